@@ -1,0 +1,1 @@
+"""lmi: mutual information in high-dimensional representations, every number held against a known truth."""

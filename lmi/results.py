@@ -1,0 +1,126 @@
+"""What an experiment found, on disk: numbers as JSON, arrays as npz without pickle, figures as PNG."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RESULT_FILE = "result.json"
+ARRAYS_FILE = "arrays.npz"
+FIGURES_FOLDER = "figures"
+
+Scalar = float | int | str | bool | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One experiment's findings.
+
+    Args:
+        experiment: its name.
+        metrics: name -> number, flat; the unit ends each name (``estimate_nats``, ``seconds``).
+        arrays: name -> array; object arrays are refused.
+        tables: name -> rows, each row column -> scalar; the first is the one printed at the end of a run.
+        figures: name -> matplotlib figure, or after ``load`` the path of its PNG; each has its caption in ``captions``.
+        captions: figure name -> the sentence that stands below it.
+        notes: what a reader has to know before using the numbers: warnings, in words.
+        facts: seed, versions, device, wall time: how to get the numbers again.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Result("demo", {"estimate_nats": 0.25}, arrays={"pointwise_nats": np.zeros(3)}).save(folder)
+    >>> Result.load(folder).metrics
+    {'estimate_nats': 0.25}
+    """
+
+    experiment: str
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    tables: Mapping[str, list[dict[str, Scalar]]] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    captions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write ``result.json``, ``arrays.npz`` and ``figures/*.png`` under ``folder``, the JSON last and at once.
+
+        Raises:
+            TypeError: for an array of Python objects, which npz could only pickle.
+        """
+        folder = Path(folder)
+        (folder / FIGURES_FOLDER).mkdir(parents=True, exist_ok=True)
+        for name, array in self.arrays.items():
+            if np.asarray(array).dtype == object:
+                raise TypeError(f"array {name!r} holds Python objects; expected numbers or strings")
+        if self.arrays:
+            np.savez_compressed(folder / ARRAYS_FILE, **{name: np.asarray(a) for name, a in self.arrays.items()})
+        for name, figure in self.figures.items():
+            figure.savefig(folder / FIGURES_FOLDER / f"{name}.png")
+        record = {
+            "experiment": self.experiment,
+            "metrics": dict(self.metrics),
+            "tables": dict(self.tables),
+            "captions": dict(self.captions),
+            "notes": list(self.notes),
+            "facts": dict(self.facts),
+        }
+        partial = folder / (RESULT_FILE + ".partial")
+        partial.write_text(json.dumps(_strict(record), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(partial, folder / RESULT_FILE)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Result:
+        """Read a folder that ``save`` wrote.
+
+        Raises:
+            FileNotFoundError: if there is no finished result in it.
+        """
+        folder = Path(folder)
+        path = folder / RESULT_FILE
+        if not path.is_file():
+            raise FileNotFoundError(f"no finished run in {folder}: expected {path}")
+        record = json.loads(path.read_text(encoding="utf-8"))
+        arrays: dict[str, np.ndarray] = {}
+        if (folder / ARRAYS_FILE).is_file():
+            with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        figures = {name: folder / FIGURES_FOLDER / f"{name}.png" for name in record["captions"]}
+        return cls(
+            experiment=record["experiment"],
+            metrics=_loose(record["metrics"]),
+            arrays=arrays,
+            tables=_loose(record["tables"]),
+            figures={name: path for name, path in figures.items() if path.is_file()},
+            captions=record["captions"],
+            notes=tuple(record["notes"]),
+            facts=record["facts"],
+        )
+
+
+def _strict(value: Any) -> Any:
+    """JSON has no infinity and no NaN: they are written as the strings "inf", "-inf" and "nan"."""
+    if isinstance(value, Mapping):
+        return {str(name): _strict(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value
+
+
+def _loose(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _loose(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_loose(item) for item in value]
+    return float(value) if value in ("nan", "inf", "-inf") else value

@@ -1,0 +1,1 @@
+"""Sources: samplers with a known mutual information, and arrays from files."""

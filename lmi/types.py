@@ -1,0 +1,184 @@
+"""The vocabulary: what a source yields, what an estimator returns, and the context they run in."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+NATS_PER_BIT = math.log(2.0)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a computation runs: its seed, and the place it may report to.
+
+    Args:
+        seed: the one seed of the run; every random stream is derived from it by name.
+        folder: where checkpoints and partial results go; ``None`` keeps nothing on disk.
+        loggers: Lightning loggers that receive training curves.
+        progress: whether anything longer than two seconds shows a bar.
+
+    >>> context = Context(seed=3)
+    >>> a = torch.rand(1, generator=context.generator("null"))
+    >>> b = torch.rand(1, generator=context.generator("null"))
+    >>> bool(a == b), bool(a == torch.rand(1, generator=context.generator("split")))
+    (True, False)
+    """
+
+    seed: int = 0
+    folder: Path | None = None
+    loggers: tuple[Any, ...] = ()
+    progress: bool = False
+
+    def derive(self, *names: str | int) -> int:
+        """A 63-bit seed for the stream called ``names``, the same on every machine."""
+        digest = hashlib.blake2b(repr((self.seed, *names)).encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") >> 1
+
+    def generator(self, *names: str | int, device: str | torch.device = "cpu") -> torch.Generator:
+        """A fresh generator for the stream called ``names``: asking again gives the same numbers."""
+        return torch.Generator(device=device).manual_seed(self.derive(*names))
+
+    def child(self, *names: str | int) -> Context:
+        """A context for a part of the work: a seed and a subfolder of its own, no loggers."""
+        folder = None if self.folder is None else self.folder.joinpath(*(str(name) for name in names))
+        return replace(self, seed=self.derive(*names), folder=folder, loggers=())
+
+    def bar(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """``items``, with a progress bar if the context wants one and they take more than two seconds."""
+        return iter(tqdm(items, desc=label, total=total, disable=not self.progress, delay=2.0, leave=False))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Paired samples and what is known about them.
+
+    Args:
+        x: (n, dx) samples.
+        y: (n, dy) samples, row by row the partners of ``x``.
+        truth: I(X; Y) in nats, or ``None`` where nobody knows it.
+        core: the low-dimensional variables (n, rx), (n, ry) that carry all of the information, where the source has them:
+            what an oracle would measure on.
+        images: (n, height, width) pictures of the samples, for sources that have them.
+    """
+
+    x: Tensor
+    y: Tensor
+    truth: float | None = None
+    core: tuple[Tensor, Tensor] | None = None
+    images: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """What the estimator says of the same samples when the pairing is shuffled.
+
+    Args:
+        nats: (r,) estimates under r permutations.
+        observed: the estimate on the true pairing, nats.
+
+    >>> null = Null(torch.tensor([0.0, 0.1, -0.1]), observed=0.5)
+    >>> round(null.mean, 3), round(null.p_value, 3)
+    (0.0, 0.25)
+    """
+
+    nats: Tensor
+    observed: float
+
+    @property
+    def mean(self) -> float:
+        """Mean over permutations, nats: what independence looks like to the estimator."""
+        return float(self.nats.mean())
+
+    @property
+    def high(self) -> float:
+        """95th percentile over permutations, nats."""
+        return float(torch.quantile(self.nats.double(), 0.95))
+
+    @property
+    def p_value(self) -> float:
+        """(1 + #{null >= observed}) / (1 + r), which is never zero."""
+        return (1 + int((self.nats >= self.observed).sum())) / (1 + self.nats.numel())
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A mutual information with its own evidence of trust. Everything is in nats unless its name says bits.
+
+    Args:
+        nats: the estimate; it may be negative, since clipping would hide the bias.
+        estimator: the name of what measured it.
+        num_samples: how many samples the number was measured on.
+        pointwise: (n,) the estimate's terms, one a sample, NaN where a sample was trained on; ``None`` for estimators
+            without such terms.
+        interval: 90% (low, high) for sampling error; it does not cover bias.
+        null: the permutation null, where one was asked for.
+        ceiling: the largest value the estimator could have said with this many samples.
+        warnings: reasons for doubt, in words.
+        latents: (n, rx), (n, ry) the representation it was measured in, for estimators that learn one.
+        model: the trained model, for estimators that have one; ``model.encode(x, y)`` embeds new samples.
+        details: further numbers of the estimator's own, each with its unit in its name.
+    """
+
+    nats: float
+    estimator: str
+    num_samples: int
+    pointwise: Tensor | None = None
+    interval: tuple[float, float] | None = None
+    null: Null | None = None
+    ceiling: float = math.inf
+    warnings: tuple[str, ...] = ()
+    latents: tuple[Tensor, Tensor] | None = None
+    model: Any = None
+    details: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> float:
+        """The estimate in bits."""
+        return self.nats / NATS_PER_BIT
+
+    def warn(self, *warnings: str) -> Estimate:
+        """The same estimate with more reasons for doubt."""
+        return replace(self, warnings=(*self.warnings, *warnings)) if warnings else self
+
+    def __str__(self) -> str:
+        line = f"I(X; Y) = {self.bits:.4f} bits ({self.nats:.4f} nats) by {self.estimator} on {self.num_samples} samples"
+        if self.interval is not None:
+            low, high = (value / NATS_PER_BIT for value in self.interval)
+            line += f"\n  90% interval: {low:.4f} to {high:.4f} bits"
+        if self.null is not None:
+            line += (
+                f"\n  shuffled: {self.null.mean / NATS_PER_BIT:.4f} bits, 95% below {self.null.high / NATS_PER_BIT:.4f}"
+                f" (p = {self.null.p_value:.3g}, {self.null.nats.numel()} permutations)"
+            )
+        if math.isfinite(self.ceiling):
+            line += f"\n  ceiling: {self.ceiling / NATS_PER_BIT:.2f} bits"
+        return line + "".join(f"\n  warning: {warning}" for warning in self.warnings)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that yields paired samples."""
+
+    def sample(self, num_samples: int | None, generator: torch.Generator) -> Pairs:
+        """``num_samples`` fresh pairs; ``None`` is all there are, for sources that are finite."""
+        ...
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Anything that turns x (n, dx) and y (n, dy), checked floating-point tensors, into an ``Estimate``."""
+
+    def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
+        """The mutual information between the rows of ``x`` and of ``y``."""
+        ...
