@@ -1,0 +1,1 @@
+"""What is trained here: the only part of lmi that knows Lightning."""
