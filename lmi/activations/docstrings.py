@@ -1,8 +1,8 @@
 """A corpus that every installation has: the English prose of the installed scientific packages' docstrings.
 
-Source files are parsed, never imported. Documents are docstrings; a paragraph that was seen before is dropped wherever it
-comes again; a source file's documents all fall on the same side of the split, so that the siblings of a held-out function
-are held out with it.
+Source files are parsed, never imported. Documents are docstrings; a paragraph that was seen before is dropped
+wherever it comes again; a source file's documents all fall on the same side of the split, so that the siblings of a
+held-out function are held out with it.
 """
 
 from __future__ import annotations

@@ -32,17 +32,18 @@ CACHE = "~/.cache/lmi/activations"
 class Activations:
     """What a language model's layers hold for each token of some texts.
 
-    Special and padding tokens have no row. A document longer than the window is read in windows that overlap; each token
-    has one row, from the first window that has it.
+    Special and padding tokens have no row. A document longer than the window is read in windows that overlap; each
+    token has one row, from the first window that has it.
 
     Args:
         model: which model.
         texts: documents, as they are.
         files: paths of documents; each file is one.
-        folder: every ``*.txt`` and ``*.md`` below it is a document. Without texts, files and folder: those that come with lmi.
+        folder: every ``*.txt`` and ``*.md`` below it is a document. Without texts, files and folder: those that come
+            with lmi.
         what: "hidden" for the hidden states, of which there is one more than blocks (the last is behind the final
-            normalisation); "mlp" and "attention" for what a block's parts add to them; "mlp_inner" for the MLP's neurons;
-            "modules" for the outputs of ``modules``.
+            normalisation); "mlp" and "attention" for what a block's parts add to them; "mlp_inner" for the MLP's
+            neurons; "modules" for the outputs of ``modules``.
         modules: with what=modules, the names or globs of modules.
         depths: which layers; negative ones count from the end; ``None`` is all.
         max_tokens: rows at most, from the first document on.
@@ -85,7 +86,8 @@ class Activations:
     def layers(self, context: Context) -> Iterator[tuple[str, Tensor, Tensor]]:
         """For each layer its name, its activations (n, d) and the rows' documents (n,).
 
-        Half precision comes as float32; other dtypes are memory-mapped, so that a layer costs memory only while it is read.
+        Half precision comes as float32; other dtypes are memory-mapped, so that a layer costs memory only while it
+        is read.
 
         Raises:
             ValueError: for unknown layers or modules, fewer than two tokens, or activations that are not finite.
@@ -143,8 +145,8 @@ class Activations:
     def store(self, context: Context) -> Iterator[Store]:
         """The activations on disk: from the cache if they are in it, else computed first.
 
-        The key covers model, weights, text, every setting and the versions of torch and transformers. Processes that want the
-        same activations wait for the one that computes them.
+        The key covers model, weights, text, every setting and the versions of torch and transformers. Processes that
+        want the same activations wait for the one that computes them.
         """
         facts = self.describe()
         if self.cache is None:

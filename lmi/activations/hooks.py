@@ -42,8 +42,8 @@ def capture(
 ) -> Iterator[dict[str, Tensor]]:
     """Within the block, the mapping it yields holds each named module's latest output, batch first, detached.
 
-    A module that returns several things gives the first tensor of them. The tensors are copies: an in-place operation further
-    on does not reach them. The hooks go when the block ends, also when the forward pass fails.
+    A module that returns several things gives the first tensor of them. The tensors are copies: an in-place
+    operation further on does not reach them. The hooks go when the block ends, also when the forward pass fails.
 
     Args:
         network: any module.

@@ -23,12 +23,14 @@ class ModelError(RuntimeError):
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """Which language model, and how its weights are held. Only safetensors are read, and no code that comes with a model.
+    """Which language model, and how its weights are held. Only safetensors are read, and no code that comes with a
+    model.
 
     Args:
         name: "tiny" (the GPT-2 that comes with ``lmi``), a local folder, or the id of a model on the Hugging Face hub.
         revision: branch, tag or commit on the hub; ``None`` is its main branch.
-        head: "none" for the bare network (``AutoModel``), "causal" for ``AutoModelForCausalLM``; the names of modules differ.
+        head: "none" for the bare network (``AutoModel``), "causal" for ``AutoModelForCausalLM``; the names of
+            modules differ.
         dtype: of weights and activations.
 
     >>> LanguageModel("tiny").folder.name

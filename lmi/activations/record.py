@@ -21,7 +21,8 @@ def record(
     folder: Path,
     context: Context | None = None,
 ) -> Store:
-    """Run ``network`` on ``batches`` and write what the named modules put out to ``folder``, holding one batch at a time.
+    """Run ``network`` on ``batches`` and write what the named modules put out to ``folder``, holding one batch at a
+    time.
 
     The network runs in evaluation mode, without gradients, where it is; it is left in the mode it was in.
 
@@ -33,7 +34,8 @@ def record(
         context: for the progress bar.
 
     Raises:
-        ValueError: for a name that matches nothing, an output whose first axis is not the batch, or NaN (with the layer).
+        ValueError: for a name that matches nothing, an output whose first axis is not the batch, or NaN (with the
+            layer).
 
     >>> import tempfile
     >>> network = nn.Sequential(nn.Linear(4, 3), nn.Tanh())

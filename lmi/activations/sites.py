@@ -33,8 +33,8 @@ def block_names(network: nn.Module, depth: int) -> list[str]:
 def site_modules(network: nn.Module, site: Site, depth: int) -> list[tuple[str, Literal["output", "input"]]]:
     """For each block the module to read and whether its output or its input is meant.
 
-    The MLP's and the attention's outputs are what they add to the residual stream. The MLP's inner activations are the *input*
-    of its last linear map: behind the nonlinearity, and for gated MLPs behind the gate.
+    The MLP's and the attention's outputs are what they add to the residual stream. The MLP's inner activations are
+    the *input* of its last linear map: behind the nonlinearity, and for gated MLPs behind the gate.
 
     Raises:
         ValueError: if a block has no module of a known name.
