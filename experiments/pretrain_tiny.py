@@ -22,8 +22,9 @@ from lmi.latent.language import (
     train_tokenizer,
     windows,
 )
+from lmi.latent.trainer import TrainerSettings
 from lmi.report.language import loss_figure
-from lmi.results import Result
+from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context
 
 MODEL_FOLDER = "tiny"
@@ -39,12 +40,14 @@ class PretrainTiny:
     Args:
         architecture: its size.
         training: how it is trained.
+        trainer: where it is trained; half precision is the faster one on processors that have it.
         held_out_share: share of the source files whose docstrings are held out.
         max_documents: fewer documents for a trial; ``None`` takes all.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
     training: Training = field(default_factory=Training)
+    trainer: TrainerSettings = field(default_factory=lambda: TrainerSettings(precision="bf16-mixed"))
     held_out_share: float = 0.03
     max_documents: int | None = None
 
@@ -57,9 +60,9 @@ class PretrainTiny:
         train, held_out = (token_stream(tokenizer, documents) for documents in (train_documents, held_out_documents))
         examples, judged = (windows(stream, self.architecture.context) for stream in (train, held_out))
 
-        network = new_network(self.architecture, tokenizer.token_to_id("<|endoftext|>"), context)
+        network = new_network(self.architecture, tokenizer, context)
         fit_started = time.perf_counter()
-        fit(network, examples, self.training, context)
+        fit(network, examples, self.training, self.trainer, context)
         fit_seconds = time.perf_counter() - fit_started
         for parameter in network.parameters():
             parameter.data = parameter.data.to(torch.float16).float()  # judged as it is saved
@@ -72,7 +75,7 @@ class PretrainTiny:
             "tiny GPT-2": nats_per_token(network, judged),
         }
         bytes_per_token = sum(len(document.encode()) for document in held_out_documents) / len(held_out)
-        table = [
+        table: list[dict[str, Scalar]] = [
             {
                 "model": name,
                 "held_out_nats_per_token": value,
@@ -110,7 +113,7 @@ class PretrainTiny:
             tables={"held_out_loss": table},
             figures={"held_out_loss": loss_figure(list(nats), list(nats.values()))},
             captions={
-                "held_out_loss": "Nats a token on docstrings of source files that training never saw: the tiny GPT-2 beside "
-                "models that count the same training tokens. Shorter is better."
+                "held_out_loss": "Nats a token on docstrings of source files that training never saw: the tiny GPT-2 "
+                "beside models that count the same training tokens. Shorter is better."
             },
         )

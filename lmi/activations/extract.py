@@ -5,27 +5,28 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from lmi.activations.hooks import capture, matching
 from lmi.activations.model import LanguageModel
-from lmi.activations.sites import site_modules
+from lmi.activations.reader import Reader, What
 from lmi.activations.store import FORMAT, Chunk, Store, StoreError, write_store
 from lmi.activations.text import Document, read_documents
 from lmi.activations.tokens import Tokens, batches, tokenize
 from lmi.types import Context
 
 CACHE = "~/.cache/lmi/activations"
+WINDOW = 1024
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Activations:
         modules: with what=modules, the names or globs of modules.
         depths: which layers; negative ones count from the end; ``None`` is all.
         max_tokens: rows at most, from the first document on.
-        window: tokens read at once; ``None`` is the longest that the model can read.
+        window: tokens read at once; ``None`` is as many as the model can read, but 1024 at most.
         overlap: tokens that a window repeats from the one before it, as context.
         batch_size: windows a forward pass.
         device: "auto" is the GPU where there is one.
@@ -58,7 +59,7 @@ class Activations:
     texts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     folder: str | None = None
-    what: Literal["hidden", "mlp", "mlp_inner", "attention", "modules"] = "hidden"
+    what: What = "hidden"
     modules: tuple[str, ...] = ()
     depths: tuple[int, ...] | None = None
     max_tokens: int | None = None
@@ -124,7 +125,7 @@ class Activations:
             "what": self.what,
             "modules": list(self.modules),
             "depths": None if self.depths is None else list(self.depths),
-            "documents": [document.name for document in documents],
+            "documents": len(documents),
             "text_digest": hashlib.blake2b(_text_bytes(documents), digest_size=16).hexdigest(),
             "max_tokens": self.max_tokens,
             "window": self.window,
@@ -148,10 +149,11 @@ class Activations:
         The key covers model, weights, text, every setting and the versions of torch and transformers. Processes that
         want the same activations wait for the one that computes them.
         """
-        facts = self.describe()
+        pinned = replace(self, model=self.model.pinned())
+        facts = pinned.describe()
         if self.cache is None:
-            with tempfile.TemporaryDirectory(prefix="lmi-activations-") as folder:
-                yield self._write(Path(folder) / "entry", facts, context)
+            with tempfile.TemporaryDirectory(prefix="lmi-activations-") as passing:
+                yield pinned._write(Path(passing) / "entry", facts, context)
             return
         key = hashlib.blake2b(json.dumps([FORMAT, facts], sort_keys=True).encode(), digest_size=16).hexdigest()
         folder = Path(self.cache).expanduser() / key
@@ -160,10 +162,10 @@ class Activations:
             try:
                 store = Store.open(folder)
             except FileNotFoundError:
-                store = self._write(folder, facts, context)
+                store = pinned._write(folder, facts, context)
             except StoreError as error:
                 warnings.warn(f"{error}; computing them again", stacklevel=2)
-                store = self._write(folder, facts, context)
+                store = pinned._write(folder, facts, context)
         yield store
 
     def _documents(self) -> list[Document]:
@@ -172,21 +174,20 @@ class Activations:
     def _write(self, folder: Path, facts: dict[str, Any], context: Context) -> Store:
         tokenizer = self.model.load_tokenizer()
         network = self.model.load_network(self.resolved_device())
-        window = self._window(network)
+        window = self._window(network, tokenizer)
         tokens = tokenize(tokenizer, self._documents(), window, self.overlap, self.max_tokens)
         if len(tokens) < 2:
             raise ValueError(f"the texts have {len(tokens)} tokens; expected at least 2")
         return write_store(folder, self._chunks(network, tokens, context), facts)
 
-    def _window(self, network: nn.Module) -> int:
+    def _window(self, network: Any, tokenizer: Any) -> int:
         """Tokens a window, special ones included."""
-        config: Any = network.config
-        longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-        if self.window is None and longest is None:
-            raise ValueError(f"model {self.model.name!r} does not say how long a text it reads; set window")
-        if self.window is not None and longest is not None and self.window > longest:
+        config = network.config.get_text_config()
+        # A tokenizer may allow fewer: some models count positions that no text can have.
+        longest = min(getattr(config, "max_position_embeddings", None) or math.inf, tokenizer.model_max_length)
+        if self.window is not None and self.window > longest:
             raise ValueError(f"window is {self.window}; {self.model.name!r} reads {longest} tokens at most")
-        return self.window or int(longest)
+        return int(min(longest, WINDOW)) if self.window is None else self.window
 
     def _chunks(self, network: nn.Module, tokens: Tokens, context: Context) -> Iterator[Chunk]:
         """One batch at a time: the layers' rows of the tokens that are kept, and what those tokens are."""
@@ -197,45 +198,6 @@ class Activations:
         for batch in context.bar(steps, f"activations of {self.model.name}", total=total):
             layers = reader.read(batch.ids.to(device), batch.mask.to(device))
             yield {name: layer[batch.keep.to(device)] for name, layer in layers.items()}, batch.index
-
-
-class Reader:
-    """Runs a transformer and reads the chosen layers, (b, t, d) each."""
-
-    def __init__(self, network: nn.Module, what: str, modules: tuple[str, ...], depths: tuple[int, ...] | None) -> None:
-        self.network, self.what = network, what
-        config: Any = network.config
-        blocks = config.num_hidden_layers
-        self.sites: list[tuple[str, str]]
-        if what == "modules":
-            self.sites = [(name, name) for name in matching(network, modules)]
-            return
-        count = blocks + 1 if what == "hidden" else blocks
-        for depth in depths or ():
-            if not -count <= depth < count:
-                raise ValueError(f"depths: there is no {what} layer {depth}; expected {-count} to {count - 1}")
-        chosen = range(count) if depths is None else sorted({depth % count for depth in depths})
-        places = [""] * count if what == "hidden" else [name for name, _ in site_modules(network, what, blocks)]  # type: ignore[arg-type]
-        self.sites = [(f"{what}.{depth}", places[depth]) for depth in chosen]
-
-    def read(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Layer name -> (b, t, d) for token ids (b, t) and the mask (b, t) of those that are not padding."""
-        hidden = self.what == "hidden"
-        modules = [] if hidden else [module for _, module in self.sites]
-        take: Literal["output", "input"] = "input" if self.what == "mlp_inner" else "output"
-        with torch.no_grad(), capture(self.network, modules, take) as captured:
-            output = self.network(input_ids=ids, attention_mask=mask, output_hidden_states=hidden, use_cache=False)
-        if hidden:
-            return {name: output.hidden_states[int(name.rpartition(".")[2])] for name, _ in self.sites}
-        layers = {}
-        for name, module in self.sites:
-            if module not in captured:
-                raise ValueError(f"module {module!r} is not called when {type(self.network).__name__} reads a text")
-            if captured[module].shape[:2] != ids.shape:
-                shape = tuple(captured[module].shape)
-                raise ValueError(f"module {module!r} gives {shape} for a batch {tuple(ids.shape)}; expected (b, t, d)")
-            layers[name] = captured[module].flatten(2)
-        return layers
 
 
 def _text_bytes(documents: list[Document]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +23,7 @@ class ModelError(RuntimeError):
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """Which language model, and how its weights are held. Only safetensors are read, and no code that comes with a
-    model.
+    """Which language model, and how its weights are held. Only safetensors are read, and no model's own code.
 
     Args:
         name: "tiny" (the GPT-2 that comes with ``lmi``), a local folder, or the id of a model on the Hugging Face hub.
@@ -77,6 +76,10 @@ class LanguageModel:
                 with path.open("rb") as file:
                     digest.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "blake2b").digest())
         return f"digest {digest.hexdigest()}"
+
+    def pinned(self) -> LanguageModel:
+        """The same model, its revision fixed to the commit that it means now."""
+        return self if self.folder is not None else replace(self, revision=self.commit())
 
     def commit(self) -> str:
         """The commit that ``revision`` means on the hub now, or meant when the hub was last reached.
@@ -142,13 +145,13 @@ class LanguageModel:
             if self.folder is None:
                 raise _unreachable(self.name, error) from error
             raise ModelError(f"model {self.name!r}: no safetensors that can be read: {error}") from error
-        missing = sorted(
-            key for key in found["missing_keys"] if not key.startswith("pooler.")
-        )  # reads hidden states only
-        if missing or found["mismatched_keys"]:
+        # A pooler reads the last hidden state and nothing reads it: only there random weights do no harm.
+        missing = [key for key in found["missing_keys"] if not key.startswith("pooler.")]
+        missing = sorted([*missing, *(str(key) for key in found["mismatched_keys"])])
+        if missing:
             raise ModelError(
-                f"model {self.name!r} comes without trained weights for {', '.join(missing) or found['mismatched_keys']}; "
-                f"they would be random (head={self.head})"
+                f"model {self.name!r} has no trained weights for {', '.join(missing)}; they would be random "
+                f"(head={self.head})"
             )
         if network.config.is_encoder_decoder:
             raise ModelError(f"model {self.name!r} is an encoder-decoder; expected one network that reads a text")
@@ -162,8 +165,8 @@ class LanguageModel:
 
 def _unreachable(name: str, error: Exception) -> ModelError:
     return ModelError(
-        f"could not get {name!r} from the Hugging Face hub: {error}. It is neither a local folder nor in the hub's cache here. "
-        "Without a network, model=tiny runs: the small GPT-2 that comes with lmi"
+        f"could not get {name!r} from the Hugging Face hub: {error}. It is neither a local folder nor in the hub's "
+        "cache here. Without a network, model=tiny runs: the small GPT-2 that comes with lmi"
     )
 
 

@@ -26,9 +26,9 @@ def unigram_nats(train: np.ndarray, targets: np.ndarray, vocabulary: int) -> flo
 def bigram_nats(train: np.ndarray, contexts: np.ndarray, targets: np.ndarray, vocabulary: int) -> float:
     """Mean held-out code length of an interpolated Kneser-Ney bigram model, nats a token.
 
-    p(w | v) = max(c(vw) - D, 0) / c(v) + D * T(v) / c(v) * q(w), where T(v) counts the kinds of token seen after v, q(w) is
-    the share of kinds of bigram that end in w (add-one-half), and D = n1 / (n1 + 2 n2) from the numbers of bigrams
-    seen once and twice (Ney, Essen & Kneser 1994; Chen & Goodman 1999). A context that was never seen gives q.
+    p(w | v) = max(c(vw) - D, 0) / c(v) + D * T(v) / c(v) * q(w), where T(v) counts the kinds of token seen after v,
+    q(w) is the share of kinds of bigram that end in w (add-one-half), and D = n1 / (n1 + 2 n2) from the numbers of
+    bigrams seen once and twice (Ney, Essen & Kneser 1994; Chen & Goodman 1999). A context that was never seen gives q.
 
     Args:
         train: (n,) token ids in their order.

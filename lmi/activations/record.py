@@ -21,8 +21,7 @@ def record(
     folder: Path,
     context: Context | None = None,
 ) -> Store:
-    """Run ``network`` on ``batches`` and write what the named modules put out to ``folder``, holding one batch at a
-    time.
+    """Run ``network`` on ``batches`` and write the named modules' outputs to ``folder``, one batch in memory at a time.
 
     The network runs in evaluation mode, without gradients, where it is; it is left in the mode it was in.
 

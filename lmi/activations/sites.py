@@ -8,9 +8,9 @@ from torch import nn
 
 Site = Literal["mlp", "mlp_inner", "attention"]
 
-# Names inside a block, the more specific first: GPT-2, Llama and most decoders; BERT's family; DistilBERT; OPT.
-MLP = ("mlp", "feed_forward", "ffn", "output.dense", "fc2")
-ATTENTION = ("attention.output.dense", "attn", "self_attn", "self_attention", "attention")
+# Names inside a block: GPT-2, Llama and most decoders; Mistral's and BERT's older relatives; DistilBERT; BERT; OPT.
+MLP = ("mlp", "feed_forward", "ffn", "output", "fc2")
+ATTENTION = ("attn", "self_attn", "self_attention", "attention")
 
 
 def block_names(network: nn.Module, depth: int) -> list[str]:
@@ -24,37 +24,34 @@ def block_names(network: nn.Module, depth: int) -> list[str]:
     ]
     if not lists:
         raise ValueError(
-            f"{type(network).__name__} keeps no list of {depth} blocks; choose its modules by name (what=modules, modules=...)"
+            f"{type(network).__name__} keeps no list of {depth} blocks; choose its modules by name "
+            "(what=modules, modules=...)"
         )
     outermost = min(lists, key=lambda name: name.count("."))
     return [f"{outermost}.{index}" for index in range(depth)]
 
 
-def site_modules(network: nn.Module, site: Site, depth: int) -> list[tuple[str, Literal["output", "input"]]]:
-    """For each block the module to read and whether its output or its input is meant.
+def site_modules(network: nn.Module, site: Site, depth: int) -> list[str]:
+    """The linear map in each of ``depth`` blocks with which the MLP or the attention ends.
 
-    The MLP's and the attention's outputs are what they add to the residual stream. The MLP's inner activations are
-    the *input* of its last linear map: behind the nonlinearity, and for gated MLPs behind the gate.
+    Its output is what that part adds to the residual stream. The *input* of the MLP's is the MLP's inner activations:
+    behind the nonlinearity and, where the MLP is gated, behind the gate.
 
     Raises:
-        ValueError: if a block has no module of a known name.
+        ValueError: if a block has no such module under a known name.
     """
-    found: list[tuple[str, Literal["output", "input"]]] = []
+    found = []
     for block_name in block_names(network, depth):
         block = network.get_submodule(block_name)
         names = dict(block.named_modules())
-        candidates = ATTENTION if site == "attention" else MLP
-        name = next((candidate for candidate in candidates if candidate in names), None)
-        if site == "mlp_inner" and name is not None:
-            linear = [inner for inner, module in names[name].named_modules(prefix=name) if _is_linear(module)]
-            name = linear[-1] if linear else None
-        if name is None:
-            children = ", ".join(child for child in names if child)
+        part = next((name for name in (ATTENTION if site == "attention" else MLP) if name in names), None)
+        linear = [] if part is None else [n for n, m in names[part].named_modules(prefix=part) if _is_linear(m)]
+        if not linear:
             raise ValueError(
-                f"block {block_name!r} of {type(network).__name__} has no {site} under a known name; "
-                f"choose its modules by name (what=modules, modules=...); it has: {children}"
+                f"block {block_name!r} of {type(network).__name__} has no {site} under a known name; choose its "
+                f"modules by name (what=modules, modules=...); it has: {', '.join(name for name in names if name)}"
             )
-        found.append((f"{block_name}.{name}", "input" if site == "mlp_inner" else "output"))
+        found.append(f"{block_name}.{linear[-1]}")
     return found
 
 

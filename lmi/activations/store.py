@@ -170,8 +170,8 @@ def _check_finite(name: str, values: Tensor, file: RowFile) -> None:
     if broken.any():
         row = int(broken.nonzero()[0]) + (file.shape[0] if file.shape else 0)
         raise ValueError(
-            f"layer {name!r} has NaN or infinite activations in {int(broken.sum())} of {len(values)} rows of a batch, first in row "
-            f"{row}; a wider dtype may help ({values.dtype} now)"
+            f"layer {name!r} has NaN or infinite activations in {int(broken.sum())} of {len(values)} rows of a batch, "
+            f"first in row {row}; a wider dtype may help ({values.dtype} now)"
         )
 
 

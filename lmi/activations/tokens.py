@@ -44,7 +44,14 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Windows padded on the right: ids (b, t), mask (b, t), which positions have a row (b, t), and the rows' index columns."""
+    """Windows padded on the right.
+
+    Args:
+        ids: (b, t) tokens.
+        mask: (b, t) 1 where there is a token, 0 in the padding.
+        keep: (b, t) whether a position has a row.
+        index: what describes the rows: documents, positions, ids (r,) and spans (r, 2).
+    """
 
     ids: Tensor
     mask: Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context
 
 if TYPE_CHECKING:
@@ -50,16 +51,12 @@ class Training:
         batch_size: windows a step.
         peak_rate: highest learning rate.
         weight_decay: of the matrices; biases and normalisations are spared.
-        precision: Lightning's name; half precision is the faster one on processors that have it.
-        accelerator: Lightning's name of the device.
     """
 
     passes: float = 1.0
     batch_size: int = 8
     peak_rate: float = 2e-3
     weight_decay: float = 0.1
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
-    accelerator: str = "auto"
 
 
 def train_tokenizer(documents: Sequence[str], vocabulary: int) -> Tokenizer:
@@ -85,7 +82,7 @@ def token_stream(tokenizer: Tokenizer, documents: Sequence[str]) -> np.ndarray:
 
 
 def windows(stream: np.ndarray, length: int) -> Tensor:
-    """(w, length + 1) consecutive windows; the last token of one is the first of the next, so each is predicted once."""
+    """(w, length + 1) consecutive windows that share their end tokens, so that each token is predicted once."""
     count = (len(stream) - 1) // length
     starts = torch.arange(count)[:, None] * length
     return torch.from_numpy(stream)[starts + torch.arange(length + 1)]
@@ -110,7 +107,10 @@ class LanguageModeling(lightning.LightningModule):
         self.log("train_nats_per_token", loss, prog_bar=True)
         return loss
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+
+    def configure_optimizers(self) -> Any:
         matrices = [p for p in self.network.parameters() if p.ndim >= 2]
         others = [p for p in self.network.parameters() if p.ndim < 2]
         groups = [
@@ -124,10 +124,11 @@ class LanguageModeling(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def new_network(architecture: Architecture, end_token: int, context: Context) -> GPT2LMHeadModel:
+def new_network(architecture: Architecture, tokenizer: Tokenizer, context: Context) -> GPT2LMHeadModel:
     """An untrained ``GPT2LMHeadModel`` without dropout, its weights drawn from ``context``'s seed."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
+    end_token = tokenizer.token_to_id(END)
     config = GPT2Config(
         vocab_size=architecture.vocabulary,
         n_positions=architecture.context,
@@ -145,32 +146,20 @@ def new_network(architecture: Architecture, end_token: int, context: Context) ->
         return GPT2LMHeadModel(config)
 
 
-def fit(network: GPT2LMHeadModel, examples: Tensor, training: Training, context: Context) -> None:
+def fit(
+    network: GPT2LMHeadModel, examples: Tensor, training: Training, where: TrainerSettings, context: Context
+) -> None:
     """Train ``network`` in place on (w, length + 1) windows, in an order drawn from ``context``'s seed."""
     generator = context.generator("order")
     wanted = round(training.passes * len(examples))
     shuffled = [torch.randperm(len(examples), generator=generator) for _ in range(-(-wanted // len(examples)))]
     order = torch.cat(shuffled)[:wanted]
-    loader: DataLoader[Tensor] = DataLoader(
-        examples[order],
-        batch_size=training.batch_size,
-        drop_last=True,  # type: ignore[arg-type]
-    )
-    trainer = lightning.Trainer(
-        max_epochs=1,
-        accelerator=training.accelerator,
-        devices=1,
-        precision=training.precision,
-        gradient_clip_val=1.0,
-        logger=list(context.loggers),
-        log_every_n_steps=20,
-        enable_checkpointing=False,
-        enable_progress_bar=context.progress,
-        enable_model_summary=False,
-        default_root_dir=None if context.folder is None else str(context.folder),
-    )
+    dataset: Any = examples[order]
+    loader: DataLoader[Tensor] = DataLoader(dataset, batch_size=training.batch_size, drop_last=True)
     network.train()
-    trainer.fit(LanguageModeling(network, training, len(loader)), loader)
+    with quiet_lightning():
+        trainer = where.build(context, max_epochs=1, callbacks=[])
+        trainer.fit(LanguageModeling(network, training, len(loader)), loader)
     network.cpu().eval()
 
 
