@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 
-from lmi.activations.docstrings import docstring_corpus
+from lmi.activations.docstrings import PACKAGES, docstring_corpus
 from lmi.activations.ngrams import bigram_nats, unigram_nats
 from lmi.latent.language import (
     Architecture,
@@ -41,6 +41,7 @@ class PretrainTiny:
         architecture: its size.
         training: how it is trained.
         trainer: where it is trained; half precision is the faster one on processors that have it.
+        packages: import names of the packages that are read; all are installed with lmi.
         held_out_share: share of the source files whose docstrings are held out.
         max_documents: fewer documents for a trial; ``None`` takes all.
     """
@@ -48,12 +49,13 @@ class PretrainTiny:
     architecture: Architecture = field(default_factory=Architecture)
     training: Training = field(default_factory=Training)
     trainer: TrainerSettings = field(default_factory=lambda: TrainerSettings(precision="bf16-mixed"))
+    packages: tuple[str, ...] = PACKAGES
     held_out_share: float = 0.03
     max_documents: int | None = None
 
     def run(self, context: Context) -> Result:
         started = time.perf_counter()
-        corpus = docstring_corpus(held_out_share=self.held_out_share)
+        corpus = docstring_corpus(self.packages, self.held_out_share)
         train_documents = corpus.train[: self.max_documents]
         held_out_documents = corpus.held_out[: self.max_documents]
         tokenizer = train_tokenizer(train_documents, self.architecture.vocabulary)

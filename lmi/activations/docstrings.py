@@ -75,7 +75,12 @@ def docstring_corpus(packages: Sequence[str] = PACKAGES, held_out_share: float =
             if {"test", "tests", "testing"}.isdisjoint(name.split("/")):
                 side = held_out if _uniform(name) < held_out_share else train
                 side.extend(_documents(path, seen))
-    return Corpus(tuple(train), tuple(held_out), tuple(_version(package) for package in packages))
+    distributions = importlib.metadata.packages_distributions()
+    versions = tuple(
+        f"{package} {importlib.metadata.version(distributions[package][0])}" if package in distributions else package
+        for package in packages
+    )
+    return Corpus(tuple(train), tuple(held_out), versions)
 
 
 def package_folder(package: str) -> Path:
@@ -136,8 +141,3 @@ def _documents(path: Path, seen: set[bytes]) -> Iterator[str]:
 def _uniform(name: str) -> float:
     """A number in [0, 1) that depends on ``name`` alone."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "little") / 2**48
-
-
-def _version(package: str) -> str:
-    distributions = importlib.metadata.packages_distributions().get(package, [])
-    return f"{package} {importlib.metadata.version(distributions[0])}" if distributions else package

@@ -155,7 +155,9 @@ def fit(
     shuffled = [torch.randperm(len(examples), generator=generator) for _ in range(-(-wanted // len(examples)))]
     order = torch.cat(shuffled)[:wanted]
     dataset: Any = examples[order]
-    loader: DataLoader[Tensor] = DataLoader(dataset, batch_size=training.batch_size, drop_last=True)
+    loader: DataLoader[Tensor] = DataLoader(
+        dataset, batch_size=training.batch_size, drop_last=True, generator=generator
+    )
     network.train()
     with quiet_lightning():
         trainer = where.build(context, max_epochs=1, callbacks=[])
