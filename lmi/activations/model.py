@@ -17,7 +17,7 @@ FINGERPRINTED = (".json", ".safetensors", ".txt", ".model")
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-class ModelError(RuntimeError):
+class ModelError(ValueError):
     """A model that cannot be had, or cannot be used as it is."""
 
 

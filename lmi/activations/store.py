@@ -27,7 +27,7 @@ DTYPES = {
 }
 
 
-class StoreError(RuntimeError):
+class StoreError(OSError):
     """A folder of activations that was not written to its end, or has been damaged since."""
 
 
