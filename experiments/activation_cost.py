@@ -28,7 +28,7 @@ class ActivationCost:
     """
 
     model: LanguageModel = field(default_factory=LanguageModel)
-    num_tokens: tuple[int, ...] = (1_000, 10_000, 50_000)
+    num_tokens: tuple[int, ...] = (1_000, 10_000, 50_000, 200_000)
     batch_size: int = 8
     window: int = 256
 

@@ -49,11 +49,14 @@ class LanguageModel:
 
         Raises:
             FileNotFoundError: if it can only be a folder and there is none.
+            ModelError: for a folder with a revision, which only the hub has.
         """
-        if self.name == "tiny":
-            return TINY_FOLDER
-        path = Path(self.name).expanduser()
+        path = TINY_FOLDER if self.name == "tiny" else Path(self.name).expanduser()
         if path.is_dir():
+            if self.revision is not None:
+                raise ModelError(
+                    f"model.revision is {self.revision!r}, but {self.name!r} is not on the hub: it is {path}"
+                )
             return path
         if self.name.startswith((".", "/", "~")) or self.name.count("/") > 1:
             raise FileNotFoundError(

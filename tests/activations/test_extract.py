@@ -272,6 +272,9 @@ def test_models_that_cannot_be_used_say_why(tmp_path):
     with pytest.raises(ModelError, match=r"Hugging Face hub.*model=tiny"):
         rows(Activations(LanguageModel("openai-community/gpt2-that-is-not-here"), cache=None))
 
+    with pytest.raises(ModelError, match=r"revision is 'v2', but 'tiny' is not on the hub"):
+        rows(Activations(LanguageModel("tiny", revision="v2"), cache=None))
+
     without = copy_of_tiny(tmp_path / "without")
     for file in (tmp_path / "without").glob("tokenizer*"):
         file.unlink()
