@@ -23,6 +23,7 @@ from lmi.activations.reader import Reader, What
 from lmi.activations.store import FORMAT, Chunk, Store, StoreError, write_store
 from lmi.activations.text import Document, read_documents
 from lmi.activations.tokens import Tokens, batches, tokenize
+from lmi.results import Scalar
 from lmi.types import Context
 
 CACHE = "~/.cache/lmi/activations"
@@ -112,7 +113,7 @@ class Activations:
         with self.store(context) as store:
             return store.index("positions").clone()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Scalar]:
         """What identifies these activations, for the record of a run."""
         documents = self._documents()
         folder = self.model.folder
@@ -123,8 +124,8 @@ class Activations:
             "head": self.model.head,
             "dtype": self.model.dtype,
             "what": self.what,
-            "modules": list(self.modules),
-            "depths": None if self.depths is None else list(self.depths),
+            "modules": " ".join(self.modules) or None,
+            "depths": None if self.depths is None else " ".join(map(str, self.depths)),
             "documents": len(documents),
             "text_digest": hashlib.blake2b(_text_bytes(documents), digest_size=16).hexdigest(),
             "max_tokens": self.max_tokens,
