@@ -133,7 +133,7 @@ class LanguageModel:
         place, revision = self._place()
         family = AutoModelForCausalLM if self.head == "causal" else AutoModel
         try:
-            with _without_bars():
+            with without_bars():
                 network, found = family.from_pretrained(
                     place,
                     revision=revision,
@@ -174,7 +174,7 @@ def _unreachable(name: str, error: Exception) -> ModelError:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """transformers' own progress bars off, and on again if they were."""
     from transformers.utils import logging
 

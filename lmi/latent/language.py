@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lmi.activations.model import without_bars
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context
 
@@ -178,7 +179,8 @@ def save_model(network: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> 
     from transformers import PreTrainedTokenizerFast
 
     folder.mkdir(parents=True, exist_ok=True)
-    network.to(torch.float16).save_pretrained(folder)
+    with without_bars():
+        network.to(torch.float16).save_pretrained(folder)
     network.to(torch.float32)
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
