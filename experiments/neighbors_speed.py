@@ -38,7 +38,7 @@ class NeighborsSpeed:
     """
 
     sizes: tuple[int, ...] = (2000, 10_000, 30_000)
-    dims: tuple[int, ...] = (1, 2, 4, 8, 16)
+    dims: tuple[int, ...] = (1, 2, 4, 8)
     k: Annotated[int, Field(ge=1)] = 3
     peer_samples: int = 10_000
     large_samples: int = 100_000

@@ -94,7 +94,7 @@ def load_peer() -> Any:
     if find_spec("latentmi") is None:
         raise ValueError(f"latentmi is not installed; install it with: {INSTALL}")
     if not hasattr(np, "NaN"):
-        np.nan = np.nan  # type: ignore[attr-defined]
+        vars(np)["NaN"] = np.nan
     from latentmi import lmi as peer
 
     return peer
