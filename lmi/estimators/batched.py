@@ -130,10 +130,8 @@ def ksg_pointwise(x: Any, y: Any, k: int = 3) -> Array:
 
     The mean over a row is its estimate. Each row is sorted by x and searched outwards, so that a row costs
     O(n sqrt(n k)) where x and y are independent and less where they are not; rows are spread over the cores.
-    Kraskov, Stoegbauer and Grassberger, "Estimating mutual information", 2004.
-
-    Raises:
-        ValueError: for bad shapes or values, or where more than ``k`` samples coincide.
+    Kraskov, Stoegbauer and Grassberger, "Estimating mutual information", 2004. Where more than k samples coincide, k is
+    their number and the counts are those of equal values, as Gao et al. (2017) do.
 
     >>> x = np.random.default_rng(0).standard_normal((2, 300))
     >>> ksg_pointwise(x, x + 1).mean(axis=1).round(2) < digamma(300) - digamma(4) + 0.3
@@ -146,9 +144,6 @@ def ksg_pointwise(x: Any, y: Any, k: int = 3) -> Array:
     table = digamma(np.arange(n + 1).clip(1))
     terms = np.empty((m, n))
     _ksg_rows(x, y, k, table, terms)
-    tied = np.flatnonzero(np.isnan(terms).any(axis=1))
-    if tied.size:
-        raise ValueError(f"row {tied[0]} has more than k = {k} samples at one place ({tied.size} such rows)")
     return terms
 
 
@@ -182,11 +177,14 @@ def _ksg_rows(x: Any, y: Any, k: int, table: Any, terms: Any) -> None:
                         slot -= 1
                     nearest[slot] = distance
             radius = nearest[k - 1]
-            if radius == 0.0:
-                terms[row, order[i]] = np.nan
-                continue
-            cx, cy = _count_inside(xs, xs[i], radius), _count_inside(sorted_y, ys[i], radius)
-            terms[row, order[i]] = table[k] + table[n] - table[cx] - table[cy]
+            if radius > 0.0:
+                near = k
+                cx, cy = _count_inside(xs, xs[i], radius), _count_inside(sorted_y, ys[i], radius)
+            else:
+                first, last = np.searchsorted(xs, xs[i], side="left"), np.searchsorted(xs, xs[i], side="right")
+                near, cx = np.sum(ys[first:last] == ys[i]), last - first
+                cy = np.searchsorted(sorted_y, ys[i], side="right") - np.searchsorted(sorted_y, ys[i], side="left")
+            terms[row, order[i]] = table[near] + table[n] - table[cx] - table[cy]
 
 
 @njit(cache=True, inline="always")

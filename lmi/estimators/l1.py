@@ -79,9 +79,7 @@ def l1_path(
     sign = np.where(positive, 1.0, -1.0)
     mean = h.mean(axis=0)  # the free intercept makes centring harmless, and it uncouples the intercept from the neurons
     p, d = strengths.size, h.shape[1]
-    path = SparsePath(
-        strengths, np.zeros((p, d)), np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p, dtype=np.int64)
-    )
+    path = SparsePath(strengths, np.zeros((p, d)), np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p, dtype=np.int64))
     done = _path(
         np.ascontiguousarray((h - mean).T), sign, strengths, tolerance, most_kept if most_kept is not None else d, max_steps,
         path.coefficients, path.intercepts, path.objectives, path.gaps, path.iterations,
@@ -111,7 +109,9 @@ def check_classes(h: Any, positive: Any) -> tuple[Array, NDArray[np.bool_]]:
     if not np.isfinite(h).all():
         raise ValueError(f"activations have {int((~np.isfinite(h)).sum())} values that are NaN or infinite")
     if positive.all() or not positive.any():
-        raise ValueError(f"one class only: all {positive.size} labels are {'positive' if positive.all() else 'negative'}")
+        raise ValueError(
+            f"one class only: all {positive.size} labels are {'positive' if positive.all() else 'negative'}"
+        )
     return h, positive
 
 
@@ -274,7 +274,9 @@ def _solve_active(hessian: Any, slope: Any, active: Any) -> Any:
     for a in range(m):
         for b in range(a + 1):
             rest = hessian[active[a], active[b]] - _dot(factor[a, :b], factor[b, :b])
-            factor[a, b] = math.sqrt(max(rest, 1e-14 * hessian[active[a], active[a]])) if a == b else rest / factor[b, b]
+            factor[a, b] = (
+                math.sqrt(max(rest, 1e-14 * hessian[active[a], active[a]])) if a == b else rest / factor[b, b]
+            )
         step[a] = (-slope[active[a]] - _dot(factor[a, :a], step[:a])) / factor[a, a]
     for a in range(m - 1, -1, -1):
         step[a] /= factor[a, a]
