@@ -146,14 +146,23 @@ class Covariance:
         )
 
 
-def sweep(settings: Covariance, context: Context) -> Result:
-    """Gaussian pairs over a range of correlations: every estimator against the analytic value, in one batch."""
-    generator = context.generator("sweep")
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Every estimator along the sweep, (m,) each: population correlation, sample covariance, analytic MI, estimates."""
+
+    r: Any
+    covariance: Any
+    truth: Any
+    batches: dict[str, batched.Batch]
+    seconds: float
+
+
+def measure_sweep(settings: Covariance, context: Context) -> Sweep:
+    """Draw the Gaussian pairs and measure all of them in one batch."""
     top, m, n = settings.largest_correlation, settings.sweep_points, settings.sweep_samples
     r = np.linspace(-top, top, m)
-    x, z = torch.randn(2, m, n, generator=generator, dtype=torch.float64).numpy()
+    x, z = torch.randn(2, m, n, generator=context.generator("sweep"), dtype=torch.float64).numpy()
     y = r[:, None] * x + np.sqrt(1 - r[:, None] ** 2) * z
-    truth = -0.5 * np.log1p(-(r**2))
     start = time.perf_counter()
     covariance = ((x - x.mean(axis=1, keepdims=True)) * y).sum(axis=1) / (n - 1)
     batches = {
@@ -161,7 +170,14 @@ def sweep(settings: Covariance, context: Context) -> Result:
         "histogram": batched.histogram(x, y, settings.bins),
         "gaussian": batched.gaussian(x, y),
     }
-    seconds = time.perf_counter() - start
+    return Sweep(r, covariance, -0.5 * np.log1p(-(r**2)), batches, time.perf_counter() - start)
+
+
+def sweep(settings: Covariance, context: Context) -> Result:
+    """Gaussian pairs over a range of correlations: every estimator against the analytic value."""
+    top, m, n = settings.largest_correlation, settings.sweep_points, settings.sweep_samples
+    measured = measure_sweep(settings, context)
+    r, covariance, truth, batches = measured.r, measured.covariance, measured.truth, measured.batches
     rows: list[dict[str, Any]] = []
     for name, batch in batches.items():
         for kind, nats in (("as defined", batch.nats), ("corrected", batch.corrected)):
@@ -181,7 +197,7 @@ def sweep(settings: Covariance, context: Context) -> Result:
     return Result(
         experiment="sweep",
         metrics={
-            "sweep_seconds": seconds,
+            "sweep_seconds": measured.seconds,
             **{f"{name}_coverage_ratio": float(batch.covers(truth).mean()) for name, batch in batches.items()},
             "correlation_ksg_covariance": float(np.corrcoef(ksg.nats, covariance)[0, 1]),
             "correlation_ksg_squared_covariance": float(np.corrcoef(ksg.nats, covariance**2)[0, 1]),

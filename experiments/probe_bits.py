@@ -109,11 +109,9 @@ def stable_part(
         h, label, data.documents, settings.stability_pairs, settings.threshold, settings.false_bound,
         context.derive("halves") % 2**31, context.bar,
     )  # fmt: skip
-    order = np.argsort(-stability.frequency, kind="stable")
-    shown = order[stability.frequency[order] > 0][: settings.most_shown]
-    often = np.flatnonzero(stability.frequency >= settings.threshold)
-    kept = often if often.size else shown
-    others = np.setdiff1d(np.arange(h.shape[1]), np.union1d(kept, shown))
+    shown = stability.stable if stability.stable.size else np.argsort(-stability.frequency, kind="stable")
+    others = np.setdiff1d(np.arange(h.shape[1]), shown if stability.stable.size else shown[: settings.most_shown])
+    shown = shown[: settings.most_shown]
     generator = context.generator("stand-ins")
     rows = torch.randperm(label.size, generator=generator).numpy()[: settings.stand_in_rows]
     shared = stand_ins(h[rows], shown, others, settings.k) / NATS_PER_BIT
@@ -201,7 +199,7 @@ def bits_caption(curve: Curve, layer: Layer, readouts: Any) -> str:
 
 def bits_notes(curve: Curve, layer: Layer) -> tuple[str, ...]:
     notes: list[str] = []
-    spread = 2 * float(np.hypot(curve.known_error, layer.error))
+    spread = max(2 * float(np.hypot(curve.known_error, layer.error)), 0.01)
     if curve.known_bits > layer.bits + spread:
         notes.append("the sparse probe knows more than the probe of all neurons: noise neurons cost it bits")
     elif layer.bits > curve.known_bits + spread:

@@ -272,7 +272,7 @@ def solvers(settings: Probe, h: Any, label: Any, path: SparsePath, at: int) -> l
     ]
     for name, more in (
         ("saga", {"max_iter": settings.saga_iterations}),
-        ("liblinear", {"max_iter": 1000, "intercept_scaling": 100.0}),
+        ("liblinear", {"max_iter": 1000, "tol": 1e-6, "intercept_scaling": 10.0}),
     ):
         start = time.perf_counter()
         with warnings.catch_warnings():

@@ -28,7 +28,7 @@ class Curve:
         l1_bits: (p,) held-out bits of the L1 solution as it is.
         bits: (p,) held-out bits of the kept neurons, refitted without the penalty.
         error: (p,) standard error of ``bits``, by document.
-        saturated: the first point within one standard error of the best.
+        saturated: the first point within one standard error, or a hundredth of H(Y), of the best.
         best: the point with the most bits.
         known_bits: held-out bits where each fold's point is chosen by the other folds: what the sparse probe knows.
         known_error: its standard error, by document.
@@ -97,13 +97,14 @@ def bits_curve(
     chosen = others_choice(losses, splits)
     entropy = entropy_bits(positive)
     known = losses[chosen, np.arange(n)]
+    enough = mean[best] + max(error[best], 0.01 * entropy)
     return Curve(
         strengths=strengths[:points],
         kept=counts[:points],
         l1_bits=entropy - loss_bits(sparse[:points], positive).mean(axis=1),
         bits=entropy - mean,
         error=error,
-        saturated=int(np.flatnonzero(mean <= mean[best] + error[best])[0]),
+        saturated=int(np.flatnonzero(mean <= enough)[0]),
         best=best,
         known_bits=entropy - float(known.mean()),
         known_error=float(standard_error(known, documents)),

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+SMALL = 128  # kept neurons up to which plain loops beat LAPACK
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,8 +268,13 @@ def _newton(xt: Any, chosen: Any, sign: Any, strength: float, w: Any, f: Any, wr
 
 @njit(nogil=True, cache=True)
 def _solve_active(hessian: Any, slope: Any, active: Any) -> Any:
-    """-hessian^-1 slope on the active indices, by Cholesky (LAPACK's threads cost more than these small systems)."""
+    """-hessian^-1 slope on the active indices; by hand where LAPACK's threads would cost more than the small system."""
     m = active.size
+    if m > SMALL:
+        square = np.empty((m, m))
+        for a in range(m):
+            square[a] = hessian[active[a]][active]
+        return -np.linalg.solve(square, slope[active])
     factor = np.zeros((m, m))
     step = np.empty(m)
     for a in range(m):
@@ -301,10 +307,13 @@ def _polish(xt: Any, sign: Any, strength: float, w: Any, f: Any, wrong: Any) -> 
         rows[c] = xt[kept[c]]
     curvature, residual = strength * np.maximum(wrong * (1 - wrong), 1e-9), -strength * sign * wrong
     hessian, slope = np.empty((m + 1, m + 1)), np.empty(m + 1)
+    if m > SMALL:
+        hessian = (rows * curvature) @ rows.T
     for c in range(m + 1):
-        weighted = rows[c] * curvature
-        for e in range(c + 1):
-            hessian[c, e] = hessian[e, c] = _dot(weighted, rows[e])
+        if m <= SMALL:
+            weighted = rows[c] * curvature
+            for e in range(c + 1):
+                hessian[c, e] = hessian[e, c] = _dot(weighted, rows[e])
         hessian[c, c] *= 1 + 1e-10
         slope[c] = _dot(rows[c], residual) + (math.copysign(1.0, w[kept[c]]) if c < m else 0.0)
     change, model = np.zeros(m + 1), slope.copy()

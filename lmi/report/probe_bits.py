@@ -16,7 +16,7 @@ def bits_against_sparsity(
     truth: float | None,
 ) -> Figure:  # fmt: skip
     """Held-out bits of m neurons along the path, (p,) each, beside every neuron's own MI (d,) and the whole layer's."""
-    figure = new_figure(9.0, 4.0)
+    figure = new_figure(9.0, 4.3)
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1), sharey=True)
     kept = np.asarray(kept)
     left.fill_between(kept, bits - 2 * error, bits + 2 * error, color=BLUE, alpha=0.18, linewidth=0)
@@ -43,7 +43,7 @@ def bits_against_sparsity(
     lowest = min(0.0, float(np.min(bits)), float(np.min(l1_bits)))
     left.set_ylim(max(lowest, -0.25 * entropy) - 0.03 * entropy, 1.06 * entropy)
     dress(left, "bits against sparsity", "neurons kept (mean over folds)", "information about the label (bits)")
-    left.legend(fontsize=7.5, frameon=False, loc="best")
+    figure.legend(*left.get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower center", ncols=3)
     ranked = np.sort(own)[::-1]
     right.plot(np.arange(1, ranked.size + 1), ranked, color=BLUE, linewidth=1.6)
     right.axhline(layer, color=ORANGE, linewidth=1.2)
@@ -96,5 +96,5 @@ def stand_ins(shared: Any, kept: Any, others: Any, table: Sequence[Mapping[str, 
     right.set_ylim(len(kept) - 0.5, -0.5)
     right.set_yticks(place, [""] * len(kept))
     dress(right, "what it costs", "held-out bits lost")
-    right.legend(fontsize=7.5, frameon=False)
+    figure.legend(*right.get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower right", ncols=2)
     return figure

@@ -51,7 +51,7 @@ def strengths(c: Any, zero: Any, accuracy: Any, shown: float) -> Figure:
     right.tick_params(labelsize=8, colors=INK)
     right.spines["top"].set_visible(False)
     handles = [*left.get_lines()[:1], *right.get_lines()]
-    left.legend(handles, ["zero weights", "accuracy (right axis)"], fontsize=8, frameon=False, loc="lower right")
+    left.legend(handles, ["zero weights", "accuracy (right axis)"], fontsize=8, frameon=False, loc="center right")
     return figure
 
 
