@@ -12,7 +12,7 @@ from lmi.estimators.probe import (
     effect_size,
     entropy_bits,
     folds,
-    held_out_bits,
+    gained_bits,
     label_information,
 )
 from lmi.estimators.stability import stability_selection, stand_ins
@@ -184,7 +184,7 @@ def subset_bits(h: Any, label: Any, splits: Any) -> float:
     for rest, part in splits:
         coefficients, intercept = refit(scale(h[rest], h[rest]), label[rest])
         logits[part] = scale(h[part], h[rest]) @ coefficients + intercept
-    return float(held_out_bits(logits, label))
+    return float(gained_bits(logits, label).mean())
 
 
 def bits_caption(curve: Curve, layer: Layer, readouts: Any) -> str:

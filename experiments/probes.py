@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from experiments import probe_bits
 from lmi.estimators.bits import refit, scale
-from lmi.estimators.l1 import SparsePath, l1_path
+from lmi.estimators.l1 import l1_path
 from lmi.estimators.probe import effect_size, folds
 from lmi.report import probes as figures
 from lmi.results import Result
@@ -27,7 +27,7 @@ class Probe:
 
     Args:
         source: yields activations (n, d), a label for each row, and the document of each row.
-        positive: the class to tell from the rest; ``None`` takes the second of two, or of more the one nearest to half.
+        positive: the class to tell from the rest; ``None`` takes the rarer of two, or of more the one nearest to half.
         standardise: scale the neurons for the fixed-strength part; bits and stability always do.
         weakest: the smallest C of the fixed-strength part.
         strongest: its largest C.
@@ -56,7 +56,7 @@ class Probe:
     shown_strength: float = 3.0
     saga_iterations: int = 100
     path_points: int = 40
-    path_ratio: float = 100.0
+    path_ratio: float = 1000.0
     most_kept: int = 100
     num_folds: int = 5
     precisions: tuple[float, ...] = (10.0, 100.0, 1000.0, 10000.0)
@@ -108,7 +108,7 @@ class Probe:
                 raise ValueError(f"no rows are labelled {self.positive!r}; classes are {', '.join(map(str, classes))}")
             return self.positive
         if classes.size == 2:
-            return str(classes[1])
+            return str(classes[0] if counts[0] < counts[1] else classes[1])
         return str(classes[np.abs(counts / counts.sum() - 0.5).argmin()])
 
 
@@ -193,7 +193,7 @@ def fixed_strengths(settings: Probe, data: Labelled, label: Any, positive: str, 
     }
     tables: dict[str, list[dict[str, Any]]] = {"strengths": rows}
     if settings.saga_iterations:
-        tables["solvers"] = solvers(settings, h, label, path, at)
+        tables["solvers"] = solvers(settings, h, label)
     names = (f"not {positive}", positive)
     return Result(
         experiment="fixed",
@@ -260,8 +260,8 @@ def held_out_accuracy(settings: Probe, data: Labelled, label: Any, context: Cont
     return float(hits.mean())
 
 
-def solvers(settings: Probe, h: Any, label: Any, path: SparsePath, at: int) -> list[dict[str, Any]]:
-    """The same problem at the shown C by this path's solver, from scratch, and by scikit-learn's saga and liblinear."""
+def solvers(settings: Probe, h: Any, label: Any) -> list[dict[str, Any]]:
+    """The same problem at the shown C by this path's solver, from scratch, and by scikit-learn's saga."""
     strength = settings.shown_strength
     start = time.perf_counter()
     alone = l1_path(h, label, [strength])
@@ -270,15 +270,13 @@ def solvers(settings: Probe, h: Any, label: Any, path: SparsePath, at: int) -> l
             "working set", alone.coefficients[0], alone.intercepts[0], alone.iterations[0], start, h, label, strength
         )
     ]
-    for name, more in (
-        ("saga", {"max_iter": settings.saga_iterations}),
-        ("liblinear", {"max_iter": 1000, "tol": 1e-6, "intercept_scaling": 10.0}),
-    ):
-        start = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the row tells how far it came
-            model = LogisticRegression(C=strength, l1_ratio=1, solver=name, random_state=0, **more).fit(h, label)
-        rows.append(solver_row(name, model.coef_[0], model.intercept_[0], model.n_iter_[0], start, h, label, strength))
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the row tells how far it came
+        model = LogisticRegression(
+            C=strength, l1_ratio=1, solver="saga", max_iter=settings.saga_iterations, random_state=0
+        ).fit(h, label)
+    rows.append(solver_row("saga", model.coef_[0], model.intercept_[0], model.n_iter_[0], start, h, label, strength))
     return rows
 
 

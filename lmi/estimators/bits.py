@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from lmi.estimators.l1 import SparsePath, first_strength, l1_path
-from lmi.estimators.probe import Array, Booleans, Rows, entropy_bits, loss_bits, standard_error
+from lmi.estimators.probe import Array, Booleans, Rows, entropy_bits, gained_bits, standard_error
 
 Splits = list[tuple[Rows, Rows]]
 Bar = Callable[[Iterable[Any], str], Iterable[Any]]
@@ -91,22 +91,21 @@ def bits_curve(
         sparse[:points, part] = path.logits(judged)
         refitted[:points, part] = refitted_logits(path, fitted, positive[rest], judged)
         counts[:points] += path.kept.sum(axis=1) / len(splits)
-    losses = loss_bits(refitted[:points], positive)
-    mean, error = losses.mean(axis=1), standard_error(losses, documents)
-    best = int(mean.argmin())
-    chosen = others_choice(losses, splits)
-    entropy = entropy_bits(positive)
-    known = losses[chosen, np.arange(n)]
-    enough = mean[best] + max(error[best], 0.01 * entropy)
+    gains = gained_bits(refitted[:points], positive)
+    bits, error = gains.mean(axis=1), standard_error(gains, documents)
+    best = int(bits.argmax())
+    enough = bits[best] - max(error[best], 0.01 * entropy_bits(positive))
+    chosen = others_choice(gains, splits)
+    known = gains[chosen, np.arange(n)]
     return Curve(
         strengths=strengths[:points],
         kept=counts[:points],
-        l1_bits=entropy - loss_bits(sparse[:points], positive).mean(axis=1),
-        bits=entropy - mean,
+        l1_bits=gained_bits(sparse[:points], positive).mean(axis=1),
+        bits=bits,
         error=error,
-        saturated=int(np.flatnonzero(mean <= enough)[0]),
+        saturated=int(np.flatnonzero(bits >= enough)[0]),
         best=best,
-        known_bits=entropy - float(known.mean()),
+        known_bits=float(known.mean()),
         known_error=float(standard_error(known, documents)),
         logits=refitted[chosen, np.arange(n)],
     )
@@ -123,21 +122,17 @@ def layer_probe(
         for index, precision in enumerate(precisions):
             coefficients, intercept = refit(fitted, positive[rest], precision)
             logits[index, part] = judged @ coefficients + intercept
-    losses = loss_bits(logits, positive)
-    chosen = others_choice(losses, splits)
-    known = losses[chosen, np.arange(n)]
-    return Layer(
-        entropy_bits(positive) - float(known.mean()),
-        float(standard_error(known, documents)),
-        logits[chosen, np.arange(n)],
-    )
+    gains = gained_bits(logits, positive)
+    chosen = others_choice(gains, splits)
+    known = gains[chosen, np.arange(n)]
+    return Layer(float(known.mean()), float(standard_error(known, documents)), logits[chosen, np.arange(n)])
 
 
-def others_choice(losses: Array, splits: Splits) -> NDArray[np.int64]:
-    """(p, n) held-out losses -> (n,) the point that the rows of all other folds like best: no row chooses for itself."""
-    chosen = np.empty(losses.shape[1], dtype=np.int64)
+def others_choice(gains: Array, splits: Splits) -> NDArray[np.int64]:
+    """(p, n) held-out gains -> (n,) the point that the rows of all other folds like best: no row chooses for itself."""
+    chosen = np.empty(gains.shape[1], dtype=np.int64)
     for rest, part in splits:
-        chosen[part] = losses[:, rest].mean(axis=1).argmin()
+        chosen[part] = gains[:, rest].mean(axis=1).argmax()
     return chosen
 
 
