@@ -81,8 +81,8 @@ class Covariance:
         y = np.stack([of(row) for of, row in zip(RELATIONS.values(), x)]) + noise
         centred = x - x.mean(axis=1, keepdims=True)
         sample_covariance = (centred * y).sum(axis=1) / (self.relation_samples - 1)
-        scaled = (values / values.std(axis=1, keepdims=True) for values in (x, y))
-        nats = batched.ksg_pointwise(*scaled, self.k).mean(axis=1)
+        scaled_x, scaled_y = (values / values.std(axis=1, keepdims=True) for values in (x, y))
+        nats = batched.ksg_pointwise(scaled_x, scaled_y, self.k).mean(axis=1)
         rows: list[dict[str, Any]] = [
             {"relation": name, "covariance": float(c), "ksg_nats": float(i)}
             for name, c, i in zip(RELATIONS, sample_covariance, nats)
@@ -141,7 +141,7 @@ class Covariance:
                 "gallery": "Which measure sees which shape. Covariance (of the standardised columns), Spearman and "
                 "distance correlation as they are; MI in nats, coloured as the correlation sqrt(1 - exp(-2 I)) that a "
                 f"Gaussian pair of that MI would have. Struck out: not told from {self.permutations} shuffles at "
-                f"p <= {self.level:g}, a level at which one independent cell in {1 / self.level:.0f} is not struck out.",
+                f"p <= {self.level:g}; at that level one independent cell in {1 / self.level:.0f} is not struck out.",
             },
         )
 
@@ -234,8 +234,8 @@ def sweep(settings: Covariance, context: Context) -> Result:
             ),
         },
         captions={
-            "sweep": f"{m} Gaussian pairs of {n} samples, correlations from {-top:g} to {top:g}. Covariance is signed and "
-            "linear in r, MI is neither: two pairs of opposite covariance share the same information.",
+            "sweep": f"{m} Gaussian pairs of {n} samples, correlations from {-top:g} to {top:g}. Covariance has a "
+            "sign and is linear in r, MI neither: two pairs of opposite covariance share the same information.",
             "against": "Left: squared covariance against MI follows 1 - exp(-2 I), so it saturates where MI goes on "
             "growing. Right: the histogram against KSG; it lies above the line of equality at low MI, where its "
             "bias is all that it reports.",

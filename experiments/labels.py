@@ -67,7 +67,9 @@ class LabelledActivations:
         if self.file is not None:
             labels, what = file_labels(Path(self.file), documents), Path(self.file).name
         else:
-            texts = [document.text for document in read_documents(activations.texts, activations.files, activations.folder)]
+            texts = [
+                document.text for document in read_documents(activations.texts, activations.files, activations.folder)
+            ]
             with activations.store(context) as store:
                 spans = store.index("spans").numpy()
             labels, what = rule_labels(self.rule, texts, documents, spans), self.rule
@@ -91,7 +93,9 @@ def rule_labels(rule: str, texts: list[str], documents: Any, spans: Any) -> Any:
     try:
         pattern = re.compile(RULES.get(rule, rule))
     except re.error as error:
-        raise ValueError(f"rule: {rule!r} is neither one of {', '.join(RULES)} nor a regular expression ({error})") from None
+        raise ValueError(
+            f"rule: {rule!r} is neither one of {', '.join(RULES)} nor a regular expression ({error})"
+        ) from None
     labels = np.full(len(documents), "outside", dtype="<U7")
     for index, text in enumerate(texts):
         covered = np.zeros(len(text) + 1, dtype=np.int64)

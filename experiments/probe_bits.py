@@ -14,6 +14,7 @@ from lmi.estimators.probe import (
     folds,
     gained_bits,
     label_information,
+    shuffled_documents,
 )
 from lmi.estimators.stability import stability_selection, stand_ins
 from lmi.report import probe_bits as figures
@@ -33,6 +34,14 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
     curve = bits_curve(data.h, label, data.documents, strengths, splits, settings.most_kept, context.bar)
     layer = layer_probe(data.h, label, data.documents, splits, settings.precisions, context.bar)
     own = label_information(h, label, settings.k) / NATS_PER_BIT
+    shuffle = np.random.default_rng(context.derive("null"))
+    null = np.concatenate(
+        [
+            label_information(h, shuffled_documents(label, data.documents, shuffle), settings.k)
+            for _ in context.bar(range(settings.null_shuffles), "shuffled labels")
+        ]
+    )
+    null_bits = float(np.quantile(null, 0.99)) / NATS_PER_BIT
     readouts = label_information(np.stack([curve.logits, layer.logits], axis=1), label, settings.k) / NATS_PER_BIT
     entropy = entropy_bits(label)
     metrics: dict[str, Any] = {
@@ -46,6 +55,8 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
         "layer_readout_bits": float(readouts[1]),
         "best_neuron_bits": float(own.max()),
         "best_neuron": int(own.argmax()),
+        "null_neuron_bits": null_bits,
+        "above_null_count": int((own > null_bits).sum()),
     }
     if data.truth_bits is not None:
         metrics |= {"truth_bits": data.truth_bits, "sparse_minus_truth_bits": curve.known_bits - data.truth_bits}
@@ -66,8 +77,8 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
         tables={"bits": rows},
         figures={
             "bits": figures.bits_against_sparsity(
-                curve.kept, curve.bits, curve.error, curve.l1_bits, curve.saturated, own, layer.bits, entropy,
-                data.truth_bits,
+                curve.kept, curve.bits, curve.error, curve.l1_bits, curve.saturated, own, null_bits, layer.bits,
+                entropy, data.truth_bits,
             )
         },
         captions={"bits": bits_caption(curve, layer, readouts)},
@@ -171,8 +182,8 @@ def stable_part(
             "stability": f"How often each neuron is among the first {stability.num_selected} to enter the path, over "
             f"{2 * settings.stability_pairs} half-samples, against its own MI with the label. Above the line at most "
             f"{stability.false_bound:.2f} false neurons are expected.",
-            "stand_ins": "MI between the steadiest neurons (rows) and the dropped ones that share most with any of them; "
-            "right, the held-out bits lost when a neuron is removed, and when its nearest stand-in takes its place.",
+            "stand_ins": "MI between the steadiest neurons (rows) and the dropped ones that share most with any of "
+            "them; right, the held-out bits lost when a neuron is removed, and when its stand-in takes its place.",
         },
         notes=notes,
     )
@@ -193,7 +204,8 @@ def bits_caption(curve: Curve, layer: Layer, readouts: Any) -> str:
         "penalty leaves the weights, and refitted without it (band: two standard errors by document). It saturates at "
         f"{curve.kept[curve.saturated]:.0f} neurons. The sparse probe knows {curve.known_bits:.3f} +- "
         f"{curve.known_error:.3f} bits, a probe of all neurons {layer.bits:.3f} +- {layer.error:.3f}; the MI of their "
-        f"read-outs with the label, by KSG, is {readouts[0]:.3f} and {readouts[1]:.3f}. Right: neurons by their own MI."
+        f"read-outs with the label, by KSG, is {readouts[0]:.3f} and {readouts[1]:.3f}. Right: neurons by their own "
+        "MI, not held out, beside the 99th percentile under labels of whole documents shuffled."
     )
 
 

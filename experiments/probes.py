@@ -42,6 +42,7 @@ class Probe:
         stability_pairs: how often documents are halved; 0 leaves stability out.
         threshold: share of halves that makes a neuron stable.
         false_bound: expected number of false stable neurons to allow at most.
+        null_shuffles: label shuffles behind the null of the neurons' own MI.
         k: neighbours of the KSG estimators.
         stand_in_rows: rows for the MI between kept and dropped neurons.
         most_shown: neurons in the tables of stable neurons and of stand-ins.
@@ -63,6 +64,7 @@ class Probe:
     stability_pairs: int = 25
     threshold: float = 0.75
     false_bound: float = 1.0
+    null_shuffles: int = 3
     k: int = 3
     stand_in_rows: int = 500
     most_shown: int = 12
@@ -163,9 +165,9 @@ def fixed_strengths(settings: Probe, data: Labelled, label: Any, positive: str, 
     pair = h[:, [low, high]]
     pair_weights, pair_intercept = refit(pair, label, precision=1e-2)
     pair_accuracy = float(((pair @ pair_weights + pair_intercept > 0) == label).mean())
-    pair_correlation = float(np.corrcoef(pair.T)[0, 1])
+    pair_correlation = float(np.asarray(np.corrcoef(pair.T))[0, 1])
     correlations = {name: correlation_sample(h, which) for name, which in (("kept", kept), ("dropped", ~kept))}
-    variances = {"kept": h[:, kept].var(axis=0), "dropped": h[:, ~kept].var(axis=0)}
+    variances = {"kept": data.h[:, kept].var(axis=0), "dropped": data.h[:, ~kept].var(axis=0)}
     notes = []
     if accuracies[-1] == 1:
         notes.append(
@@ -218,19 +220,20 @@ def fixed_strengths(settings: Probe, data: Labelled, label: Any, positive: str, 
             "activations": f"Left: {h.shape[0]} rows by {h.shape[1]} neurons (both thinned to what can be seen), rows "
             "sorted by class. Right: the distribution of all activations in each class.",
             "strengths": "Share of neurons with zero weight and accuracy on the fitted rows along C (a larger C is a "
-            "weaker penalty), each solution within 1e-6 of its optimum.",
+            "weaker penalty), each solution within a millionth of its optimum.",
             "effects": f"Each neuron's effect size against its coefficient at C = {settings.shown_strength:g}. Dropped "
-            f"neurons lie on the line at zero, with effects of up to {idle:.1f}: zero weight is no lack of information.",
+            f"neurons lie on the line at zero, with effects of up to {idle:.1f}: zero weight is not zero information.",
             "extremes": "The neurons with the most negative and the most positive coefficient: their distributions by "
-            f"class, and a probe of these two alone (accuracy {pair_accuracy:.3f}; correlation {pair_correlation:+.2f}).",
-            "kept_dropped": "Variances of kept and dropped neurons, and correlations among kept and among dropped ones.",
+            f"class, and a probe of these two (accuracy {pair_accuracy:.3f}; correlation {pair_correlation:+.2f}).",
+            "kept_dropped": "Variances of kept and dropped neurons as they came, and correlations among kept and among "
+            "dropped ones.",
         },
         notes=tuple(notes),
     )
 
 
 def extremes(weights: Any) -> tuple[int, int]:
-    """The neurons with the most negative and the most positive coefficient, among the kept ones and not the same twice."""
+    """The neurons with the most negative and the most positive coefficient, among the kept ones, two in any case."""
     order = np.argsort(weights, kind="stable")
     order = order[weights[order] != 0]
     if order.size > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,9 @@ class TeachingBars:
 
     repeats: int = 5
     saga_iterations: int = 100
-    probe: Probe = Probe()  # noqa: RUF009
-    planted: PlantedNeurons = PlantedNeurons()
-    sweep: Covariance = Covariance()
+    probe: Probe = field(default_factory=Probe)
+    planted: PlantedNeurons = field(default_factory=PlantedNeurons)
+    sweep: Covariance = field(default_factory=Covariance)
 
     def run(self, context: Context) -> Result:
         """Three tables and a line for each bar."""
@@ -128,7 +128,9 @@ class TeachingBars:
                 h, label, data.documents, settings.stability_pairs, settings.threshold, settings.false_bound,
                 part.derive("halves") % 2**31, part.bar,
             )  # fmt: skip
-            truth, planted = data.truth_bits or 0.0, data.informative
+            truth, planted = data.truth_bits, data.informative
+            assert truth is not None  # the planted case knows both
+            assert planted is not None
             found = int(np.isin(planted, stability.stable).sum())
             rows.append(
                 {

@@ -150,7 +150,7 @@ def rotate(fitted: Array, judged: Array) -> tuple[Array, Array]:
     gram = fitted @ fitted.T
     gram[np.diag_indices(n)] += 1e-9 * np.trace(gram) / n
     factor = np.linalg.cholesky(gram)
-    return factor, np.linalg.solve(factor, fitted @ judged.T).T
+    return np.asarray(factor), np.asarray(np.linalg.solve(factor, fitted @ judged.T).T)
 
 
 def refit(h: Array, positive: Booleans, precision: float = 1.0) -> tuple[Array, float]:

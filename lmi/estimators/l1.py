@@ -1,4 +1,4 @@
-"""L1-penalised logistic regression along a whole path: proximal Newton on a working set, each point certified by its gap.
+"""L1-penalised logistic regression along a path: proximal Newton on a working set, each point certified by its gap.
 
 minimise over w, b:  |w|_1 + C sum_i log(1 + exp(-s_i (w x_i + b))),  s_i = -1 or +1, the intercept free.
 This is scikit-learn's objective for ``l1_ratio=1`` with ``solver="saga"`` (liblinear would penalise the intercept).
@@ -54,7 +54,8 @@ def l1_path(
     """The path over ``strengths``, each solution started at the one before.
 
     The working set grows by the neurons that violate optimality most (Massias et al., "Celer", 2018); on it every step
-    minimises a quadratic model of the loss by coordinate descent and searches along the result (Lee, Sun and Saunders 2014).
+    minimises a quadratic model of the loss by coordinate descent and searches along the result (Lee, Sun and Saunders,
+    2014), and a Newton step on the kept neurons follows.
 
     Args:
         h: (n, d) activations.
@@ -81,8 +82,9 @@ def l1_path(
     mean = h.mean(axis=0)  # the free intercept makes centring harmless, and it uncouples the intercept from the neurons
     p, d = strengths.size, h.shape[1]
     path = SparsePath(strengths, np.zeros((p, d)), np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p, dtype=np.int64))
+    most = d if most_kept is None else most_kept
     done = _path(
-        np.ascontiguousarray((h - mean).T), sign, strengths, tolerance, most_kept if most_kept is not None else d, max_steps,
+        np.ascontiguousarray((h - mean).T), sign, strengths, tolerance, most, max_steps,
         path.coefficients, path.intercepts, path.objectives, path.gaps, path.iterations,
     )  # fmt: skip
     if done < 0:

@@ -84,6 +84,21 @@ def _ross(columns: Any, positive: Any, k: int, table: Any) -> Any:
     return nats
 
 
+def shuffled_documents(positive: Booleans, documents: Rows, generator: np.random.Generator) -> Booleans:
+    """The labels of whole documents in another order, laid along the same rows: what a neuron cannot know, with the
+    runs and repetitions inside documents kept.
+
+    >>> labels = np.array([True, True, False, False])
+    >>> shuffled_documents(labels, np.array([0, 0, 1, 1]), np.random.default_rng(1)).sum()
+    np.int64(2)
+    """
+    names, document = np.unique(documents, return_inverse=True)
+    rank = generator.permutation(names.size)[document]
+    shuffled = np.empty_like(positive)
+    shuffled[np.argsort(document, kind="stable")] = positive[np.argsort(rank, kind="stable")]
+    return shuffled
+
+
 def entropy_bits(positive: Booleans) -> float:
     """H(Y) of a two-class label from its shares, bits."""
     share = float(np.mean(positive))
@@ -93,8 +108,8 @@ def entropy_bits(positive: Booleans) -> float:
 def gained_bits(logits: Array, positive: Booleans) -> Array:
     """-log2 of the true class's share, less -log2 of the probability given to it, for every logit (..., n).
 
-    The mean over rows is H(Y) minus cross-entropy: a lower bound on I(h; Y), up to sampling error, where the logits come
-    from a model fitted on other rows.
+    The mean over rows is H(Y) minus cross-entropy: where the logits come from a model fitted on other rows, a lower
+    bound on I(h; Y) up to sampling error.
 
     >>> gained_bits(np.array([9.0, -9.0, 9.0, -9.0]), np.array([True, False, True, False])).round(3)
     array([1., 1., 1., 1.])

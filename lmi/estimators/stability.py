@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmi.estimators.batched import ksg_pointwise
 from lmi.estimators.l1 import first_strength, l1_path
-from lmi.estimators.probe import Array, Booleans, Rows, folds
+from lmi.estimators.probe import Array, Booleans, Rows
 
 
 class Stability(NamedTuple):
@@ -61,7 +61,8 @@ def stability_selection(
         raise ValueError(f"expected a threshold above 1/2 and at most 1, got {threshold}")
     d = h.shape[1]
     select = max(1, min(d, math.floor(math.sqrt(false_bound * (2 * threshold - 1) * d))))
-    halves = [part for pair in range(pairs) for _, part in folds(positive, documents, 2, seed + pair)]
+    generator = np.random.default_rng(seed)
+    halves = [half for _ in range(pairs) for half in complementary_halves(positive, documents, generator)]
 
     def selected(rows: Rows) -> NDArray[np.bool_]:
         first = first_strength(h[rows], positive[rows])
@@ -71,6 +72,22 @@ def stability_selection(
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the path's kernels run outside the interpreter's lock
         kept = list(bar(pool.map(selected, halves), "half-samples"))
     return Stability(np.mean(kept, axis=0), select, threshold, select**2 / ((2 * threshold - 1) * d))
+
+
+def complementary_halves(
+    positive: Booleans, documents: Rows, generator: np.random.Generator, attempts: int = 50
+) -> tuple[Rows, Rows]:
+    """The rows of a random half of the documents, and those of the other half; both classes are in both.
+
+    Raises:
+        ValueError: where ``attempts`` deals leave a half with one class only.
+    """
+    names, document = np.unique(documents, return_inverse=True)
+    for _ in range(attempts):
+        first = generator.permutation(names.size)[document] < names.size // 2
+        if all(np.unique(positive[half]).size == 2 for half in (first, ~first)):
+            return np.flatnonzero(first), np.flatnonzero(~first)
+    raise ValueError(f"halves of the {names.size} documents keep missing a class: too few documents hold the rarer one")
 
 
 def stand_ins(h: Array, kept: Rows, others: Rows, k: int = 3) -> Array:

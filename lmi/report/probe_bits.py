@@ -12,7 +12,7 @@ from lmi.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SEQUENTIAL, dr
 
 
 def bits_against_sparsity(
-    kept: Any, bits: Any, error: Any, l1_bits: Any, saturated: int, own: Any, layer: float, entropy: float,
+    kept: Any, bits: Any, error: Any, l1_bits: Any, saturated: int, own: Any, null: float, layer: float, entropy: float,
     truth: float | None,
 ) -> Figure:  # fmt: skip
     """Held-out bits of m neurons along the path, (p,) each, beside every neuron's own MI (d,) and the whole layer's."""
@@ -47,6 +47,8 @@ def bits_against_sparsity(
     ranked = np.sort(own)[::-1]
     right.plot(np.arange(1, ranked.size + 1), ranked, color=BLUE, linewidth=1.6)
     right.axhline(layer, color=ORANGE, linewidth=1.2)
+    right.axhline(null, color=RED, linewidth=1, linestyle=":", label="99% of neurons, labels shuffled")
+    right.legend(fontsize=8, frameon=False, loc="best")
     right.set_xscale("log")
     dress(right, "each neuron's own MI with the label", "neuron, by rank")
     return figure

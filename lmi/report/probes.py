@@ -29,7 +29,8 @@ def activations(h: Any, label: Any, names: Sequence[str], title: str, most: int 
     bar.set_label("activation", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     thin = h[:, columns]
-    edges = np.linspace(*np.quantile(thin, [0.001, 0.999]), 80)
+    low, high = np.quantile(thin, [0.001, 0.999])
+    edges = np.linspace(low, high, 80)
     for side, name, color in ((False, names[0], BLUE), (True, names[1], ORANGE)):
         right.hist(thin[label == side].ravel(), edges, density=True, color=color, alpha=0.6, label=name)
     dress(right, "all activations by class", "activation", "density")
