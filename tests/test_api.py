@@ -46,7 +46,11 @@ GOOD = np.random.default_rng(0).normal(size=(30, 2))
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.where(np.eye(30, 2) > 0, np.nan, GOOD), GOOD, r"x has 2 value\(s\) that are NaN or infinite.*row 0, column 0"),
+        (
+            np.where(np.eye(30, 2) > 0, np.nan, GOOD),
+            GOOD,
+            r"x has 2 value\(s\) that are NaN or infinite.*row 0, column 0",
+        ),
         (GOOD, np.where(np.eye(30, 2) > 0, np.inf, GOOD), "y has 2 value"),
         (GOOD, GOOD[:20], "30 and 20 samples"),
         (GOOD.astype(complex), GOOD, "dtype complex128; expected real"),
