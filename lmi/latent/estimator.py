@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.ksg import read_ksg, repeats, require_neighbours
+from lmi.estimators.ksg import Variant, read_ksg, repeats, require_neighbours
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
@@ -138,9 +138,10 @@ class LatentEstimator(Architecture):
         return replace(read, estimator="latent", pointwise=pointwise, latents=latents, model=model, details=details)
 
     def read(self, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
-        """KSG on held-out latents, each latent scaled to unit variance."""
-        variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
-        return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context)
+        """KSG on held-out latents."""
+        variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
+        dims = effective_dimension(zx) + effective_dimension(zy)
+        return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
 
 
 def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
@@ -179,6 +180,16 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
         model=tuple(fit.model for fit in fits),
         details=details,
     )
+
+
+def effective_dimension(z: Tensor) -> float:
+    """Participation ratio (sum l)^2 / sum l^2 of the covariance's eigenvalues: how many directions z (n, d) spreads over.
+
+    >>> round(effective_dimension(torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))))
+    3
+    """
+    spread = torch.linalg.svdvals(z.double() - z.double().mean(0)) ** 2
+    return float(spread.sum() ** 2 / (spread**2).sum()) if bool(spread.any()) else 0.0
 
 
 class BestWeights(Callback):
