@@ -1,4 +1,4 @@
-"""How much do groups of neurons share? Closed form, Jacobian, quantised, KSG and latent MI side by side on linear layers."""
+"""How much do groups of neurons share? Closed form, Jacobian, quantised, KSG and latent MI side by side."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Modules:
     num_samples: tuple[Annotated[int, Field(ge=200)], ...] = (1000, 3000, 10_000)
     bins: tuple[Annotated[int, Field(ge=8)], ...] = (8, 16, 32, 64)
     repeats: Annotated[int, Field(ge=1)] = 3
-    ksg: KSGEstimator = field(default_factory=KSGEstimator)
-    latent: LatentEstimator = field(default_factory=LatentEstimator)
+    ksg: KSGEstimator = field(default_factory=lambda: KSGEstimator(permutations=0))
+    latent: LatentEstimator = field(default_factory=lambda: LatentEstimator(permutations=0))
 
     def run(self, context: Context) -> Result:
         """The reference over sample sizes and bins, then the wide layer module by module."""
@@ -96,9 +96,9 @@ class Modules:
                 "matrices": matrices_figure(matrices),
             },
             captions={
-                "estimators": "Mean (lines) and range (bands) over repeats on the reference layer; the dashed line is the "
-                "closed form. Codes share less than the modules do: quantised MI starts low and its stated interval ends "
-                "at the extrapolation to infinitely many codes.",
+                "estimators": "Mean (lines) and range (bands) over repeats on the reference layer; the dashed line is "
+                "the closed form. Codes share less than the modules do: quantised MI starts low and its stated "
+                "interval ends at the extrapolation to infinitely many codes.",
                 "matrices": "MI between every two modules of the wide layer, on one colour scale. Each module has many "
                 "neurons, where codes and nearest neighbours see little of what is there.",
             },

@@ -1,4 +1,4 @@
-"""Figures about modules of neurons: estimators against truth, noise curves, pairwise graphs before and after sorting."""
+"""Figures about modules of neurons: estimators against truth, noise curves, graphs of neurons sorted by module."""
 
 from __future__ import annotations
 
@@ -152,4 +152,32 @@ def modularity_figure(names: Sequence[str], found_bits: np.ndarray, random_bits:
     axes.set_ylim(-0.6, len(names) - 0.4)
     dress(axes, "What modules share with each other", "total correlation between modules (bits)")
     axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2)
+    return figure
+
+
+def coverage_figure(sides: Sequence[int], names: Sequence[str], intervals: np.ndarray, truths: np.ndarray) -> Figure:
+    """Intervals relative to the truth, a panel for each size of module.
+
+    Args:
+        sides: (c,) neurons a module.
+        names: (e,) kinds of interval.
+        intervals: (c, e, seeds, 2) nats.
+        truths: (c, seeds) nats.
+    """
+    figure = new_figure(3.1 * len(sides), 3.6)
+    panels = figure.subplots(1, len(sides), squeeze=False)[0]
+    seeds = truths.shape[1]
+    for place, (panel, side) in enumerate(zip(panels, sides)):
+        gaps = intervals[place] - truths[place][None, :, None]
+        reach = 1.2 * max(0.01, float(np.abs(gaps[:, :, 0]).max()))
+        for which, (name, color) in enumerate(zip(names, PALETTE)):
+            rows = np.arange(seeds) + which * (seeds + 2)
+            panel.hlines(rows, gaps[which, :, 0], np.minimum(gaps[which, :, 1], 2 * reach), color=color, label=name)
+        panel.axvline(0, color=INK, linewidth=1)
+        panel.set_xlim(-reach, reach)
+        panel.set_yticks([])
+        panel.spines["left"].set_visible(False)
+        dress(panel, f"{side} + {side} neurons", "interval - truth (nats)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
