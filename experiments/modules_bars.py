@@ -178,7 +178,7 @@ class ModulesBars:
 
 
 def shared_layer(rank: int, side: int, generator: torch.Generator) -> tuple[NormalLinear, Tensor]:
-    """A layer with two modules of ``side`` neurons whose weights span spaces with exactly ``rank`` common dimensions."""
+    """Two modules of ``side`` neurons whose weights span spaces with exactly ``rank`` common dimensions, and labels."""
     width = 2 * side - rank
     basis = torch.linalg.qr(torch.randn(2 * side, 2 * side, generator=generator, dtype=torch.float64)).Q[:width]
     mix = torch.randn(2, side, side, generator=generator, dtype=torch.float64)
