@@ -88,8 +88,8 @@ class ModulesGPT2:
                 "share at that resolution."
             },
             notes=(
-                "The Jacobian treats the block's input as Gaussian with unit variance around each token: the numbers say "
-                "what the weights mix, not what the distribution of texts does.",
+                "The Jacobian treats the block's input as Gaussian with unit variance around each token: the numbers "
+                "say what the weights mix, not what the distribution of texts does.",
             ),
         )
 

@@ -148,8 +148,8 @@ class ModulesMLP:
                 ),
             },
             captions={
-                "graphs": "Pairwise MI of the neurons of each layer (Gaussian copula), sorted by the module they were put "
-                "in; lines are module borders. One colour scale.",
+                "graphs": "Pairwise MI of the neurons of each layer (Gaussian copula), sorted by module; lines are "
+                "module borders. One colour scale.",
                 "modularity": "Total correlation between modules on images they were not found on: the modules found "
                 "(points) and random modules of the same sizes (ticks). The gap is the modularity, in bits.",
             },

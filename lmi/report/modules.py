@@ -33,6 +33,8 @@ def estimators_figure(
         left.fill_between(num_samples, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
     dress(left, "Estimators over sample size", "samples", "MI between the two modules (nats)")
     left.set_xscale("log")
+    left.set_xticks(list(num_samples), [f"{size:,}" for size in num_samples])
+    left.minorticks_off()
     top = 1.6 * truth
     low, middle, high = quantized.T
     places = np.arange(len(bins))
@@ -45,17 +47,20 @@ def estimators_figure(
     dress(right, f"Quantised MI over bins, {max(num_samples):,} samples", "codes a module")
     right.set_xticks(places, [str(count) for count in bins])
     for axes in (left, right):
-        axes.axhline(truth, color=INK, linewidth=1, linestyle="--")
-        axes.legend(fontsize=8, frameon=False, loc="lower right")
-    left.annotate("truth", (num_samples[0], truth), xytext=(0, 3), textcoords="offset points", fontsize=8, color=INK)
+        axes.axhline(truth, color=INK, linewidth=1, linestyle="--", label="closed form")
+        axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
     left.set_ylim(0, top)
     return figure
 
 
 def matrices_figure(matrices: Mapping[str, np.ndarray]) -> Figure:
     """Module by module matrices of MI in nats on one colour scale, one panel each; the diagonal is left out."""
-    figure = new_figure(2.3 * len(matrices) + 0.8, 2.8)
-    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    columns = min(3, len(matrices))
+    rows = -(-len(matrices) // columns)
+    figure = new_figure(2.4 * columns + 0.8, 2.4 * rows + 0.2)
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+    for panel in panels[len(matrices) :]:
+        panel.set_axis_off()
     shown = {name: np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix) for name, matrix in matrices.items()}
     top = max(float(np.nanmax(matrix)) for matrix in shown.values())
     for panel, (name, matrix) in zip(panels, shown.items()):
@@ -64,7 +69,7 @@ def matrices_figure(matrices: Mapping[str, np.ndarray]) -> Figure:
             if np.isfinite(value):
                 color = "white" if value < 0.6 * top else INK
                 panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
-        dress(panel, name, "module", "module" if panel is panels[0] else "")
+        dress(panel, name, "module", "module")
         panel.set_xticks(range(len(matrix)))
         panel.set_yticks(range(len(matrix)))
     bar = figure.colorbar(image, ax=list(panels), shrink=0.8)
@@ -79,7 +84,7 @@ def noise_curves_figure(
     """I(sigma) on the left, its slope in log(1 / sigma) on the right, a line each.
 
     Args:
-        noise: (s,) standard deviations.
+        noise: (s,) standard deviations, in units of the outputs' root mean square.
         curves: name -> (s,) nats.
         slopes: name -> (s,) shared directions at that resolution.
     """
@@ -89,8 +94,8 @@ def noise_curves_figure(
     for color, name in zip(colors, curves):
         left.plot(noise, curves[name], color=color, label=name)
         right.plot(noise, slopes[name], color=color)
-    dress(left, "Information between modules", "output noise σ", "I(σ) (nats)")
-    dress(right, "Directions shared at that resolution", "output noise σ", "-dI / d log σ (count)")
+    dress(left, "Information between modules", "output noise σ / RMS of output", "I(σ) (nats)")
+    dress(right, "Directions shared at that resolution", "output noise σ / RMS of output", "-dI / d log σ (count)")
     for axes in (left, right):
         axes.set_xscale("log")
         axes.set_ylim(bottom=0)
@@ -110,7 +115,7 @@ def graphs_figure(graphs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
     Args:
         graphs: title -> (d, d) MI in nats and (d,) module labels.
     """
-    columns = min(3, len(graphs))
+    columns = len(graphs) if len(graphs) <= 3 else 2
     rows = -(-len(graphs) // columns)
     figure = new_figure(3.0 * columns + 0.6, 2.9 * rows)
     panels = figure.subplots(rows, columns, squeeze=False)
