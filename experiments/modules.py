@@ -120,7 +120,7 @@ class Modules:
         matrices = {"closed form": truth, "quantised": codes.nats.numpy()}
         for name in ("Jacobian", "Gaussian, debiased", "KSG", "latent"):
             matrices[name] = np.full((count, count), np.nan)
-        rows = []
+        rows: list[dict[str, Scalar]] = []
         pairs = [(a, b) for a in range(count) for b in range(a + 1, count)]
         for a, b in context.bar(pairs, "pairs of modules"):
             two = torch.cat([(labels == a).nonzero(), (labels == b).nonzero()]).flatten()

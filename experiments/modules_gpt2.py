@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from lmi.activations import LanguageModel, block_names, capture
 from lmi.activations.text import read_documents
@@ -40,7 +40,7 @@ class ModulesGPT2:
 
     def run(self, context: Context) -> Result:
         """Find modules of each block, then the curve I(sigma) of each, against a random partition of the same sizes."""
-        network = self.model.load_network()
+        network: Any = self.model.load_network()
         names = [f"{name}.mlp" for name in block_names(network, network.config.num_hidden_layers)]
         names = [names[depth] for depth in (range(len(names)) if self.depths is None else self.depths)]
         inputs, outputs = self._read(network, names)
@@ -93,7 +93,7 @@ class ModulesGPT2:
             ),
         )
 
-    def _read(self, network: nn.Module, names: list[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _read(self, network: Any, names: list[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Inputs and outputs (tokens, width) of the named modules over the texts that come with lmi."""
         tokenizer = self.model.load_tokenizer()
         window = int(network.config.max_position_embeddings)

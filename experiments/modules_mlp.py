@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -51,6 +52,10 @@ class DigitsMLP(LightningModule):
             x = torch.tanh(layer(x))
             found.append(x)
         return found
+
+    def layer(self, place: int, x: Tensor) -> Tensor:
+        """Activations (n, width) of one hidden layer."""
+        return self.layers(x)[place]
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 64) pixels to (n, 10) scores."""
@@ -118,7 +123,7 @@ class ModulesMLP:
                 labels = find_modules(pairwise, self.num_modules, context.derive("spectral") % 2**31)
                 score = modularity_score(activations[half:], labels, self.splits, context.generator("splits"))
                 local = jacobian_mi(
-                    lambda z, place=place: model.layers(z)[place],
+                    partial(model.layer, place),
                     x[half : half + self.jacobian_samples],
                     labels,
                     noise=self.noise,

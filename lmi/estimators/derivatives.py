@@ -16,6 +16,8 @@ BatchFunction = Callable[[Tensor], Tensor]
 
 # What lives at once while one row of a Jacobian is pulled back, in units of the widest activation: measured 3 to 4.
 LIVE_ACTIVATIONS = 4
+# On a CPU larger chunks only fall out of its caches: 32 MB measured 1.5 to 2 times faster than 1 GB.
+CPU_CHUNK_BYTES = 2**25
 
 
 def jacobians(
@@ -55,7 +57,8 @@ def jacobians(
     rows = min(outputs, inputs)
     row_bytes = activations.widest * LIVE_ACTIVATIONS * x.element_size()
     sample_bytes = rows * row_bytes + activations.total * x.element_size() + 3 * outputs * inputs * 8
-    chunk = max(1, min(len(x), max_bytes // sample_bytes))
+    wanted_bytes = min(max_bytes, CPU_CHUNK_BYTES) if x.device.type == "cpu" else max_bytes
+    chunk = max(1, min(len(x), wanted_bytes // sample_bytes))
 
     def single(sample: Tensor) -> Tensor:
         return fn(sample[None])[0]

@@ -126,23 +126,24 @@ def jacobian_mi(
     if sigmas is None:
         pointwise = torch.cat(values)
         none = pointwise.new_zeros(len(pointwise), 0)
-        return JacobianMI(pointwise, pointwise[:0], none, none, 0, _why_infinite(pointwise, outputs, inputs))
+        warnings = _why_infinite(pointwise, outputs, inputs, jacobian.dtype)
+        return JacobianMI(pointwise, pointwise[:0], none, none, 0, warnings)
     curve, slope = torch.cat(values), torch.cat(slopes)
     anchor = min(int((sigmas < floor).sum()), len(sigmas) - 1)
     settled, coarser = (float(slope[:, place].mean()) for place in (anchor, anchor + len(sigmas)))
-    warnings = []
+    doubts = []
     if float(sigmas[0]) < floor:
-        warnings.append(
+        doubts.append(
             f"noise below {floor:.1e} is finer than the Jacobian's precision, so those values are rounding; "
             "differentiate in float64 or ask for more noise"
         )
     if abs(settled - coarser) > 0.02 * max(1.0, abs(settled)):
-        warnings.append(
+        doubts.append(
             f"the curve has not settled: {settled:.2f} directions are shared at noise {float(sigmas[anchor]):.1e} and "
             f"{coarser:.2f} at twice that; slope and intercept are those of this resolution"
         )
     count = len(sigmas)
-    return JacobianMI(curve[:, 0], sigmas, curve[:, :count], slope[:, :count], anchor, tuple(warnings))
+    return JacobianMI(curve[:, 0], sigmas, curve[:, :count], slope[:, :count], anchor, tuple(doubts))
 
 
 def local_mi(jacobian: Tensor, modules: Sequence[Tensor]) -> Tensor:
@@ -162,7 +163,8 @@ def _spectra(jacobian: Tensor, modules: Sequence[Tensor]) -> tuple[Tensor, list[
     exact = jacobian.double()
     whole = _singular_values(exact)
     parts = [_singular_values(exact[:, module.to(exact.device)]) for module in modules]
-    precision = whole[:, 0] * max(jacobian.shape[1:]) * torch.finfo(jacobian.dtype).eps
+    # Rounding errors of entries are independent: their norm grows as the root of the size, not as the size.
+    precision = whole[:, 0] * max(jacobian.shape[1:]) ** 0.5 * torch.finfo(jacobian.dtype).eps
     return whole, parts, precision
 
 
@@ -205,12 +207,13 @@ def _check_noise(noise: float | Sequence[float] | Tensor | None) -> Tensor | Non
     return sigmas.sort().values
 
 
-def _why_infinite(pointwise: Tensor, outputs: int, inputs: int) -> tuple[str, ...]:
+def _why_infinite(pointwise: Tensor, outputs: int, inputs: int, dtype: torch.dtype) -> tuple[str, ...]:
     count = int(torch.isinf(pointwise).sum())
     if count == 0:
         return ()
     if outputs > inputs:
         reason = f"by construction: {outputs} outputs of {inputs} inputs cannot be independent"
     else:
-        reason = "because the modules share directions exactly (their ranks add up to more than the whole's)"
+        reason = "because the modules share directions exactly (their ranks add up to more than the whole's"
+        reason += ")" if dtype == torch.float64 else ", as far as float32 or less can tell: try dtype=torch.float64)"
     return (f"infinite for {count} of {len(pointwise)} samples {reason}; pass noise= for the finite curve I(sigma)",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from lmi.report.style import GREY, INK, PALETTE, SEQUENTIAL, dress, new_figure
@@ -103,9 +104,7 @@ def noise_curves_figure(
     return figure
 
 
-def _shade(place: int, count: int) -> tuple[float, float, float, float]:
-    from matplotlib import colormaps
-
+def _shade(place: int, count: int) -> tuple[float, ...]:
     return tuple(colormaps[SEQUENTIAL](0.85 * place / max(1, count - 1)))
 
 
