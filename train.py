@@ -16,6 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 
 CONFIG_FILE = "config.yaml"
 
+# Threads that spin while they wait make training ten times slower wherever cores are shared: with other jobs, or by the
+# processes of one run. Read by OpenMP when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh)
 
 
@@ -32,7 +36,9 @@ def facts(config: dict[str, Any], seconds: float) -> dict[str, Any]:
         "seed": config["seed"],
         "command": " ".join(["python", *sys.argv]),
         "seconds": round(seconds, 2),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {"lmi": lmi.__version__, **{name: version(name) for name in packages}},
@@ -52,9 +58,13 @@ def prepare(config: DictConfig) -> tuple[DictConfig, Path]:
     if config.resume:
         if not (folder / CONFIG_FILE).is_file():
             raise ValueError(f"resume={config.resume}: no {CONFIG_FILE} there, so nothing to resume")
-        return OmegaConf.create(OmegaConf.load(folder / CONFIG_FILE)), folder
+        stored = OmegaConf.load(folder / CONFIG_FILE)
+        assert isinstance(stored, DictConfig)
+        return stored, folder
     if is_main_process() and (folder / CONFIG_FILE).exists():
-        raise ValueError(f"{folder} holds an unfinished run; go on with resume={folder}, or choose another hydra.run.dir")
+        raise ValueError(
+            f"{folder} holds an unfinished run; go on with resume={folder}, or choose another hydra.run.dir"
+        )
     OmegaConf.resolve(config)
     return config, folder
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -42,7 +41,9 @@ class EstimateExperiment:
         seconds = time.perf_counter() - measuring
         oracle = None
         if pairs.core is not None:
-            oracle = estimate(*pairs.core, KSGEstimator(k=self.oracle_k, permutations=0), context=context.child("oracle"))
+            oracle = estimate(
+                *pairs.core, KSGEstimator(k=self.oracle_k, permutations=0), context=context.child("oracle")
+            )
         metrics = estimate_metrics(found, pairs.truth)
         metrics |= {"num_samples_count": pairs.x.shape[0], "estimate_seconds": seconds}
         if oracle is not None:
@@ -50,7 +51,10 @@ class EstimateExperiment:
         metrics["total_seconds"] = time.perf_counter() - started
         notes = found.warnings
         if pairs.truth is None:
-            notes = ("Nobody knows the true mutual information of these samples: nothing to hold the estimate against.", *notes)
+            notes = (
+                "Nobody knows the true mutual information of these samples: nothing to hold the estimate against.",
+                *notes,
+            )
         figures, captions = draw(found, oracle, pairs)
         return Result(
             experiment="estimate",
@@ -139,7 +143,7 @@ def arrays_of(found: Estimate) -> dict[str, np.ndarray]:
     return arrays | curves_of(found.model)
 
 
-def curves_of(model: Any) -> Mapping[str, np.ndarray]:
+def curves_of(model: Any) -> dict[str, np.ndarray]:
     """Training curves of a model, or of each fold's."""
     if model is None:
         return {}
@@ -185,5 +189,7 @@ def draw(found: Estimate, oracle: Estimate | None, pairs: Pairs) -> tuple[dict[s
     curves = curves_of(found.model)
     if curves:
         figures["training"] = training(curves)
-        captions["training"] = "Loss on the training part and on the part that decides when to stop; its best weights are kept."
+        captions["training"] = (
+            "Loss on the training part and on the part that decides when to stop; its best weights are kept."
+        )
     return figures, captions

@@ -90,16 +90,16 @@ def build(config: Any, place: str = "") -> Any:
     Raises:
         SettingsError: for a target that is not there, and for settings as in ``checked_fields``.
 
-    >>> build({"_target_": "lmi.types.Context", "seeed": 3}, "context")
+    >>> build({"_target_": "lmi.types.Context", "seeed": 3}, "context")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    lmi.settings.SettingsError: context.seeed: Context has no such setting; did you mean 'seed'? (valid: folder, loggers, progress, seed)
+    lmi.settings.SettingsError: context.seeed: Context has no such setting; did you mean 'seed'? (valid: folder, ...
     """
     if isinstance(config, Mapping):
         where = f"{place}." if place else ""
         values = {name: build(value, f"{where}{name}") for name, value in config.items() if name != "_target_"}
         if "_target_" not in config:
             return values
-        cls = target(config["_target_"], f"{where}_target_")
+        cls: type = target(config["_target_"], f"{where}_target_")
         return cls(**(checked_fields(cls, values, place) if dataclasses.is_dataclass(cls) else values))
     if isinstance(config, list):
         return [build(value, f"{place}[{i}]") for i, value in enumerate(config)]

@@ -67,8 +67,8 @@ class Pairs:
         x: (n, dx) samples.
         y: (n, dy) samples, row by row the partners of ``x``.
         truth: I(X; Y) in nats, or ``None`` where nobody knows it.
-        core: the low-dimensional variables (n, rx), (n, ry) that carry all of the information, where the source has them:
-            what an oracle would measure on.
+        core: the low-dimensional variables (n, rx), (n, ry) that carry all of the information, where the source has
+            them: what an oracle would measure on.
         images: (n, height, width) pictures of the samples, for sources that have them.
     """
 

@@ -73,9 +73,7 @@ def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch
     return Spread(math.sqrt(weighted / weight), drift, math.sqrt(drift_variance_per_n), usable[0])
 
 
-def permutation_null(
-    statistic: Statistic, n: int, observed: float, permutations: int, context: Context
-) -> Null:
+def permutation_null(statistic: Statistic, n: int, observed: float, permutations: int, context: Context) -> Null:
     """The estimate with the pairing destroyed, ``permutations`` times.
 
     Args:

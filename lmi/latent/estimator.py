@@ -46,7 +46,7 @@ class LatentEstimator(Architecture):
     train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     folds: Annotated[int, Field(ge=0)] = 0
-    k: Annotated[int, Field(ge=1)] = 3
+    k: Annotated[int, Field(ge=1)] = 5
     permutations: Annotated[int, Field(ge=0)] = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
@@ -148,7 +148,10 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
     """One estimate from those of the folds: the mean over all samples, each measured by encoders that never saw it."""
     pointwise = torch.empty(n, dtype=torch.float64)
     assert fits[0].latents is not None
-    latents = (torch.empty(n, fits[0].latents[0].shape[1]).double(), torch.empty(n, fits[0].latents[1].shape[1]).double())
+    latents = (
+        torch.empty(n, fits[0].latents[0].shape[1]).double(),
+        torch.empty(n, fits[0].latents[1].shape[1]).double(),
+    )
     for fit, split in zip(fits, splits, strict=True):
         assert fit.pointwise is not None and fit.latents is not None
         part = split.estimate
@@ -160,7 +163,9 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
     interval = None
     details: dict[str, float] = {"epochs": sum(fit.details["epochs"] for fit in fits)}
     if all(fit.interval is not None for fit in fits):
-        half = torch.tensor([(fit.interval[1] - fit.interval[0]) / 2 for fit in fits if fit.interval], dtype=shares.dtype)
+        half = torch.tensor(
+            [(fit.interval[1] - fit.interval[0]) / 2 for fit in fits if fit.interval], dtype=shares.dtype
+        )
         pooled = float((shares * half).norm())
         interval = (nats - pooled, nats + pooled)
     null = None

@@ -40,8 +40,8 @@ def comparison(marks: Sequence[Mark], truth: float | None, null: np.ndarray | No
         axes.plot([mark.low, mark.high], [row, row], color=color, linewidth=5, alpha=0.35, solid_capstyle="butt")
         axes.plot(mark.bits, row, "o", color=color, markersize=7)
         axes.annotate(
-            f"{mark.bits:.3f}", (mark.bits, row), xytext=(0, 7), textcoords="offset points", fontsize=8,
-            ha="center", color=color,
+            f"{mark.bits:.3f}", (mark.bits, row), xytext=(0, 8), textcoords="offset points", fontsize=8,
+            ha="center", color=color, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
         labels.append(mark.label)
     if null is not None:
@@ -74,8 +74,8 @@ def training(curves: Mapping[str, np.ndarray]) -> Figure:
             best = int(np.argmin(values))
             axes.plot(best + 1, values[best], "o", color=ORANGE, markersize=6)
             axes.annotate(
-                f"kept: epoch {best + 1}", (best + 1, values[best]), xytext=(0, 10), textcoords="offset points",
-                fontsize=8, ha="right" if best > values.size / 2 else "left", color=ORANGE,
+                f"kept: epoch {best + 1}", (best + 1, values[best]), xytext=(0, 12), textcoords="offset points",
+                fontsize=8, ha="center", color=ORANGE, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
             )  # fmt: skip
     axes.legend(fontsize=8, frameon=False)
     return figure
