@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from scipy.special import digamma
 from sklearn.cluster import KMeans
 from torch import Tensor
 
 from lmi.estimators.partition import PartitionLike, module_indices
-from lmi.types import Estimate, Null
+from lmi.types import Context, Estimate, Null
 
 Z_90 = 1.6448536269514722  # a standard normal lies within +-Z_90 with probability 0.9
 ROWS_PER_CODE = 256  # k-means learns from this many random rows a code at most; all rows get their codes
@@ -79,8 +81,9 @@ def quantized_mi(
     Columns are standardised first. Entropies are Grassberger's, H = log n - 1/n sum_i n_i G(n_i), which leave a few
     thousandths of a nat of bias at five rows a cell of the bins x bins table. By the data processing inequality the
     codes share no more than the modules do; ``high`` says how much more that could be. For quantisers of d dimensions
-    the loss ends up falling by 2^(-2/d) for each doubling of codes, and falls more slowly before: a geometric series
-    with the ratio seen between the last two doublings, or that one where it is larger, bounds what is left.
+    the loss ends up falling by 2^(-2/d) for each doubling of codes, and falls more slowly before: what is left is
+    taken as a geometric series with the ratio seen between the last two doublings, or that one where it is larger.
+    Below five rows a cell both codes and extrapolation are noisier than they say.
 
     Args:
         activations: (n, d) samples.
@@ -124,6 +127,26 @@ def quantized_mi(
         torch.from_numpy(np.stack(codes[0], axis=1)),
         _doubts(nats, null),
     )
+
+
+@dataclass(frozen=True)
+class QuantizedEstimator:
+    """MI through k-means codes of x and of y.
+
+    Args:
+        bins: codes a side.
+        permutations: size of the permutation null; 0 leaves it out.
+    """
+
+    bins: Annotated[int, Field(ge=2)] = 32
+    permutations: Annotated[int, Field(ge=0)] = 20
+
+    def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
+        """See ``lmi.types.Estimator``. The interval ends at the extrapolation to infinitely many codes."""
+        labels = torch.cat([torch.zeros(x.shape[1]), torch.ones(y.shape[1])]).long()
+        generator = context.generator("quantized")
+        both = torch.cat([x.double(), y.double()], dim=1)
+        return quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator).pair(0, 1)
 
 
 def _check(activations: Tensor, bins: int) -> np.ndarray:

@@ -4,8 +4,10 @@ import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
+import lmi
 from lmi.estimators.quantized import _entropy, quantized_mi
 from lmi.sources.linear import LinearModules
+from lmi.types import Context
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -58,6 +60,16 @@ def test_interval_holds_the_closed_form(sizes: tuple[int, int]) -> None:
     assert pair.interval[0] <= pairs.truth <= pair.interval[1]
     assert pair.nats < pairs.truth + 0.01, "codes cannot share more than the modules"
     assert pair.nats < pair.ceiling
+
+
+def test_the_estimator_of_that_name_is_the_pair() -> None:
+    pairs = LinearModules(15, (1, 2)).sample(2000, generator())
+    found = lmi.estimate(pairs.x, pairs.y, "quantized", bins=16, permutations=5)
+    direct = quantized_mi(
+        torch.cat([pairs.x, pairs.y], 1), [0, 1, 1], 16, permutations=5, generator=Context().generator("quantized")
+    )
+    assert found.nats == direct.pair(0, 1).nats
+    assert found.null is not None
 
 
 def test_too_many_bins_are_said() -> None:
