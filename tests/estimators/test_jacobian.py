@@ -180,3 +180,19 @@ def test_bad_partition_and_input() -> None:
         jacobian_mi(lambda x: x, torch.ones(1, 2, dtype=torch.long), [0, 1])
     with pytest.raises(ValueError, match="at least one sample"):
         jacobian_mi(lambda x: x, torch.ones(0, 2), [0, 1])
+
+
+def test_gpt2_blocks() -> None:
+    from transformers import GPT2Config
+    from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
+
+    torch.manual_seed(0)
+    block = GPT2MLP(32, GPT2Config(n_embd=8, resid_pdrop=0.1))
+    x = torch.randn(3, 8, generator=generator())
+    with pytest.raises(ValueError, match=r"'dropout' \(Dropout\) is in training mode"):
+        jacobian_mi(block, x, torch.arange(8) % 2)
+    block.eval()
+    loop = torch.stack([torch.autograd.functional.jacobian(lambda z: block(z[None])[0], token) for token in x])
+    ((_, found),) = jacobians(block, x)
+    torch.testing.assert_close(found, loop)
+    assert jacobian_mi(block, x, torch.arange(8) % 2, dtype=torch.float64).nats > 0
