@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from scipy.stats import rankdata
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from lmi.estimators.partition import PartitionLike, module_indices
 
 
-def gaussian_mi(cov: Tensor, partition: PartitionLike) -> float:
+def gaussian_mi(cov: Tensor | np.ndarray, partition: PartitionLike) -> float:
     """MI between the modules of normal variables with covariance ``cov``; total correlation for more than two modules.
 
     I = 1/2 [sum_b logdet S_b - logdet S] in nats. Each module is whitened on its own support first, which leaves
@@ -30,12 +31,12 @@ def gaussian_mi(cov: Tensor, partition: PartitionLike) -> float:
     >>> round(gaussian_mi(cov, [0, 1]), 4), gaussian_mi(torch.ones(2, 2), [0, 1])
     (0.2231, inf)
     """
-    _check_covariance(cov)
+    cov = _checked_covariance(cov)
     modules = module_indices(partition, cov.shape[0])
     return _between(_correlation(cov), modules, _precision(cov))[0]
 
 
-def gaussian_mi_matrix(cov: Tensor, partition: PartitionLike) -> Tensor:
+def gaussian_mi_matrix(cov: Tensor | np.ndarray, partition: PartitionLike) -> Tensor:
     """(m, m) closed-form MI in nats between every two modules, each pair on its own; infinity on the diagonal.
 
     >>> cov = torch.tensor([[1.0, 0.6, 0.5], [0.6, 1.0, 0.3], [0.5, 0.3, 1.0]])
@@ -44,7 +45,7 @@ def gaussian_mi_matrix(cov: Tensor, partition: PartitionLike) -> Tensor:
             [0.2200,    inf, 0.0500],
             [0.1400, 0.0500,    inf]], dtype=torch.float64)
     """
-    _check_covariance(cov)
+    cov = _checked_covariance(cov)
     modules = module_indices(partition, cov.shape[0])
     correlation, precision = _correlation(cov), _precision(cov)
     matrix = torch.full((len(modules), len(modules)), math.inf, dtype=torch.float64)
@@ -114,7 +115,9 @@ def gaussian_pairwise(activations: Tensor) -> Tensor:
     return matrix.fill_diagonal_(0.0)
 
 
-def _check_covariance(cov: Tensor) -> None:
+def _checked_covariance(cov: Tensor | np.ndarray) -> Tensor:
+    cov = torch.as_tensor(cov)
+    cov = cov if cov.is_floating_point() else cov.double()
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1]:
         raise ValueError(f"cov of shape {tuple(cov.shape)}: expected a square matrix (d, d)")
     if not bool(torch.isfinite(cov).all()):
@@ -126,6 +129,7 @@ def _check_covariance(cov: Tensor) -> None:
     least = float(torch.linalg.eigvalsh(cov.double()).min())
     if least < -1e3 * torch.finfo(cov.dtype).eps * len(cov) * scale:
         raise ValueError(f"cov has the eigenvalue {least:.3g}: expected a covariance matrix, which has none below 0")
+    return cov
 
 
 def _correlation(cov: Tensor) -> Tensor:

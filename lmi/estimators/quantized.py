@@ -69,7 +69,7 @@ class QuantizedMI:
 
 
 def quantized_mi(
-    activations: Tensor,
+    activations: Tensor | np.ndarray,
     partition: PartitionLike,
     bins: int,
     *,
@@ -149,7 +149,8 @@ class QuantizedEstimator:
         return quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator).pair(0, 1)
 
 
-def _check(activations: Tensor, bins: int) -> np.ndarray:
+def _check(activations: Tensor | np.ndarray, bins: int) -> np.ndarray:
+    activations = torch.as_tensor(activations)
     if activations.ndim != 2:
         raise ValueError(f"activations of shape {tuple(activations.shape)}: expected (samples, neurons)")
     if bins < 2 or len(activations) < bins:

@@ -43,6 +43,7 @@ def test_invariance_within_modules_and_chain_rule() -> None:
     mixed[5] *= 1e-9
     plain = gaussian_mi(w @ w.T, labels)
     assert gaussian_mi(mixed @ mixed.T, labels) == pytest.approx(plain, rel=1e-7)
+    assert gaussian_mi((w @ w.T).numpy(), labels.numpy()) == plain
     coarse = gaussian_mi(w @ w.T, [0, 0, 0, 0, 0, 1])
     inner = gaussian_mi((w @ w.T)[:5, :5], [0, 0, 0, 1, 1])
     assert coarse + inner == pytest.approx(plain, rel=1e-12)
