@@ -118,7 +118,8 @@ def quantized_mi(
         orders = [torch.randperm(len(x), generator=random).numpy() for _ in modules]
         null[index] = _matrix([code[order] for code, order in zip(codes[0], orders)])[0]
     dims = np.array([len(module) for module in modules])
-    high = _extrapolate([table[0] for table in tables], error, np.maximum.outer(dims, dims))
+    leftover = null.mean(axis=0).clip(min=0.0) if permutations else np.zeros_like(nats)
+    high = _extrapolate([table[0] for table in tables], 2 * error + leftover, np.maximum.outer(dims, dims))
     return QuantizedMI(
         torch.from_numpy(nats),
         torch.from_numpy(error),
@@ -207,12 +208,12 @@ def _grassberger(n: np.ndarray) -> np.ndarray:
     return digamma(n) + sign * (digamma((n + 1) / 2) - digamma(n / 2))
 
 
-def _extrapolate(levels: list[np.ndarray], error: np.ndarray, dims: np.ndarray) -> np.ndarray:
-    """Upper ends, from the matrices at bins, bins / 2 and bins / 4."""
-    high = np.full_like(error, math.inf)
+def _extrapolate(levels: list[np.ndarray], noise: np.ndarray, dims: np.ndarray) -> np.ndarray:
+    """Upper ends, from the matrices at bins, bins / 2 and bins / 4; gains up to ``noise`` are none."""
+    high = np.full_like(noise, math.inf)
     if len(levels) == 3:
         last, before = levels[0] - levels[1], levels[1] - levels[2]
-        settled = last <= 2 * error
+        settled = last <= noise
         seen = np.divide(last, before, out=np.ones_like(last), where=before > 0)
         ratio = np.maximum(np.where(settled, 0.0, seen), 2.0 ** (-2.0 / dims))
         rest = np.divide(ratio, 1 - ratio, out=np.full_like(ratio, math.inf), where=ratio < 1)
