@@ -15,6 +15,7 @@ from lmi.activations.text import read_documents
 from lmi.estimators.gaussian_modules import gaussian_pairwise
 from lmi.estimators.jacobian import jacobian_mi
 from lmi.estimators.modularity import find_modules
+from lmi.estimators.uncertainty import Z_90
 from lmi.report.modules import noise_curves_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context
@@ -114,4 +115,4 @@ def _joined(parts: dict[str, list[Tensor]]) -> dict[str, Tensor]:
 
 
 def _half_width(pointwise: Tensor) -> float:
-    return 1.6448536269514722 * float(pointwise.std()) / len(pointwise) ** 0.5
+    return Z_90 * float(pointwise.std()) / len(pointwise) ** 0.5

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from lmi.estimators.derivatives import BatchFunction, jacobians
 from lmi.estimators.partition import PartitionLike, module_indices
+from lmi.estimators.uncertainty import Z_90
 from lmi.types import NATS_PER_BIT
-
-Z_90 = 1.6448536269514722  # a standard normal lies within +-Z_90 with probability 0.9
 
 
 @dataclass(frozen=True, eq=False)

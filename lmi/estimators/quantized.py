@@ -14,9 +14,9 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from lmi.estimators.partition import PartitionLike, module_indices
+from lmi.estimators.uncertainty import Z_90
 from lmi.types import Context, Estimate, Null
 
-Z_90 = 1.6448536269514722  # a standard normal lies within +-Z_90 with probability 0.9
 ROWS_PER_CODE = 256  # k-means learns from this many random rows a code at most; all rows get their codes
 
 
