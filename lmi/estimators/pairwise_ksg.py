@@ -1,0 +1,211 @@
+"""KSG between every two columns: a window that slides along sorted columns, sixteen points at a time.
+
+For a pair (x, y) the points stand in the order of x. The k-th neighbour of a point lies, in the joint maximum norm, at
+least as far as its distance in x, so neighbours are looked for outwards from the point and the search ends where the
+distance in x alone exceeds the k-th smallest so far: about 2 sqrt(k n) of n points for independent columns. The counts
+of points strictly inside are found by walking the two sorted columns in the same way. Distances are differences of the
+same float64 numbers that scikit-learn forms, so that the neighbours and the counts are the same integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit, prange
+from scipy.special import digamma
+from sklearn.preprocessing import scale
+from torch import Tensor
+
+from lmi.estimators.lanes import WIDTH, any_less, count_less, distance, filled, insert, larger, load, store, unbounded
+
+FAR = 1e300  # what pads a sorted column: further than any point
+TINY = np.finfo(np.float64).tiny  # a radius of 0 still counts points at distance 0, as scikit-learn does
+STRIDE = 4  # offsets between two looks at whether the window may end
+CHUNK = 32  # pairs a thread takes at a time
+
+
+@dataclass(frozen=True, eq=False)
+class SortedColumns:
+    """t scaled columns: ``values`` (t, n), ``order`` (t, n) that sorts them, ``sorted`` (t, n + 2 WIDTH) padded."""
+
+    values: np.ndarray
+    order: np.ndarray
+    sorted: np.ndarray
+
+
+@dataclass(frozen=True)
+class KsgPairs:
+    """KSG1 (Kraskov, Stoegbauer, Grassberger 2004) between columns, ``k`` neighbours, compiled for the CPU."""
+
+    k: int = 3
+
+    def prepare(self, columns: Tensor) -> SortedColumns:
+        """Columns (n, t), divided by their standard deviation as scikit-learn does, and sorted."""
+        values = np.ascontiguousarray(scaled(columns).T)
+        order = np.argsort(values, axis=1)
+        ranked = np.take_along_axis(values, order, axis=1)
+        padded = np.pad(ranked, ((0, 0), (WIDTH, WIDTH)))
+        padded[:, :WIDTH], padded[:, -WIDTH:] = -FAR, FAR
+        return SortedColumns(values, order.astype(np.int32), padded)
+
+    def tile(self, x: SortedColumns, y: SortedColumns, upper: bool = False) -> Tensor:
+        """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
+        size = (x.order.shape[0], y.order.shape[0])
+        left, right = np.triu_indices(size[0], 1, size[1]) if upper else np.indices(size).reshape(2, -1)
+        nats = np.zeros(size)
+        nats[left, right] = _pairs(
+            x.sorted, x.order, y.values, y.sorted, y.order, left, right, (0,) * self.k, psi_table(x.order.shape[1])
+        )
+        return torch.from_numpy(nats)
+
+    def diagonal(self, columns: Tensor) -> Tensor:
+        """(t,) each column against itself: psi(n) - psi(k) where no two values are equal, the estimator's ceiling."""
+        prepared = self.prepare(columns)
+        one = np.arange(prepared.order.shape[0])
+        return torch.from_numpy(
+            _pairs(
+                prepared.sorted,
+                prepared.order,
+                prepared.values,
+                prepared.sorted,
+                prepared.order,
+                one,
+                one,
+                (0,) * self.k,
+                psi_table(prepared.order.shape[1]),
+            )
+        )
+
+
+def scaled(columns: Tensor) -> np.ndarray:
+    """(n, t) float64, each column divided by its standard deviation (ddof 0), its mean left where it is."""
+    return scale(columns.detach().cpu().numpy().astype(np.float64), with_mean=False)
+
+
+def psi_table(size: int) -> np.ndarray:
+    """psi(0..size), with NaN for psi(0)."""
+    return np.concatenate([[np.nan], digamma(np.arange(1, size + 1))])
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
+    """``radii[WIDTH + i]``: distance from point i to its k-th neighbour; x is sorted, y in its order, both padded."""
+    last = len(size) - 1
+    for start in range(0, n, WIDTH):
+        here = start + WIDTH
+        x_here, y_here = load(x, here), load(y, here)
+        nearest = unbounded(size)
+        offset = 1
+        ahead = behind = True
+        while ahead or behind:
+            if ahead:
+                for step in range(offset, min(offset + STRIDE, n - start)):
+                    gap = distance(load(x, here + step), x_here)
+                    nearest = insert(nearest, larger(gap, distance(load(y, here + step), y_here)))
+            if behind:
+                for step in range(offset, min(offset + STRIDE, here)):
+                    gap = distance(load(x, here - step), x_here)
+                    nearest = insert(nearest, larger(gap, distance(load(y, here - step), y_here)))
+            offset += STRIDE
+            ahead = ahead and offset < n - start and any_less(distance(load(x, here + offset), x_here), nearest[last])
+            behind = behind and offset < here and any_less(distance(load(x, here - offset), x_here), nearest[last])
+        store(radii, here, larger(nearest[last], filled(TINY)))
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
+    """Sum over points of psi(1 + number of other points strictly within its radius); x is sorted and padded."""
+    total = 0.0
+    for start in range(0, n, WIDTH):
+        here = start + WIDTH
+        x_here, radius = load(x, here), load(radii, here)
+        inside = filled(1.0)
+        for step in range(1, n - start):
+            gap = distance(load(x, here + step), x_here)
+            if not any_less(gap, radius):
+                break
+            inside = count_less(inside, gap, radius)
+        for step in range(1, here):
+            gap = distance(load(x, here - step), x_here)
+            if not any_less(gap, radius):
+                break
+            inside = count_less(inside, gap, radius)
+        store(counts, 0, inside)
+        for lane in range(min(WIDTH, n - start)):
+            total += psi[int(counts[lane])]
+    return total
+
+
+@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+def _pairs(
+    x_sorted: Any, x_order: Any, y_values: Any, y_sorted: Any, y_order: Any, left: Any, right: Any, size: Any, psi: Any
+) -> Any:
+    n, k = x_order.shape[1], len(size)
+    nats = np.empty(left.size)
+    for chunk in prange((left.size + CHUNK - 1) // CHUNK):
+        counts = np.empty(WIDTH)
+        y_along_x = np.zeros(n + 2 * WIDTH)
+        x_radii = np.zeros(n + 2 * WIDTH)
+        y_radii = np.zeros(n + 2 * WIDTH)
+        radii = np.empty(n)
+        for pair in range(chunk * CHUNK, min(left.size, (chunk + 1) * CHUNK)):
+            a, b = left[pair], right[pair]
+            for i in range(n):
+                y_along_x[WIDTH + i] = y_values[b, x_order[a, i]]
+            _radii(x_sorted[a], y_along_x, n, size, x_radii)
+            for i in range(n):
+                radii[x_order[a, i]] = x_radii[WIDTH + i]
+            for i in range(n):
+                y_radii[WIDTH + i] = radii[y_order[b, i]]
+            total = _psi_of_counts(x_sorted[a], x_radii, n, psi, counts)
+            total += _psi_of_counts(y_sorted[b], y_radii, n, psi, counts)
+            nats[pair] = psi[k] + psi[n] - total / n
+    return nats
+
+
+@dataclass(frozen=True)
+class KsgPairsTorch:
+    """The same numbers by brute force in torch, on any device; ``cells`` distances are held at a time."""
+
+    k: int = 3
+    device: str = "cuda"
+    cells: int = 2**26
+
+    def prepare(self, columns: Tensor) -> Tensor:
+        """Columns (n, t) -> (t, n), scaled, on the device."""
+        return torch.from_numpy(np.ascontiguousarray(scaled(columns).T)).to(self.device)
+
+    def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
+        """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
+        size = (x.shape[0], y.shape[0])
+        grid = torch.ones(size, dtype=torch.bool).triu(1) if upper else torch.ones(size, dtype=torch.bool)
+        left, right = (index.to(self.device) for index in grid.nonzero(as_tuple=True))
+        nats = torch.zeros(size, dtype=torch.float64)
+        nats[grid] = self._pairs(x[left], y[right]).cpu()
+        return nats
+
+    def diagonal(self, columns: Tensor) -> Tensor:
+        """(t,) each column against itself."""
+        prepared = self.prepare(columns)
+        return self._pairs(prepared, prepared).cpu()
+
+    def _pairs(self, x: Tensor, y: Tensor) -> Tensor:
+        """Rows of x (p, n) against rows of y (p, n), in nats."""
+        pairs, n = x.shape
+        psi = torch.from_numpy(psi_table(n)).to(self.device)
+        points = max(1, min(n, self.cells // n))
+        step = max(1, self.cells // (n * points))
+        total = torch.zeros(pairs, dtype=torch.float64, device=self.device)
+        for first in range(0, pairs, step):
+            a, b = x[first : first + step], y[first : first + step]
+            for start in range(0, n, points):
+                dx = (a[:, start : start + points, None] - a[:, None, :]).abs_()
+                dy = (b[:, start : start + points, None] - b[:, None, :]).abs_()
+                joint = torch.maximum(dx, dy)
+                radius = joint.topk(self.k + 1, dim=2, largest=False, sorted=True).values[:, :, -1:].clamp_min(TINY)
+                counts = ((dx < radius).sum(2), (dy < radius).sum(2))
+                total[first : first + step] += psi[counts[0]].sum(1) + psi[counts[1]].sum(1)
+        return psi[self.k] + psi[n] - total / n
