@@ -1,0 +1,159 @@
+"""``lmi.estimate``: check the samples once, pick the estimator by name, measure."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lmi.settings import from_config, near
+from lmi.types import Context, Estimate, Estimator
+
+ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
+
+
+def estimate(
+    x: Any,
+    y: Any,
+    estimator: str | Estimator = "latent",
+    *,
+    seed: int = 0,
+    context: Context | None = None,
+    **settings: Any,
+) -> Estimate:
+    """The mutual information I(X; Y) between the rows of x and of y.
+
+    Args:
+        x: (n, dx) or (n,): numpy array, torch tensor or DataFrame.
+        y: (n, dy) or (n,), row by row the partners of x.
+        estimator: ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
+        seed: the same seed gives the same number.
+        context: in place of ``seed``, for callers that want checkpoints, loggers or progress bars.
+        settings: of the estimator named, such as ``k=5`` or ``latent_dim=4``.
+
+    Returns:
+        An ``Estimate``: ``nats``, ``bits``, ``pointwise``, ``interval``, ``null``, ``ceiling``, ``warnings``, ...
+
+    Raises:
+        ValueError: for samples that cannot be measured: NaN or infinity, unequal lengths, too few, complex or object dtype.
+        SettingsError: for a setting that the estimator does not have.
+
+    >>> x = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+    >>> y = x + torch.randn(500, 1, generator=torch.Generator().manual_seed(1))
+    >>> estimate(x, y, "ksg", k=5).bits > 0.3
+    True
+    """
+    if isinstance(estimator, str):
+        measure: Estimator = from_config(estimator_class(estimator), settings, estimator)
+    else:
+        if settings:
+            raise ValueError(f"settings {sorted(settings)} belong to estimators named by a string; got {estimator!r}")
+        measure = estimator
+    x, y, warnings = checked_pairs(x, y)
+    if x.shape[1] == 0 or y.shape[1] == 0:
+        side = "x" if x.shape[1] == 0 else "y"
+        only = f"no column of {side} varies: a constant shares no information with anything"
+        pointwise = torch.zeros(x.shape[0], dtype=torch.float64)
+        return Estimate(0.0, "constant", x.shape[0], pointwise, (0.0, 0.0), warnings=(*warnings, only))
+    found = measure.estimate(x, y, Context(seed=seed) if context is None else context)
+    return dataclasses.replace(found, warnings=(*warnings, *found.warnings))
+
+
+def estimator_class(name: str) -> type:
+    """The settings class of the estimator called ``name``: the one in ``lmi/estimators/<name>.py`` or ``lmi/latent``.
+
+    Raises:
+        ValueError: for a name that no estimator has, with the nearest ones.
+    """
+    for place in ESTIMATOR_PLACES:
+        path = place.format(name)
+        if name.isidentifier() and importlib.util.find_spec(path) is not None:
+            for cls in _estimators_in(path):
+                return cls
+    raise ValueError(f"no estimator is called {name!r}; {near(name, sorted(estimator_names()))}")
+
+
+def estimator_names() -> Iterator[str]:
+    """Names that ``estimate`` takes."""
+    import lmi.estimators
+
+    yield "latent"
+    for module in pkgutil.iter_modules(lmi.estimators.__path__):
+        if any(True for _ in _estimators_in(f"lmi.estimators.{module.name}")):
+            yield module.name
+
+
+def _estimators_in(path: str) -> Iterator[type]:
+    for value in vars(importlib.import_module(path)).values():
+        if isinstance(value, type) and value.__module__.startswith(path) and callable(getattr(value, "estimate", None)):
+            yield value
+
+
+def checked_pairs(x: Any, y: Any) -> tuple[Tensor, Tensor, list[str]]:
+    """Samples as floating-point matrices without constant columns, and what a reader has to know of them.
+
+    Raises:
+        ValueError: naming what came and what was expected.
+    """
+    x, y = _matrix(x, "x"), _matrix(y, "y")
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(f"x and y must be paired row by row: got {x.shape[0]} and {y.shape[0]} samples")
+    if x.shape[0] < 2:
+        raise ValueError(f"got {x.shape[0]} sample(s); expected at least 2")
+    warnings: list[str] = []
+    kept = []
+    for name, z in (("x", x), ("y", y)):
+        varies = (z != z[:1]).any(0)
+        if not varies.all():
+            warnings.append(f"{name} has {int((~varies).sum())} constant column(s) of {z.shape[1]}: they count nothing")
+        z = z[:, varies]
+        kept.append(z)
+        copies = z.shape[0] - torch.unique(z, dim=0).shape[0] if z.shape[1] else 0
+        if copies:
+            share = copies / z.shape[0]
+            kind = "looks discrete" if share > 0.5 else "has ties"
+            warnings.append(
+                f"{name} {kind}: {copies} of {z.shape[0]} rows repeat an earlier one; KSG uses its form for ties"
+            )
+    return kept[0], kept[1], warnings
+
+
+def _matrix(z: Any, name: str) -> Tensor:
+    if hasattr(z, "to_numpy") and not isinstance(z, np.ndarray):
+        z = z.to_numpy()
+    if not isinstance(z, Tensor):
+        array = np.asarray(z)
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers")
+        if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+            array = array.astype(np.int64)
+        z = torch.from_numpy(np.ascontiguousarray(array))
+    if z.is_complex():
+        raise ValueError(f"{name} has dtype {z.dtype}; expected real numbers")
+    z = z.detach()
+    if z.dtype in (torch.float16, torch.bfloat16):
+        z = z.to(torch.float32)
+    elif not z.is_floating_point():
+        z = z.to(torch.float64)
+    if z.ndim == 1:
+        z = z[:, None]
+    if z.ndim != 2:
+        raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (n,) or (n, d)")
+    if z.numel() == 0:
+        raise ValueError(f"{name} is empty: shape {tuple(z.shape)}")
+    bad = ~torch.isfinite(z)
+    if bad.any():
+        row, column = (int(i) for i in bad.nonzero()[0])
+        count = int(bad.sum())
+        raise ValueError(
+            f"{name} has {count} value(s) that are NaN or infinite, the first {z[row, column].item()} "
+            f"at row {row}, column {column}; expected finite numbers"
+        )
+    return z

@@ -1,0 +1,128 @@
+"""How far an estimate can be trusted: intervals from disjoint subsamples, drift with sample size, permutation nulls.
+
+Holmes and Nemenman, Phys. Rev. E 100, 022404 (2019). Resampling with replacement would put duplicates into the sample,
+which nearest-neighbour estimators take for structure, so nothing here does that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.types import Context, Null
+
+SUBSAMPLE_PARTS = (4, 8, 16)
+SMALLEST_SUBSAMPLE = 40
+Z_90 = 1.6448536269514722
+
+Statistic = Callable[[Tensor], float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Sampling error of an estimate.
+
+    Args:
+        standard_error: of the estimate on all samples, nats.
+        drift: estimate on all samples minus the mean over the largest subsamples, nats: bias that still shrinks.
+        drift_error: standard error of that difference, nats.
+        parts: how many subsamples the largest ones were.
+    """
+
+    standard_error: float
+    drift: float
+    drift_error: float
+    parts: int
+
+    def interval(self, nats: float) -> tuple[float, float]:
+        """The 90% interval around ``nats``."""
+        return nats - Z_90 * self.standard_error, nats + Z_90 * self.standard_error
+
+
+def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch.Generator) -> Spread | None:
+    """The standard error of an estimate from its spread over disjoint subsamples, whose variance falls as 1/N.
+
+    For each number of parts m the samples are dealt into m disjoint subsamples; the variance of the estimate on all N is
+    sum_m (m - 1) s_m^2 / m over sum_m (m - 1), with s_m^2 the variance over the m parts.
+
+    Args:
+        statistic: indices (n',) -> estimate in nats on those samples.
+        n: number of samples.
+        full: the estimate on all of them, nats.
+        generator: deals the samples.
+
+    Returns:
+        ``None`` where the samples are too few to be divided.
+    """
+    usable = [m for m in SUBSAMPLE_PARTS if n // m >= SMALLEST_SUBSAMPLE]
+    if not usable:
+        return None
+    weighted, weight = 0.0, 0
+    drift, drift_variance_per_n = 0.0, 0.0
+    for m in usable:
+        order = torch.randperm(n, generator=generator)
+        values = torch.tensor([statistic(part) for part in order.tensor_split(m)], dtype=torch.float64)
+        weighted += (m - 1) * float(values.var()) / m
+        weight += m - 1
+        if m == usable[0]:
+            drift, drift_variance_per_n = full - float(values.mean()), float(values.var()) / m
+    return Spread(math.sqrt(weighted / weight), drift, math.sqrt(drift_variance_per_n), usable[0])
+
+
+def permutation_null(
+    statistic: Statistic, n: int, observed: float, permutations: int, context: Context
+) -> Null:
+    """The estimate with the pairing destroyed, ``permutations`` times.
+
+    Args:
+        statistic: a permutation (n,) of the partners -> estimate in nats.
+        n: number of samples.
+        observed: the estimate on the true pairing, nats.
+        permutations: how many; p-values come no smaller than 1 / (1 + permutations).
+        context: its stream ``null`` draws the permutations.
+    """
+    generator = context.generator("null")
+    orders = [torch.randperm(n, generator=generator) for _ in range(permutations)]
+    values = [statistic(order) for order in context.bar(orders, "permutation null")]
+    return Null(torch.tensor(values, dtype=torch.float64), observed)
+
+
+def doubts(nats: float, spread: Spread | None, ceiling: float, n: int, dims: int) -> tuple[str, ...]:
+    """Reasons, in words, not to take an estimate at its face.
+
+    Args:
+        nats: the estimate.
+        spread: its sampling error, ``None`` where there were too few samples to tell.
+        ceiling: the most the estimator can say, nats.
+        n: samples it was measured on.
+        dims: dimensions of the space it was measured in, both sides together.
+    """
+    reasons = []
+    if nats > 0.8 * ceiling:
+        reasons.append(
+            f"the estimate ({nats:.2f} nats) is near the most that {n} samples can show ({ceiling:.2f} nats): "
+            f"the true value may be anything above"
+        )
+    if spread is None:
+        reasons.append(f"no interval: {n} samples are too few to be divided (needs {4 * SMALLEST_SUBSAMPLE})")
+    else:
+        low, high = spread.interval(nats)
+        if high - low > abs(nats):
+            reasons.append(
+                f"the 90% interval is wider ({high - low:.3f} nats) than the estimate itself: more samples would help"
+            )
+        if abs(spread.drift) > 2 * Z_90 * spread.drift_error and abs(spread.drift) > high - low:
+            reasons.append(
+                f"the estimate still moves with the sample size (by {spread.drift:+.3f} nats from {n // spread.parts} "
+                f"to {n} samples): it is biased by more than its interval says"
+            )
+    if n < 2 ** min(dims, 60):
+        reasons.append(
+            f"{n} samples are few for {dims} dimensions: nearest neighbours are far away and the estimate tends to be "
+            f"too low unless the samples lie on something of lower dimension"
+        )
+    return tuple(reasons)

@@ -1,0 +1,162 @@
+"""Paired encoders as a LightningModule: X and Y each to a few latents, held together by a regulariser.
+
+Gowri, Lun, Klein, Yin, Approximating mutual information of high-dimensional variables using learned representations,
+NeurIPS (2024).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from lmi.estimators.bounds import donsker_varadhan, infonce
+from lmi.latent.nets import JointCritic, SeededDropout, perceptron
+from lmi.types import Context
+
+Regulariser = Literal["cross", "mine", "infonce"]
+CLIP = 10.0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is built and how it is fitted.
+
+    Args:
+        latent_dim: latents on each side.
+        hidden: widths of the encoders, mirrored in the decoders.
+        regulariser: ``cross`` predicts each side from the other's latents; ``mine`` and ``infonce`` maximise a lower bound
+            on I(Zx; Zy) with a small critic.
+        cross_weight: weight of the regulariser (lam in the paper).
+        self_weight: weight of each side's own reconstruction (alpha in the paper).
+        cross_dropout: dropout in the cross-decoders.
+        latent_activation: whether the latents pass the LeakyReLU too, as in the published code.
+        optimiser: ``adamw`` with a one-cycle learning rate up to ``learning_rate``, or ``adam`` at a constant one.
+        learning_rate: peak or constant rate.
+        weight_decay: of AdamW.
+    """
+
+    latent_dim: int = 8
+    hidden: tuple[int, ...] = (256, 128)
+    regulariser: Regulariser = "cross"
+    cross_weight: float = 1.0
+    self_weight: float = 1.0
+    cross_dropout: float = 0.5
+    latent_activation: bool = False
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+
+
+class PairedAutoencoder(LightningModule):
+    """Encoders of both sides, decoders, and cross-decoders or a critic.
+
+    Args:
+        x_dim: columns of X.
+        y_dim: columns of Y.
+        architecture: see ``Architecture``.
+        context: its streams draw the initial weights and the dropout masks.
+    """
+
+    x_mean: Tensor
+    x_scale: Tensor
+    y_mean: Tensor
+    y_scale: Tensor
+
+    def __init__(self, x_dim: int, y_dim: int, architecture: Architecture, context: Context) -> None:
+        super().__init__()
+        self.architecture, self.context = architecture, context
+        a, generator = architecture, context.generator("weights")
+        down_x, down_y = (x_dim, *a.hidden, a.latent_dim), (y_dim, *a.hidden, a.latent_dim)
+        up_x, up_y = down_x[::-1], down_y[::-1]
+        self.x_encoder = perceptron(down_x, generator, last_activation=a.latent_activation)
+        self.y_encoder = perceptron(down_y, generator, last_activation=a.latent_activation)
+        self.x_decoder = perceptron(up_x, generator)
+        self.y_decoder = perceptron(up_y, generator)
+        if a.regulariser == "cross":
+            self.x_to_y = perceptron(up_y, generator, dropout=a.cross_dropout)
+            self.y_to_x = perceptron(up_x, generator, dropout=a.cross_dropout)
+        else:
+            self.critic = JointCritic(a.latent_dim, 4 * a.latent_dim, generator)
+        for side, dim in (("x", x_dim), ("y", y_dim)):
+            self.register_buffer(f"{side}_mean", torch.zeros(dim))
+            self.register_buffer(f"{side}_scale", torch.ones(dim))
+        self.curves: dict[str, list[float]] = {"train_loss": [], "stop_loss": []}
+
+    def learn_scale(self, x: Tensor, y: Tensor) -> None:
+        """Take mean and standard deviation of each column from the training part; a constant column becomes 0."""
+        for side, z in (("x", x), ("y", y)):
+            scale = z.std(0, correction=0)
+            getattr(self, f"{side}_mean").copy_(z.mean(0))
+            getattr(self, f"{side}_scale").copy_(torch.where(scale > 0, scale, torch.inf))
+
+    def scaled(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns z-scored by the training part's statistics and clipped to +-10."""
+        x = (x.to(self.x_mean) - self.x_mean) / self.x_scale
+        y = (y.to(self.y_mean) - self.y_mean) / self.y_scale
+        return x.clamp(-CLIP, CLIP), y.clamp(-CLIP, CLIP)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, y: Tensor, rows: int = 16384) -> tuple[Tensor, Tensor]:
+        """Latents of samples in their original units: (n, dx), (n, dy) -> (n, latent_dim) each, float64 on the CPU."""
+        self.eval()
+        parts = [
+            (self.x_encoder(scaled_x).double().cpu(), self.y_encoder(scaled_y).double().cpu())
+            for scaled_x, scaled_y in (
+                self.scaled(x[i : i + rows], y[i : i + rows]) for i in range(0, x.shape[0], rows)
+            )
+        ]
+        return torch.cat([zx for zx, _ in parts]), torch.cat([zy for _, zy in parts])
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """self_weight * reconstruction + cross_weight * regulariser, for scaled x and y."""
+        a = self.architecture
+        zx, zy = self.x_encoder(x), self.y_encoder(y)
+        total = a.self_weight * (mse_loss(self.x_decoder(zx), x) + mse_loss(self.y_decoder(zy), y))
+        if a.regulariser == "cross":
+            return total + a.cross_weight * (mse_loss(self.x_to_y(zx), y) + mse_loss(self.y_to_x(zy), x))
+        scores = self.critic(zx, zy)
+        return total - a.cross_weight * (donsker_varadhan if a.regulariser == "mine" else infonce)(scores)
+
+    def on_fit_start(self) -> None:
+        generator = torch.Generator(device=self.device)
+        for module in self.modules():
+            if isinstance(module, SeededDropout):
+                module.generator = generator
+        self._dropout_stream = generator
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self._dropout_stream.manual_seed(self.context.derive("dropout", self.global_step, self.global_rank))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        loss = self.loss(*batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=batch[0].shape[0], sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        loss = self.loss(*batch)
+        self.log("stop_loss", loss, prog_bar=True, batch_size=batch[0].shape[0], sync_dist=True)
+
+    def on_train_epoch_end(self) -> None:
+        for name, curve in self.curves.items():
+            curve.append(float(self.trainer.callback_metrics[name]))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["curves"] = {name: list(curve) for name, curve in self.curves.items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.curves = checkpoint["curves"]
+
+    def configure_optimizers(self) -> Any:
+        a = self.architecture
+        if a.optimiser == "adam":
+            return torch.optim.Adam(self.parameters(), lr=a.learning_rate, eps=1e-7)
+        optimiser = torch.optim.AdamW(self.parameters(), lr=a.learning_rate, weight_decay=a.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=a.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

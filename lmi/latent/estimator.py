@@ -1,0 +1,251 @@
+"""The latent estimator: split, train, keep the best weights, encode the held-out part, measure it by KSG."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from pydantic import Field
+from torch import Tensor
+
+from lmi.estimators.ksg import read_ksg, repeats, require_neighbours
+from lmi.latent.autoencoder import Architecture, PairedAutoencoder
+from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
+from lmi.latent.trainer import TrainerSettings, quiet_lightning
+from lmi.types import Context, Estimate, Null
+
+SMALLEST_PART = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentEstimator(Architecture):
+    """Latent MI: KSG in a learned representation of each side.
+
+    Args:
+        batch_size: samples a step and process.
+        max_epochs: most passes over the training part.
+        patience: epochs without a lower stopping loss before training ends.
+        train_share: share of the samples that the encoders are fitted to.
+        stop_share: share that decides when to stop; the rest is measured.
+        folds: 0 for one split; 2 or more for cross-fitting, so that every sample is measured by encoders that never saw it.
+        k: neighbours of KSG on the held-out latents.
+        permutations: size of the permutation null on the held-out latents; 0 leaves it out.
+        null_samples: most samples that the null is measured on.
+        trainer: devices, processes, precision.
+    """
+
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    max_epochs: Annotated[int, Field(ge=1)] = 30
+    patience: Annotated[int, Field(ge=1)] = 30
+    train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    folds: Annotated[int, Field(ge=0)] = 0
+    k: Annotated[int, Field(ge=1)] = 3
+    permutations: Annotated[int, Field(ge=0)] = 20
+    null_samples: Annotated[int, Field(ge=2)] = 5000
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+
+    def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
+        """See ``lmi.types.Estimator``. With ``folds`` the model is a tuple, one for each fold.
+
+        Raises:
+            ValueError: where a part of the split would have too few samples.
+        """
+        n = x.shape[0]
+        splits = self.splits(n, context)
+        x32, y32 = x.to(torch.float32), y.to(torch.float32)
+        fits = [
+            self.fit_and_read(x32, y32, split, context if len(splits) == 1 else _fold(context, i))
+            for i, split in enumerate(splits)
+        ]
+        return fits[0] if len(fits) == 1 else pool(fits, splits, n)
+
+    def splits(self, n: int, context: Context) -> list[Split]:
+        """The three-way split of n samples, or one for each fold."""
+        if self.train_share + self.stop_share >= 1:
+            raise ValueError(
+                f"train_share + stop_share must leave samples to measure: got {self.train_share} + {self.stop_share}"
+            )
+        if self.folds == 1:
+            raise ValueError("folds must be 0 (one split) or at least 2; got 1")
+        generator = context.generator("split")
+        splits = (
+            split_folds(n, self.folds, self.train_share, self.stop_share, generator)
+            if self.folds
+            else [split_once(n, self.train_share, self.stop_share, generator)]
+        )
+        for split in splits:
+            for name in ("train", "stop", "estimate"):
+                size = getattr(split, name).numel()
+                if size < SMALLEST_PART:
+                    raise ValueError(
+                        f"{n} samples are too few to be split: the {name} part would have {size}, "
+                        f"expected at least {SMALLEST_PART}"
+                    )
+            require_neighbours(split.estimate.numel(), self.k)
+        return splits
+
+    def fit(self, x: Tensor, y: Tensor, split: Split, context: Context) -> tuple[PairedAutoencoder, Trainer | None]:
+        """Encoders fitted to the training part, with the weights of their best stopping loss.
+
+        Under ``context.folder``: ``checkpoints/last.ckpt`` after every epoch, from which an interrupted fit goes on, and
+        ``checkpoints/model.safetensors`` when it is done, which is taken as it is when it is there.
+        """
+        model = PairedAutoencoder(x.shape[1], y.shape[1], self, context)
+        train_x, train_y = x[split.train], y[split.train]
+        model.learn_scale(train_x, train_y)
+        folder = None if context.folder is None else context.folder / "checkpoints"
+        if folder is not None and (folder / "model.safetensors").is_file():
+            load_model(model, folder / "model.safetensors")
+            return model, None
+        data = PairsDataModule(
+            model.scaled(train_x, train_y), model.scaled(x[split.stop], y[split.stop]), self.batch_size, context
+        )
+        callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=self.patience)]
+        last = None
+        if folder is not None:
+            callbacks.append(ResumePoint(folder))
+            last = folder / "last.ckpt"
+        with quiet_lightning():
+            trainer = self.trainer.build(context, self.max_epochs, callbacks)
+            resume = str(last) if last is not None and last.is_file() else None
+            trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+        model.cpu()
+        if folder is not None and trainer.is_global_zero:
+            save_model(model, folder / "model.safetensors")
+        return model, trainer
+
+    def fit_and_read(self, x: Tensor, y: Tensor, split: Split, context: Context) -> Estimate:
+        """Fit on one split and measure its estimate part; under several processes the first measures for all."""
+        model, trainer = self.fit(x, y, split, context)
+        latents = model.encode(x, y)
+        read = None
+        if trainer is None or trainer.is_global_zero:
+            read = self.read(latents[0][split.estimate], latents[1][split.estimate], context)
+        if trainer is not None:
+            read = trainer.strategy.broadcast(read)
+        assert read is not None and read.pointwise is not None
+        pointwise = torch.full((x.shape[0],), torch.nan, dtype=torch.float64)
+        pointwise[split.estimate] = read.pointwise
+        stop_losses = model.curves["stop_loss"]
+        details = {**read.details, "epochs": float(len(stop_losses)), "best_stop_loss": min(stop_losses)}
+        return replace(read, estimator="latent", pointwise=pointwise, latents=latents, model=model, details=details)
+
+    def read(self, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
+        """KSG on held-out latents, each latent scaled to unit variance."""
+        variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
+        return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context)
+
+
+def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
+    """One estimate from those of the folds: the mean over all samples, each measured by encoders that never saw it."""
+    pointwise = torch.empty(n, dtype=torch.float64)
+    assert fits[0].latents is not None
+    latents = (torch.empty(n, fits[0].latents[0].shape[1]).double(), torch.empty(n, fits[0].latents[1].shape[1]).double())
+    for fit, split in zip(fits, splits, strict=True):
+        assert fit.pointwise is not None and fit.latents is not None
+        part = split.estimate
+        pointwise[part] = fit.pointwise[part]
+        for side in (0, 1):
+            latents[side][part] = fit.latents[side][part]
+    nats = float(pointwise.mean())
+    shares = torch.tensor([split.estimate.numel() / n for split in splits], dtype=torch.float64)
+    interval = None
+    details: dict[str, float] = {"epochs": sum(fit.details["epochs"] for fit in fits)}
+    if all(fit.interval is not None for fit in fits):
+        half = torch.tensor([(fit.interval[1] - fit.interval[0]) / 2 for fit in fits if fit.interval], dtype=shares.dtype)
+        pooled = float((shares * half).norm())
+        interval = (nats - pooled, nats + pooled)
+    null = None
+    if all(fit.null is not None for fit in fits):
+        values = torch.stack([share * fit.null.nats for share, fit in zip(shares, fits, strict=True) if fit.null])
+        null = Null(values.sum(0), nats)
+    return Estimate(
+        nats=nats,
+        estimator="latent",
+        num_samples=n,
+        pointwise=pointwise,
+        interval=interval,
+        null=null,
+        ceiling=min(fit.ceiling for fit in fits),
+        warnings=tuple(dict.fromkeys(warning for fit in fits for warning in fit.warnings)),
+        latents=latents,
+        model=tuple(fit.model for fit in fits),
+        details=details,
+    )
+
+
+class BestWeights(Callback):
+    """Keeps the weights of the lowest stopping loss and puts them back when training ends."""
+
+    def __init__(self) -> None:
+        self.loss = float("inf")
+        self.weights: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loss = float(trainer.callback_metrics["stop_loss"])
+        if loss < self.loss:
+            self.loss = loss
+            self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.weights:
+            raise RuntimeError("training never reached a finite stopping loss: lower the learning rate")
+        pl_module.load_state_dict(self.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.loss, self.weights = state_dict["loss"], state_dict["weights"]
+
+
+class ResumePoint(Checkpoint):
+    """Writes ``last.ckpt`` after every epoch, all of it or none of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        partial = self.folder / "last.ckpt.partial"
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            os.replace(partial, self.folder / "last.ckpt")
+
+
+def save_model(model: PairedAutoencoder, path: Path) -> None:
+    """Weights, scaling and training curves as safetensors, all of it or none of it."""
+    from safetensors.torch import save_file
+
+    state: Mapping[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
+    curves = {f"curves.{name}": torch.tensor(values, dtype=torch.float64) for name, values in model.curves.items()}
+    partial = path.with_suffix(".partial")
+    save_file({**state, **curves}, partial)
+    os.replace(partial, path)
+
+
+def load_model(model: PairedAutoencoder, path: Path) -> None:
+    """Fill ``model`` from what ``save_model`` wrote.
+
+    Raises:
+        ValueError: if the file is of another architecture.
+    """
+    from safetensors.torch import load_file
+
+    state = load_file(path)
+    curves = {name: state.pop(f"curves.{name}").tolist() for name in model.curves}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is not a model of these settings: {error}") from error
+    model.curves = curves
+
+
+def _fold(context: Context, index: int) -> Context:
+    return replace(context.child("fold", index), loggers=context.loggers if index == 0 else ())

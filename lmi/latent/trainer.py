@@ -1,0 +1,83 @@
+"""Where and how training runs: the settings that reach the Lightning Trainer."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from lmi.types import Context
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """Devices, processes and precision, in Lightning's own words.
+
+    Args:
+        accelerator: ``auto`` takes a GPU where there is one.
+        devices: how many devices or processes on a node.
+        strategy: ``auto`` for one device, ``ddp`` for several.
+        num_nodes: machines.
+        precision: of the arithmetic in training; estimates are made in float64 whatever it is.
+    """
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    devices: int | Literal["auto"] = 1
+    strategy: Literal["auto", "ddp"] = "auto"
+    num_nodes: int = 1
+    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+    def build(self, context: Context, max_epochs: int, callbacks: list[Callback]) -> Trainer:
+        """A Trainer that logs to the context's loggers and nowhere else.
+
+        Raises:
+            ValueError: for a device that is not there.
+        """
+        if self.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+            raise ValueError(
+                f"trainer.accelerator={self.accelerator!r} but this machine has no CUDA device; use cpu or auto"
+            )
+        if self.accelerator != "cpu" and torch.cuda.is_available() and isinstance(self.devices, int):
+            present = torch.cuda.device_count()
+            if self.devices > present:
+                raise ValueError(f"trainer.devices={self.devices} but this machine has {present} CUDA devices")
+        return Trainer(
+            accelerator=self.accelerator,
+            devices=self.devices,
+            strategy=self.strategy,
+            num_nodes=self.num_nodes,
+            precision=self.precision,
+            max_epochs=max_epochs,
+            callbacks=callbacks,
+            logger=list(context.loggers) or False,
+            enable_checkpointing=context.folder is not None,
+            enable_progress_bar=context.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            default_root_dir=context.folder,
+        )
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Lightning without its announcements, for as long as the block lasts."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    loggers: list[Any] = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
