@@ -1,4 +1,4 @@
-"""Which of many pairs share anything: nulls that respect documents, pooled tails, effective sample size, false discoveries.
+"""Which of many pairs share anything: nulls that respect documents, pooled tails, false-discovery rates.
 
 Neighbouring tokens resemble each other, so shuffling single rows makes a null that is too narrow. The nulls here move
 one side of every pair by whole documents or along its document; each column keeps its autocorrelation and its
@@ -13,7 +13,7 @@ errs on the side of caution for statistics with Gaussian or lighter tails.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -103,6 +103,7 @@ def pairwise_significance(
     generator: torch.Generator,
     scheme: Scheme = "shift",
     draws: int = 64,
+    fabric: Any = None,
     bar: Bar | None = None,
 ) -> Significance:
     """p- and q-values of all pairs of columns of x (n, d), from a null that respects documents.
@@ -120,6 +121,7 @@ def pairwise_significance(
             counts as dependence. "documents" pairs whole documents: where they are equally long, what two columns
             share only through the position is part of the null.
         draws: null draws.
+        fabric: a launched ``lightning.Fabric``: draws are shared over its ranks.
         bar: wraps the loop over draws.
 
     Raises:
@@ -133,25 +135,30 @@ def pairwise_significance(
     if d < 2:
         raise ValueError("expected at least two columns: one has no pairs")
     size = min(d, SIDE)
-    left, right, values = [], [], []
-    steps = range(draws)
-    for _ in steps if bar is None else bar(steps, "null"):
-        rows = null_rows(documents, scheme, generator)
-        a, b = (torch.randperm(d, generator=generator)[:size] for _ in range(2))
-        tile = measure.tile(measure.prepare(x[:, a]), measure.prepare(x[rows][:, b]))
-        other = a[:, None] != b[None, :]
-        left.append(a[:, None].expand(-1, size)[other])
-        right.append(b[None, :].expand(size, -1)[other])
-        values.append(tile[other])
-    null_nats = torch.cat(values)
-    centre, log_scale = _fit_columns(torch.cat(left), torch.cat(right), null_nats, d)
-    upper = torch.triu_indices(d, d, 1)
+    plans = [
+        (null_rows(documents, scheme, generator), *(torch.randperm(d, generator=generator)[:size] for _ in range(2)))
+        for _ in range(draws)
+    ]
+    rank, ranks = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
+    values = torch.zeros(draws, size, size, dtype=torch.float64)
+    steps = range(rank, draws, ranks)
+    for draw in steps if bar is None else bar(steps, "null"):
+        rows, a, b = plans[draw]
+        values[draw] = measure.tile(measure.prepare(x[:, a]), measure.prepare(x[rows][:, b]))
+    if ranks > 1:
+        values = fabric.all_reduce(values.to(fabric.device), reduce_op="sum").cpu()
+    left = torch.stack([a for _, a, _ in plans])[:, :, None].expand_as(values)
+    right = torch.stack([b for _, _, b in plans])[:, None, :].expand_as(values)
+    left, right, null_nats = (entries[left != right] for entries in (left, right, values))
+    centre, log_scale = _fit_columns(left, right, null_nats, d)
 
     def standardise(value: Tensor, i: Tensor, j: Tensor) -> Tensor:
         return (value - centre[i] - centre[j]) / (log_scale[i] + log_scale[j]).exp()
 
-    null_z = standardise(null_nats, torch.cat(left), torch.cat(right))
-    z = standardise(nats[upper[0], upper[1]], upper[0], upper[1])
+    null_z = standardise(null_nats, left, right)
+    unit = null_z.std()
+    upper = torch.triu_indices(d, d, 1)
+    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], upper[0], upper[1]) / unit
     p = pooled_p_values(z, null_z)
     q = benjamini_hochberg(p)
     full = [torch.ones(d, d, dtype=torch.float64), torch.ones(d, d, dtype=torch.float64), torch.zeros(d, d).double()]
@@ -200,7 +207,7 @@ def pooled_p_values(z: Tensor, null_z: Tensor) -> Tensor:
 
 
 def _pareto_tail(excess: Tensor) -> tuple[float, float]:
-    """(shape >= 0, scale) of a generalised Pareto law for sorted excesses, by weighted moments (Hosking, Wallis 1987)."""
+    """(shape >= 0, scale) of a generalised Pareto law for sorted excesses (Hosking, Wallis 1987)."""
     count = len(excess)
     mean = float(excess.mean())
     weights = 1 - (torch.arange(1, count + 1, dtype=torch.float64) - 0.35) / count

@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -160,28 +156,3 @@ def test_bad_input_is_refused_by_name():
         pairwise_mi(h, h[:10])
     with pytest.raises(ValueError, match="did you mean 'histogram'"):
         pairwise_mi(h, estimator="histogran")
-
-
-RANKS = """
-import sys, torch
-from lightning.fabric import Fabric
-from lmi.estimators.pairwise import pairwise_mi
-fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
-fabric.launch()
-x = torch.load(sys.argv[1] + "/x.pt")
-for estimator in ("ksg", "histogram", "gaussian"):
-    nats = pairwise_mi(x, estimator=estimator, fabric=fabric)
-    torch.save(nats, f"{sys.argv[1]}/{estimator}{fabric.global_rank}.pt")
-"""
-
-
-def test_two_processes_give_exactly_the_result_of_one(tmp_path):
-    x = mixed(50, 200)
-    torch.save(x, tmp_path / "x.pt")
-    (tmp_path / "ranks.py").write_text(RANKS)
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "NUMBA_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, tmp_path / "ranks.py", tmp_path], env=environment, check=True, timeout=120)
-    for estimator in ("ksg", "histogram", "gaussian"):
-        alone = pairwise_mi(x, estimator=estimator)
-        for rank in range(2):
-            assert torch.equal(torch.load(tmp_path / f"{estimator}{rank}.pt"), alone)
