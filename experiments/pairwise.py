@@ -28,7 +28,7 @@ from lmi.estimators.pairwise import (
     tiled,
 )
 from lmi.estimators.significance import effective_samples, pairwise_significance
-from lmi.report import pairwise as draw
+from lmi.report.pairwise_layers import figures_of_layers, off_diagonal
 from lmi.results import Result
 from lmi.types import NATS_PER_BIT, Context
 
@@ -133,7 +133,7 @@ class Pairwise:
             if first:
                 unfinished = path.with_suffix(".partial")
                 with unfinished.open("wb") as file:
-                    np.savez(file, name=np.asarray(name), **found)
+                    np.savez(file, allow_pickle=False, name=np.asarray(name), **found)
                 os.replace(unfinished, path)
         if first:
             for path in folder.glob("*.npz"):
@@ -146,7 +146,7 @@ class Pairwise:
         settings = replace(self, model=None, devices=1, device="", top=0, rate=0.0)  # type: ignore[arg-type]
         digest = hashlib.blake2b(repr((name, settings, context.seed, tuple(h.shape))).encode(), digest_size=8)
         for tensor in (h, documents):
-            digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+            digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def _measure_layer(
@@ -183,11 +183,12 @@ class Pairwise:
         return {key: value.numpy() for key, value in found.items()}
 
     def _result(self, layers: dict[str, dict[str, np.ndarray]], seconds: float) -> Result:
-        rows, notes, arrays, off = [], [], {}, {}
+        rows: list[dict[str, Any]] = []
+        notes: list[str] = []
+        arrays: dict[str, np.ndarray] = {}
+        off: dict[str, dict[str, np.ndarray]] = {}
         for name, layer in layers.items():
-            upper = np.triu_indices(len(layer["nats"]), 1)
-            off[name] = {key: layer[key][upper] for key in ("nats", "p", "q", "z", "atlas", "gaussian") if key in layer}
-            off[name]["pairs"] = np.stack(upper, 1)
+            off[name] = off_diagonal(layer)
             for key in ("nats", "q", "atlas"):
                 if key in layer:
                     arrays[f"{name}.{key}"] = layer[key].astype(np.float32)
@@ -200,14 +201,14 @@ class Pairwise:
                 "layer": name,
                 "tokens": int(layer["tokens"]),
                 "dims": len(layer["dims"]),
-                "pairs": len(upper[0]),
+                "pairs": len(off[name]["nats"]),
                 "mean_bits": float(off[name]["nats"].mean()) / NATS_PER_BIT,
                 "max_bits": float(off[name]["nats"].max()) / NATS_PER_BIT,
             }
             if "q" in layer:
                 row["surviving"] = int((off[name]["q"] <= self.rate).sum())
                 row["surviving_ratio"] = row["surviving"] / row["pairs"]
-                row["median_effective_tokens"] = float(np.median(layer["effective"][upper]))
+                row["median_effective_tokens"] = float(np.median(off[name]["effective"]))
             rows.append(row)
         strongest = self._strongest(layers, off)
         metrics: dict[str, Any] = {
@@ -225,7 +226,8 @@ class Pairwise:
             )
         if self.estimator == "ksg":
             notes.append("KSG may be negative where there is nothing to find; it is not clipped")
-        figures, captions = self._figures(layers, off)
+        label = {"ksg": f"KSG, k = {self.k}", "histogram": f"{self.bins} bins", "gaussian": "Gaussian"}[self.estimator]
+        figures, captions = figures_of_layers(layers, label, self.rate)
         return Result(
             "pairwise",
             metrics,
@@ -258,70 +260,6 @@ class Pairwise:
                     {key: float(value) if isinstance(value, np.floating) else value for key, value in row.items()}
                 )
         return sorted(rows, key=lambda row: -row["mi_bits"])[: self.top]
-
-    def _figures(
-        self, layers: dict[str, dict[str, np.ndarray]], off: dict[str, dict[str, np.ndarray]]
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        names = list(layers)
-        best = max(names, key=lambda name: off[name]["nats"].max())
-        layer = layers[best]
-        pair = layer["top_pairs"][0]
-        values = layer["top_values"][:, 0]
-        bits = layer["nats"][tuple(pair)] / NATS_PER_BIT
-        a, b = layer["dims"][pair]
-        estimator = {"ksg": f"KSG, k = {self.k}", "histogram": f"{self.bins} bins", "gaussian": "Gaussian"}[
-            self.estimator
-        ]
-        figures = {
-            "pair": draw.pair_in_full(values[:, 0], values[:, 1], f"{best} [{a}]", f"{best} [{b}]", bits, estimator)
-        }
-        captions = {
-            "pair": f"The strongest pair of all layers, dimensions {a} and {b} of {best}: every token, and their 2-D "
-            f"histogram ({self.bins} x {self.bins} bins of equal width). {bits:.2f} bits by {estimator}."
-        }
-        all_bits = {name: off[name]["nats"] / NATS_PER_BIT for name in names}
-        figures["matrices"] = draw.matrices({name: layers[name]["nats"] / NATS_PER_BIT for name in names})
-        captions["matrices"] = (
-            "MI between every two dimensions, one panel a layer, all on one colour scale, which ends at the 99.5th "
-            "percentile of all pairs. Dimensions stand in clustered order, the same in every panel where layers are equally wide."
-        )
-        null_bits = {name: layers[name]["null_nats"] / NATS_PER_BIT for name in names if "null_nats" in layers[name]}
-        figures["distributions"] = draw.distributions(all_bits, null_bits)
-        captions["distributions"] = (
-            "MI of all pairs in each layer (filled) and of the same pairs under the null (line)."
-        )
-        figures["depth"] = draw.overlaid(all_bits)
-        captions["depth"] = "The distributions of all layers over one another, coloured by depth."
-        if self.null != "none":
-            figures["significance"] = draw.significance(
-                {name: off[name]["q"] for name in names},
-                {name: off[name]["z"] for name in names},
-                {name: layers[name]["null_z"] for name in names},
-                self.rate,
-            )
-            captions["significance"] = (
-                f"Left: share of pairs that survive at a false-discovery rate of {self.rate:g}. Right: standardised MI "
-                f"of all pairs of all layers and of the pooled null ({self.null}); what rises above the null's tail survives."
-            )
-        if self.atlas:
-            where = max(names, key=lambda name: off[name]["atlas"].max())
-            shown = layers[where]
-            labels = [tuple(int(dim) for dim in shown["dims"][pair]) for pair in shown["missed_pairs"]]
-            gaps = [shown["atlas"][tuple(pair)] / NATS_PER_BIT for pair in shown["missed_pairs"]]
-            figures["atlas"] = draw.atlas(
-                np.concatenate([off[name]["gaussian"] for name in names]) / NATS_PER_BIT,
-                np.concatenate([off[name]["gaussian"] + off[name]["atlas"] for name in names]) / NATS_PER_BIT,
-                shown["missed_values"],
-                labels,
-                gaps,
-                where,
-            )
-            captions["atlas"] = (
-                "What covariance misses. Left: KSG against Gaussian MI of the rank-normalised pair, all pairs of all "
-                f"layers; on the line covariance says everything. Right: the pairs of {where} furthest above the line, each "
-                "token one dot, axes in normal scores of the ranks."
-            )
-        return figures, captions
 
 
 def top_pairs(matrix: Tensor, count: int) -> Tensor:
