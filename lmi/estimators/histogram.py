@@ -104,13 +104,12 @@ class HistogramPairs:
 
     def prepare(self, columns: Tensor) -> np.ndarray:
         """Columns (n, t) -> bin numbers (t, n)."""
-        return bin_codes(columns, self.bins, self.binning).to(torch.int32).numpy()
+        return bin_codes(columns, self.bins, self.binning).numpy().astype(np.uint32)
 
     def tile(self, x: np.ndarray, y: np.ndarray, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
-        n = x.shape[1]
-        weights = np.arange(n + 1, dtype=np.float64)
-        weights[1:] *= np.log(weights[1:])  # c log c
+        counts = np.arange(x.shape[1] + 1)
+        weights = np.diff(counts * np.log(np.maximum(counts, 1)))  # what the sum of c log c gains at c -> c + 1
         nats = _tile(x, y, self.bins, weights, self.correction == "miller_madow", upper)
         return torch.from_numpy(nats)
 
@@ -121,36 +120,49 @@ class HistogramPairs:
         return table_mi(torch.diag_embed(counts), self.correction)
 
 
+@njit(nogil=True, error_model="numpy", cache=True)
+def _sum_c_log_c(codes: Any, counts: Any, gains: Any) -> tuple[float, int]:
+    """Sum over cells of c log c, and the number of occupied cells, of the cell numbers ``codes``."""
+    counts[:] = 0
+    even = odd = 0.0  # two sums, so that one addition need not wait for the other
+    occupied = 0
+    for i in range(0, codes.size - 1, 2):
+        first = counts[codes[i]]
+        counts[codes[i]] = first + 1
+        second = counts[codes[i + 1]]
+        counts[codes[i + 1]] = second + 1
+        even += gains[first]
+        odd += gains[second]
+        occupied += (first == 0) + (second == 0)
+    if codes.size % 2:
+        last = counts[codes[-1]]
+        even += gains[last]
+        occupied += last == 0
+    return even + odd, occupied
+
+
 @njit(parallel=True, nogil=True, error_model="numpy", cache=True)
-def _tile(x: Any, y: Any, bins: int, weights: Any, corrected: bool, upper: bool) -> Any:
+def _tile(x: Any, y: Any, bins: int, gains: Any, corrected: bool, upper: bool) -> Any:
     n = x.shape[1]
     nats = np.zeros((x.shape[0], y.shape[0]))
-    marginal = np.zeros((2, max(x.shape[0], y.shape[0])))
-    occupied = np.zeros((2, max(x.shape[0], y.shape[0])))
-    for side in range(2):
-        codes = x if side == 0 else y
-        for a in range(codes.shape[0]):
-            counts = np.zeros(bins, np.int64)
-            for i in range(n):
-                counts[codes[a, i]] += 1
-            for c in counts:
-                marginal[side, a] += weights[c]
-                occupied[side, a] += c > 0
+    marginal = np.zeros(y.shape[0])
+    occupied = np.zeros(y.shape[0])
+    few = np.empty(bins, np.uint32)
+    for b in range(y.shape[0]):
+        marginal[b], occupied[b] = _sum_c_log_c(y[b], few, gains)
     for a in prange(x.shape[0]):
-        counts = np.zeros(bins * bins, np.int64)
-        rows = x[a] * np.int32(bins)
+        counts = np.empty(bins * bins, np.uint32)
+        cells = np.empty(n, np.uint32)
+        own, own_occupied = _sum_c_log_c(x[a], counts, gains)
+        rows = x[a] * np.uint32(bins)
         for b in range(a + 1 if upper else 0, y.shape[0]):
-            counts[:] = 0
+            column = y[b]
             for i in range(n):
-                counts[np.uint32(rows[i] + y[b, i])] += 1
-            joint = 0.0
-            cells = np.int64(0)
-            for c in counts:
-                joint += weights[c]
-                cells += c > 0
-            nats[a, b] = np.log(n) + (joint - marginal[0, a] - marginal[1, b]) / n
+                cells[i] = rows[i] + column[i]
+            joint, both = _sum_c_log_c(cells, counts, gains)
+            nats[a, b] = np.log(n) + (joint - own - marginal[b]) / n
             if corrected:
-                nats[a, b] += (occupied[0, a] + occupied[1, b] - cells - 1) / (2 * n)
+                nats[a, b] += (own_occupied + occupied[b] - both - 1) / (2 * n)
     return nats
 
 

@@ -79,6 +79,16 @@ def filled(typingctx: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
 
 
 @intrinsic
+def difference(typingctx: Any, a: Any, b: Any) -> tuple[Any, Callable[..., Any]]:
+    """a - b, lane by lane."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return builder.fsub(*arguments)
+
+    return LANES(LANES, LANES), build
+
+
+@intrinsic
 def distance(typingctx: Any, a: Any, b: Any) -> tuple[Any, Callable[..., Any]]:
     """|a - b|, lane by lane."""
 

@@ -16,7 +16,7 @@ from lmi.estimators.histogram import Binning, Correction, HistogramPairs, Histog
 from lmi.estimators.pairwise_ksg import KsgPairs, KsgPairsTorch
 from lmi.settings import near
 
-TILE = 64  # columns on a side of a tile
+TILE = 128  # columns on a side of a tile
 KEPT_BYTES = 2**29  # prepared columns held at a time, about
 
 Bar = Callable[[Iterable[Any], str], Iterator[Any]]
@@ -151,7 +151,7 @@ def tiled(
     At most about ``KEPT_BYTES`` of prepared columns are held beside x, y and the matrix, whatever their sizes.
     """
     other = x if y is None else y
-    side = max(1, min(TILE, KEPT_BYTES // (128 * len(x))))
+    side = max(1, min(TILE, KEPT_BYTES // (64 * len(x))))
     tiles = [(a, b) for a in range(0, x.shape[1], side) for b in range(a if y is None else 0, other.shape[1], side)]
     rank, ranks = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
     nats = torch.zeros(x.shape[1], other.shape[1], dtype=torch.float64)

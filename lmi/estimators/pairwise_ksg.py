@@ -19,7 +19,19 @@ from scipy.special import digamma
 from sklearn.preprocessing import scale
 from torch import Tensor
 
-from lmi.estimators.lanes import WIDTH, any_less, count_less, distance, filled, insert, larger, load, store, unbounded
+from lmi.estimators.lanes import (
+    WIDTH,
+    any_less,
+    count_less,
+    difference,
+    distance,
+    filled,
+    insert,
+    larger,
+    load,
+    store,
+    unbounded,
+)
 
 FAR = 1e300  # what pads a sorted column: further than any point
 TINY = np.finfo(np.float64).tiny  # a radius of 0 still counts points at distance 0, as scikit-learn does
@@ -29,11 +41,19 @@ CHUNK = 32  # pairs a thread takes at a time
 
 @dataclass(frozen=True, eq=False)
 class SortedColumns:
-    """t scaled columns: ``values`` (t, n), ``order`` (t, n) that sorts them, ``sorted`` (t, n + 2 WIDTH) padded."""
+    """t scaled columns.
+
+    Args:
+        values: (t, n).
+        order: (t, n) row numbers that sort them.
+        sorted: (t, n + 2 WIDTH) sorted and padded.
+        crowding: (t,) how densely points stand: the smaller, the shorter the window along this column.
+    """
 
     values: np.ndarray
     order: np.ndarray
     sorted: np.ndarray
+    crowding: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,35 +69,33 @@ class KsgPairs:
         ranked = np.take_along_axis(values, order, axis=1)
         padded = np.pad(ranked, ((0, 0), (WIDTH, WIDTH)))
         padded[:, :WIDTH], padded[:, -WIDTH:] = -FAR, FAR
-        return SortedColumns(values, order.astype(np.int32), padded)
+        step = max(1, round((self.k * ranked.shape[1]) ** 0.5 / 2))
+        gaps = np.maximum(ranked[:, step:] - ranked[:, :-step], TINY**0.5)
+        return SortedColumns(values, order.astype(np.int32), padded, (1.0 / gaps).mean(1))
 
     def tile(self, x: SortedColumns, y: SortedColumns, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
         size = (x.order.shape[0], y.order.shape[0])
         left, right = np.triu_indices(size[0], 1, size[1]) if upper else np.indices(size).reshape(2, -1)
         nats = np.zeros(size)
-        nats[left, right] = _pairs(
-            x.sorted, x.order, y.values, y.sorted, y.order, left, right, (0,) * self.k, psi_table(x.order.shape[1])
-        )
+        nats[left, right] = self._pairs(x, y, left, right)
         return torch.from_numpy(nats)
 
     def diagonal(self, columns: Tensor) -> Tensor:
         """(t,) each column against itself: psi(n) - psi(k) where no two values are equal, the estimator's ceiling."""
         prepared = self.prepare(columns)
-        one = np.arange(prepared.order.shape[0])
-        return torch.from_numpy(
-            _pairs(
-                prepared.sorted,
-                prepared.order,
-                prepared.values,
-                prepared.sorted,
-                prepared.order,
-                one,
-                one,
-                (0,) * self.k,
-                psi_table(prepared.order.shape[1]),
-            )
-        )
+        every = np.arange(len(prepared.values))
+        return torch.from_numpy(self._pairs(prepared, prepared, every, every))
+
+    def _pairs(self, x: SortedColumns, y: SortedColumns, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Columns ``left`` of x against columns ``right`` of y; each pair walks along its less crowded column."""
+        psi = psi_table(x.values.shape[1])
+        size = (0,) * self.k  # a tuple, so that k is known to the compiler
+        nats = np.empty(left.size)
+        along_x = x.crowding[left] <= y.crowding[right]
+        for mine, (a, b, i, j) in ((along_x, (x, y, left, right)), (~along_x, (y, x, right, left))):
+            nats[mine] = _pairs(a.sorted, a.order, b.values, b.sorted, b.order, i[mine], j[mine], size, psi)
+        return nats
 
 
 def scaled(columns: Tensor) -> np.ndarray:
@@ -103,15 +121,15 @@ def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
         while ahead or behind:
             if ahead:
                 for step in range(offset, min(offset + STRIDE, n - start)):
-                    gap = distance(load(x, here + step), x_here)
+                    gap = difference(load(x, here + step), x_here)
                     nearest = insert(nearest, larger(gap, distance(load(y, here + step), y_here)))
             if behind:
                 for step in range(offset, min(offset + STRIDE, here)):
-                    gap = distance(load(x, here - step), x_here)
+                    gap = difference(x_here, load(x, here - step))
                     nearest = insert(nearest, larger(gap, distance(load(y, here - step), y_here)))
             offset += STRIDE
-            ahead = ahead and offset < n - start and any_less(distance(load(x, here + offset), x_here), nearest[last])
-            behind = behind and offset < here and any_less(distance(load(x, here - offset), x_here), nearest[last])
+            ahead = ahead and offset < n - start and any_less(difference(load(x, here + offset), x_here), nearest[last])
+            behind = behind and offset < here and any_less(difference(x_here, load(x, here - offset)), nearest[last])
         store(radii, here, larger(nearest[last], filled(TINY)))
 
 
@@ -123,16 +141,19 @@ def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
         here = start + WIDTH
         x_here, radius = load(x, here), load(radii, here)
         inside = filled(1.0)
-        for step in range(1, n - start):
-            gap = distance(load(x, here + step), x_here)
-            if not any_less(gap, radius):
-                break
-            inside = count_less(inside, gap, radius)
-        for step in range(1, here):
-            gap = distance(load(x, here - step), x_here)
-            if not any_less(gap, radius):
-                break
-            inside = count_less(inside, gap, radius)
+        gap = radius
+        offset, end = 1, n - start
+        while offset < end:
+            for step in range(offset, min(offset + STRIDE, end)):
+                gap = difference(load(x, here + step), x_here)
+                inside = count_less(inside, gap, radius)
+            offset = offset + STRIDE if any_less(gap, radius) else end
+        offset, end = 1, here
+        while offset < end:
+            for step in range(offset, min(offset + STRIDE, end)):
+                gap = difference(x_here, load(x, here - step))
+                inside = count_less(inside, gap, radius)
+            offset = offset + STRIDE if any_less(gap, radius) else end
         store(counts, 0, inside)
         for lane in range(min(WIDTH, n - start)):
             total += psi[int(counts[lane])]
