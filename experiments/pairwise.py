@@ -27,7 +27,7 @@ from lmi.estimators.pairwise import (
     rank_normal,
     tiled,
 )
-from lmi.estimators.significance import effective_samples, pairwise_significance
+from lmi.estimators.significance import chosen_scheme, effective_samples, pairwise_significance
 from lmi.report.pairwise_layers import figures_of_layers, off_diagonal
 from lmi.results import Result
 from lmi.types import NATS_PER_BIT, Context
@@ -60,7 +60,8 @@ class Pairwise:
         bins: bins a column of the histogram.
         binning: "width" or "mass".
         correction: "none" or "miller_madow", of the histogram.
-        null: "shift" turns documents by random offsets, "documents" re-pairs whole documents, "none" leaves it out.
+        null: "documents" re-pairs whole documents, "shift" turns them by random offsets, "auto" takes the first where
+            there are at least 6 equally long documents, "none" leaves it out.
         draws: null draws of up to 64 x 64 pairs each.
         rate: false-discovery rate of the survivors.
         atlas: whether to measure what covariance misses.
@@ -75,7 +76,7 @@ class Pairwise:
     bins: int = 15
     binning: Binning = "width"
     correction: Correction = "none"
-    null: Literal["shift", "documents", "none"] = "shift"
+    null: Literal["auto", "shift", "documents", "none"] = "auto"
     draws: int = 64
     rate: float = 0.05
     atlas: bool = True
@@ -159,11 +160,18 @@ class Pairwise:
         nats = pairwise_mi(
             h, None, self.estimator, correction=self.correction, fabric=fabric, bar=context.bar, name=name, **settings
         )
-        found = {"nats": nats, "dims": dims, "constant": torch.tensor(sorted(constant)), "tokens": torch.tensor(len(h))}
+        found: dict[str, Any] = {
+            "nats": nats,
+            "dims": dims,
+            "constant": torch.tensor(sorted(constant)),
+            "tokens": torch.tensor(len(h)),
+        }
         if self.null != "none":
             measure = pairwise_measure(self.estimator, correction=self.correction, **settings)
+            scheme = chosen_scheme(documents, self.null)
+            found["null"] = scheme
             significance = pairwise_significance(
-                nats, h, measure, documents, context.generator("null", name), self.null, self.draws, fabric, context.bar
+                nats, h, measure, documents, context.generator("null", name), scheme, self.draws, fabric, context.bar
             )
             found |= {"p": significance.p, "q": significance.q, "null_nats": significance.null_nats}
             found |= {"z": significance.z, "null_z": significance.null_z}
@@ -180,7 +188,7 @@ class Pairwise:
             pairs = top_pairs(matrix, TOP)
             found[f"{label}_pairs"] = pairs
             found[f"{label}_values"] = h[shown][:, pairs].double()  # (tokens, pairs, 2)
-        return {key: value.numpy() for key, value in found.items()}
+        return {key: np.asarray(value) for key, value in found.items()}
 
     def _result(self, layers: dict[str, dict[str, np.ndarray]], seconds: float) -> Result:
         rows: list[dict[str, Any]] = []
@@ -208,6 +216,7 @@ class Pairwise:
             if "q" in layer:
                 row["surviving"] = int((off[name]["q"] <= self.rate).sum())
                 row["surviving_ratio"] = row["surviving"] / row["pairs"]
+                row["null"] = str(layer["null"])
                 row["median_effective_tokens"] = float(np.median(off[name]["effective"]))
             rows.append(row)
         strongest = self._strongest(layers, off)
@@ -222,7 +231,7 @@ class Pairwise:
             metrics["surviving_ratio"] = metrics["surviving_pairs_count"] / metrics["pairs_count"]
             notes.append(
                 f"{metrics['surviving_pairs_count']} of {metrics['pairs_count']} pairs survive at a false-discovery "
-                f"rate of {self.rate:g} (null: {self.null}, Benjamini-Hochberg within each layer)"
+                f"rate of {self.rate:g} (null: {rows[0]['null']}, Benjamini-Hochberg within each layer)"
             )
         if self.estimator == "ksg":
             notes.append("KSG may be negative where there is nothing to find; it is not clipped")

@@ -79,8 +79,8 @@ class PairwiseSpeed:
             figures={"speed": draw.speed(*([row[key] for row in rows] for key in ("what", "ratio", "bar")))},
             captions={"speed": "How many times faster than the peer in the same run, and the bar that was set (line)."},
             notes=(
-                f"{self.dims} columns; peers timed on {self.targets} targets and {self.loop_pairs} pairs, each pair counted "
-                "once, and scaled to all pairs. scikit-learn's usual call for every target measures each pair twice.",
+                f"{self.dims} columns; peers timed on {self.targets} targets and {self.loop_pairs} pairs, each pair "
+                "counted once, and scaled to all pairs. scikit-learn's usual call for every target measures each pair twice.",
                 f"torch sees {torch.get_num_threads()} threads; fastest of {self.repeats} runs",
             ),
         )
@@ -140,9 +140,9 @@ class PairwiseSpeed:
 
 
 def activations(tokens: int, dims: int, generator: torch.Generator) -> Tensor:
-    """(tokens, dims) float32 columns that share eight factors, every seventh with heavy tails, as hidden states have."""
-    factors = torch.randn(tokens, 8, generator=generator)
-    h = torch.randn(tokens, dims, generator=generator)
-    h = h + factors @ torch.randn(8, dims, generator=generator) * 0.3
+    """(tokens, dims) float64 columns that share eight factors, every seventh with heavy tails."""
+    factors = torch.randn(tokens, 8, generator=generator, dtype=torch.float64)
+    h = torch.randn(tokens, dims, generator=generator, dtype=torch.float64)
+    h = h + factors @ torch.randn(8, dims, generator=generator, dtype=torch.float64) * 0.3
     h[:, ::7] = h[:, ::7] ** 3
     return h

@@ -10,33 +10,14 @@ same float64 numbers that scikit-learn forms, so that the neighbours and the cou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
 from scipy.special import digamma
 from sklearn.preprocessing import scale
 from torch import Tensor
 
-from lmi.estimators.lanes import (
-    WIDTH,
-    any_less,
-    count_less,
-    difference,
-    distance,
-    filled,
-    insert,
-    larger,
-    load,
-    store,
-    unbounded,
-)
-
-FAR = 1e300  # what pads a sorted column: further than any point
-TINY = np.finfo(np.float64).tiny  # a radius of 0 still counts points at distance 0, as scikit-learn does
-STRIDE = 4  # offsets between two looks at whether the window may end
-CHUNK = 32  # pairs a thread takes at a time
+from lmi.estimators.pairwise_kernel import FAR, TINY, WIDTH, ksg_pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +75,7 @@ class KsgPairs:
         nats = np.empty(left.size)
         along_x = x.crowding[left] <= y.crowding[right]
         for mine, (a, b, i, j) in ((along_x, (x, y, left, right)), (~along_x, (y, x, right, left))):
-            nats[mine] = _pairs(a.sorted, a.order, b.values, b.sorted, b.order, i[mine], j[mine], size, psi)
+            nats[mine] = ksg_pairs(a.sorted, a.order, b.values, b.sorted, b.order, i[mine], j[mine], size, psi)
         return nats
 
 
@@ -106,85 +87,6 @@ def scaled(columns: Tensor) -> np.ndarray:
 def psi_table(size: int) -> np.ndarray:
     """psi(0..size), with NaN for psi(0)."""
     return np.concatenate([[np.nan], digamma(np.arange(1, size + 1))])
-
-
-@njit(nogil=True, error_model="numpy", cache=True)
-def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
-    """``radii[WIDTH + i]``: distance from point i to its k-th neighbour; x is sorted, y in its order, both padded."""
-    last = len(size) - 1
-    for start in range(0, n, WIDTH):
-        here = start + WIDTH
-        x_here, y_here = load(x, here), load(y, here)
-        nearest = unbounded(size)
-        offset = 1
-        ahead = behind = True
-        while ahead or behind:
-            if ahead:
-                for step in range(offset, min(offset + STRIDE, n - start)):
-                    gap = difference(load(x, here + step), x_here)
-                    nearest = insert(nearest, larger(gap, distance(load(y, here + step), y_here)))
-            if behind:
-                for step in range(offset, min(offset + STRIDE, here)):
-                    gap = difference(x_here, load(x, here - step))
-                    nearest = insert(nearest, larger(gap, distance(load(y, here - step), y_here)))
-            offset += STRIDE
-            ahead = ahead and offset < n - start and any_less(difference(load(x, here + offset), x_here), nearest[last])
-            behind = behind and offset < here and any_less(difference(x_here, load(x, here - offset)), nearest[last])
-        store(radii, here, larger(nearest[last], filled(TINY)))
-
-
-@njit(nogil=True, error_model="numpy", cache=True)
-def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
-    """Sum over points of psi(1 + number of other points strictly within its radius); x is sorted and padded."""
-    total = 0.0
-    for start in range(0, n, WIDTH):
-        here = start + WIDTH
-        x_here, radius = load(x, here), load(radii, here)
-        inside = filled(1.0)
-        gap = radius
-        offset, end = 1, n - start
-        while offset < end:
-            for step in range(offset, min(offset + STRIDE, end)):
-                gap = difference(load(x, here + step), x_here)
-                inside = count_less(inside, gap, radius)
-            offset = offset + STRIDE if any_less(gap, radius) else end
-        offset, end = 1, here
-        while offset < end:
-            for step in range(offset, min(offset + STRIDE, end)):
-                gap = difference(x_here, load(x, here - step))
-                inside = count_less(inside, gap, radius)
-            offset = offset + STRIDE if any_less(gap, radius) else end
-        store(counts, 0, inside)
-        for lane in range(min(WIDTH, n - start)):
-            total += psi[int(counts[lane])]
-    return total
-
-
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
-def _pairs(
-    x_sorted: Any, x_order: Any, y_values: Any, y_sorted: Any, y_order: Any, left: Any, right: Any, size: Any, psi: Any
-) -> Any:
-    n, k = x_order.shape[1], len(size)
-    nats = np.empty(left.size)
-    for chunk in prange((left.size + CHUNK - 1) // CHUNK):
-        counts = np.empty(WIDTH)
-        y_along_x = np.zeros(n + 2 * WIDTH)
-        x_radii = np.zeros(n + 2 * WIDTH)
-        y_radii = np.zeros(n + 2 * WIDTH)
-        radii = np.empty(n)
-        for pair in range(chunk * CHUNK, min(left.size, (chunk + 1) * CHUNK)):
-            a, b = left[pair], right[pair]
-            for i in range(n):
-                y_along_x[WIDTH + i] = y_values[b, x_order[a, i]]
-            _radii(x_sorted[a], y_along_x, n, size, x_radii)
-            for i in range(n):
-                radii[x_order[a, i]] = x_radii[WIDTH + i]
-            for i in range(n):
-                y_radii[WIDTH + i] = radii[y_order[b, i]]
-            total = _psi_of_counts(x_sorted[a], x_radii, n, psi, counts)
-            total += _psi_of_counts(y_sorted[b], y_radii, n, psi, counts)
-            nats[pair] = psi[k] + psi[n] - total / n
-    return nats
 
 
 @dataclass(frozen=True)

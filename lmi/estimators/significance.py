@@ -6,8 +6,8 @@ distribution, only the alignment is lost.
 
 One pair would need 10^7 permutations for a p-value that survives correction over 300,000 pairs. Instead the null values
 of all pairs are pooled after each is standardised by mean and scale fitted per column, and beyond the largest of them
-the pool's tail is continued by a generalised Pareto law whose shape is not allowed below 0 (an exponential tail), which
-errs on the side of caution for statistics with Gaussian or lighter tails.
+the pool's tail is continued by a generalised Pareto law whose shape is not allowed below 1 / draws: the predictive law
+of an exponential tail known from that many looks, which errs on the side of caution.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor
 from lmi.estimators.pairwise import Bar, Measure
 
 Scheme = Literal["shift", "documents"]
+Null = Literal["auto", "shift", "documents"]
 FEWEST_DOCUMENTS = 6  # 6! orders; with fewer, shuffling documents says little
 SIDE = 64  # columns drawn on each side at every null draw
 
@@ -71,6 +72,21 @@ def shuffled_documents(documents: Tensor, generator: torch.Generator) -> Tensor:
     rows = torch.empty_like(documents)
     rows[torch.cat(places)] = torch.cat([places[index] for index in order])
     return rows
+
+
+def chosen_scheme(documents: Tensor, null: Null) -> Scheme:
+    """What "auto" means for these documents: whole documents where there are at least 6 and equally long, else shifts.
+
+    Only equally long documents can be re-paired without a break inside them; that null is exact. A turned document has
+    one break, so the null of shifts is a little too narrow where columns stay correlated over most of a document.
+
+    >>> chosen_scheme(torch.arange(8).repeat_interleave(5), "auto"), chosen_scheme(torch.zeros(40), "auto")
+    ('documents', 'shift')
+    """
+    if null != "auto":
+        return null
+    lengths = documents.unique(return_counts=True)[1]
+    return "documents" if len(lengths) >= FEWEST_DOCUMENTS and len(lengths.unique()) == 1 else "shift"
 
 
 def null_rows(documents: Tensor, scheme: Scheme, generator: torch.Generator) -> Tensor:
@@ -159,7 +175,7 @@ def pairwise_significance(
     unit = null_z.std()
     upper = torch.triu_indices(d, d, 1)
     null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], upper[0], upper[1]) / unit
-    p = pooled_p_values(z, null_z)
+    p = pooled_p_values(z, null_z, draws)
     q = benjamini_hochberg(p)
     full = [torch.ones(d, d, dtype=torch.float64), torch.ones(d, d, dtype=torch.float64), torch.zeros(d, d).double()]
     for matrix, entries in zip(full, (p, q, z)):
@@ -188,11 +204,11 @@ def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int) -> tuple[T
     return centre, solve(0.5 * torch.log(residual.square() + 1e-6 * typical))
 
 
-def pooled_p_values(z: Tensor, null_z: Tensor) -> Tensor:
+def pooled_p_values(z: Tensor, null_z: Tensor, draws: int) -> Tensor:
     """Upper-tail p-values of z (m,) under the pooled null (r,): counted, and beyond the last 250 by the fitted tail.
 
     >>> null = torch.randn(100_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    >>> [f"{p:.0e}" for p in pooled_p_values(torch.tensor([0.0, 2.326, 20.0]).double(), null)][:2]
+    >>> [f"{p:.0e}" for p in pooled_p_values(torch.tensor([0.0, 2.326]).double(), null, 64)]
     ['5e-01', '1e-02']
     """
     pool = null_z.sort().values
@@ -200,21 +216,20 @@ def pooled_p_values(z: Tensor, null_z: Tensor) -> Tensor:
     beyond = max(2, min(250, count // 20))
     p = (1.0 + (count - torch.searchsorted(pool, z, right=False))) / (1.0 + count)
     threshold = pool[-beyond - 1]
-    shape, scale = _pareto_tail(pool[-beyond:] - threshold)
-    excess = (z - threshold).clamp_min(0.0) / scale
-    tail = torch.exp(-excess) if shape == 0 else (1 + shape * excess) ** (-1 / shape)
+    shape, scale = _pareto_tail(pool[-beyond:] - threshold, 1.0 / draws)
+    tail = (1 + shape * (z - threshold).clamp_min(0.0) / scale) ** (-1 / shape)
     return torch.where(z > threshold, (1.0 + beyond) / (1.0 + count) * tail, p)
 
 
-def _pareto_tail(excess: Tensor) -> tuple[float, float]:
-    """(shape >= 0, scale) of a generalised Pareto law for sorted excesses (Hosking, Wallis 1987)."""
+def _pareto_tail(excess: Tensor, least: float) -> tuple[float, float]:
+    """(shape >= least, scale) of a generalised Pareto law for sorted excesses (Hosking, Wallis 1987)."""
     count = len(excess)
     mean = float(excess.mean())
     weights = 1 - (torch.arange(1, count + 1, dtype=torch.float64) - 0.35) / count
     moment = float((weights * excess).mean())
     shape = 2 - mean / (mean - 2 * moment)
-    if shape <= 0:
-        return 0.0, mean
+    if shape <= least:
+        return least, mean
     return shape, 2 * mean * moment / (mean - 2 * moment)
 
 

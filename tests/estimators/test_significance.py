@@ -58,11 +58,11 @@ def test_pooled_p_values_are_uniform_and_their_tail_is_cautious(power):
     """Normal and chi-squared nulls: right where they are counted, not too small where they are extrapolated."""
     generator = torch.Generator().manual_seed(0)
     null, fresh = (torch.randn(200_000, generator=generator, dtype=torch.float64).abs() ** power for _ in range(2))
-    p = pooled_p_values(fresh, null)
+    p = pooled_p_values(fresh, null, 64)
     for level in (0.5, 0.05, 1e-2):
         assert float((p <= level).double().mean()) == pytest.approx(level, rel=0.1)
     exact = 2 * torch.special.ndtr(-torch.tensor([4.5, 5.0, 5.5]).double())
-    claimed = pooled_p_values(torch.tensor([4.5, 5.0, 5.5]).double() ** power, null)
+    claimed = pooled_p_values(torch.tensor([4.5, 5.0, 5.5]).double() ** power, null, 64)
     assert (claimed > 0.5 * exact).all()
     assert (claimed < 1e3 * exact).all()
 

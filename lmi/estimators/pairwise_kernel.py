@@ -1,7 +1,8 @@
-"""Eight or sixteen float64 at a time inside numba: a vector type, so that kernels do not hope for the auto-vectoriser.
+"""The compiled KSG kernel for pairs of columns, on vectors of sixteen float64 that stay in registers.
 
 Numba's loops over scalars are vectorised only where LLVM can prove that no two arrays overlap, which it rarely can in a
-window that slides. Here a value of type ``Lanes`` is one LLVM vector; it stays in registers, on any CPU.
+window that slides. Here a value of type ``Lanes`` is one LLVM vector, on any CPU. The vector operations and the kernel
+share a file because numba's cache on disk looks for changes in the kernel's own file only.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 WIDTH = 16
+FAR = 1e300  # what pads a sorted column: further than any point
+TINY = np.finfo(np.float64).tiny  # a radius of 0 still counts points at distance 0, as scikit-learn does
+STRIDE = 4  # offsets between two looks at whether the window may end
+CHUNK = 32  # pairs a thread takes at a time
 
 
 class _LanesType(types.Type):
@@ -159,3 +165,83 @@ def insert(typingctx: Any, nearest: Any, new: Any) -> tuple[Any, Callable[..., A
         return context.make_tuple(builder, nearest, kept)
 
     return nearest(nearest, LANES), build
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
+    """``radii[WIDTH + i]``: distance from point i to its k-th neighbour; x is sorted, y in its order, both padded."""
+    last = len(size) - 1
+    for start in range(0, n, WIDTH):
+        here = start + WIDTH
+        x_here, y_here = load(x, here), load(y, here)
+        nearest = unbounded(size)
+        offset = 1
+        ahead = behind = True
+        while ahead or behind:
+            if ahead:
+                for step in range(offset, min(offset + STRIDE, n - start)):
+                    gap = difference(load(x, here + step), x_here)
+                    nearest = insert(nearest, larger(gap, distance(load(y, here + step), y_here)))
+            if behind:
+                for step in range(offset, min(offset + STRIDE, here)):
+                    gap = difference(x_here, load(x, here - step))
+                    nearest = insert(nearest, larger(gap, distance(load(y, here - step), y_here)))
+            offset += STRIDE
+            ahead = ahead and offset < n - start and any_less(difference(load(x, here + offset), x_here), nearest[last])
+            behind = behind and offset < here and any_less(difference(x_here, load(x, here - offset)), nearest[last])
+        store(radii, here, larger(nearest[last], filled(TINY)))
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
+    """Sum over points of psi(1 + number of other points strictly within its radius); x is sorted and padded."""
+    total = 0.0
+    for start in range(0, n, WIDTH):
+        here = start + WIDTH
+        x_here, radius = load(x, here), load(radii, here)
+        inside = filled(1.0)
+        gap = radius
+        offset, end = 1, n - start
+        while offset < end:
+            for step in range(offset, min(offset + STRIDE, end)):
+                gap = difference(load(x, here + step), x_here)
+                inside = count_less(inside, gap, radius)
+            offset = offset + STRIDE if any_less(gap, radius) else end
+        offset, end = 1, here
+        while offset < end:
+            for step in range(offset, min(offset + STRIDE, end)):
+                gap = difference(x_here, load(x, here - step))
+                inside = count_less(inside, gap, radius)
+            offset = offset + STRIDE if any_less(gap, radius) else end
+        store(counts, 0, inside)
+        for lane in range(min(WIDTH, n - start)):
+            total += psi[int(counts[lane])]
+    return total
+
+
+@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+def ksg_pairs(
+    x_sorted: Any, x_order: Any, y_values: Any, y_sorted: Any, y_order: Any, left: Any, right: Any, size: Any, psi: Any
+) -> Any:
+    """(p,) KSG1 in nats of columns ``left`` of x and ``right`` of y; k is the length of the tuple ``size``."""
+    n, k = x_order.shape[1], len(size)
+    nats = np.empty(left.size)
+    for chunk in prange((left.size + CHUNK - 1) // CHUNK):
+        counts = np.empty(WIDTH)
+        y_along_x = np.zeros(n + 2 * WIDTH)
+        x_radii = np.zeros(n + 2 * WIDTH)
+        y_radii = np.zeros(n + 2 * WIDTH)
+        radii = np.empty(n)
+        for pair in range(chunk * CHUNK, min(left.size, (chunk + 1) * CHUNK)):
+            a, b = left[pair], right[pair]
+            for i in range(n):
+                y_along_x[WIDTH + i] = y_values[b, x_order[a, i]]
+            _radii(x_sorted[a], y_along_x, n, size, x_radii)
+            for i in range(n):
+                radii[x_order[a, i]] = x_radii[WIDTH + i]
+            for i in range(n):
+                y_radii[WIDTH + i] = radii[y_order[b, i]]
+            total = _psi_of_counts(x_sorted[a], x_radii, n, psi, counts)
+            total += _psi_of_counts(y_sorted[b], y_radii, n, psi, counts)
+            nats[pair] = psi[k] + psi[n] - total / n
+    return nats
