@@ -79,9 +79,9 @@ class PairwiseSpeed:
             figures={"speed": draw.speed(*([row[key] for row in rows] for key in ("what", "ratio", "bar")))},
             captions={"speed": "How many times faster than the peer in the same run, and the bar that was set (line)."},
             notes=(
-                f"{self.dims} columns; peers timed on {self.targets} targets and {self.loop_pairs} pairs, each pair "
-                "counted once, and scaled to all pairs. scikit-learn's usual call for every target measures each pair twice.",
-                f"torch sees {torch.get_num_threads()} threads; fastest of {self.repeats} runs",
+                f"{self.dims} columns; peers timed on {self.targets} targets and {self.loop_pairs} pairs, counted once, scaled",
+                "scikit-learn's usual call for every target measures each pair twice",
+                f"{torch.get_num_threads()} threads; fastest of {self.repeats} runs",
             ),
         )
 
