@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.settings import from_config, near
+from lmi.settings import checked_fields, near
 from lmi.types import Context, Estimate, Estimator
 
 ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
@@ -51,7 +51,8 @@ def estimate(
     True
     """
     if isinstance(estimator, str):
-        measure: Estimator = from_config(estimator_class(estimator), settings, estimator)
+        cls = estimator_class(estimator)
+        measure: Estimator = cls(**checked_fields(cls, settings, estimator))
     else:
         if settings:
             raise ValueError(f"settings {sorted(settings)} belong to estimators named by a string; got {estimator!r}")

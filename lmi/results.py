@@ -61,7 +61,8 @@ class Result:
             if np.asarray(array).dtype == object:
                 raise TypeError(f"array {name!r} holds Python objects; expected numbers or strings")
         if self.arrays:
-            np.savez_compressed(folder / ARRAYS_FILE, **{name: np.asarray(a) for name, a in self.arrays.items()})
+            named: dict[str, Any] = {name: np.asarray(array) for name, array in self.arrays.items()}
+            np.savez_compressed(folder / ARRAYS_FILE, **named)
         for name, figure in self.figures.items():
             figure.savefig(folder / FIGURES_FOLDER / f"{name}.png")
         record = {

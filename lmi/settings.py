@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
-import inspect
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -29,12 +28,12 @@ def near(name: str, choices: typing.Iterable[str]) -> str:
     return f"{hint}(valid: {', '.join(choices)})"
 
 
-def check_fields(cls: type, values: Mapping[str, Any], place: str = "") -> None:
-    """Raise ``SettingsError`` where ``values`` are not settings of the dataclass ``cls``.
+def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """``values`` converted to the types of the dataclass ``cls``.
 
     Args:
         cls: a dataclass; its fields' annotations are the schema.
-        values: setting name -> value; nested settings that carry ``_target_`` are checked in their own place.
+        values: setting name -> value.
         place: dotted path to ``values``, for the message.
 
     Raises:
@@ -51,25 +50,27 @@ def check_fields(cls: type, values: Mapping[str, Any], place: str = "") -> None:
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in values:
             raise SettingsError(f"{where}{name}: {cls.__name__} needs this setting and it is missing")
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
+    converted = {}
     for name, value in values.items():
-        if isinstance(value, Mapping) and "_target_" in value:
-            check_config(value, f"{where}{name}")
-            continue
         try:
-            TypeAdapter(hints[name], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
-        except ValidationError as error:
-            reasons = "; ".join(
-                ".".join(str(part) for part in item["loc"] if not str(part).startswith("function-")) + " " + item["msg"]
-                if item["loc"]
-                else item["msg"]
-                for item in error.errors()
+            # A stdlib dataclass would be checked again field by field; one that is built already has been.
+            adapter = TypeAdapter(
+                hints[name], config=None if _has_own_config(hints[name]) else ConfigDict(arbitrary_types_allowed=True)
             )
+            converted[name] = adapter.validate_python(value)
+        except ValidationError as error:
+            reasons = "; ".join(dict.fromkeys(item["msg"] for item in error.errors()))
             raise SettingsError(f"{where}{name}: got {value!r} ({type(value).__name__}): {reasons}") from None
+    return converted
+
+
+def _has_own_config(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint)
 
 
 def target(path: str, place: str = "_target_") -> Any:
-    """The class or function at the dotted ``path``; only this project's and Lightning's can be named."""
+    """The class at the dotted ``path``; only this project's and Lightning's can be named."""
     if path.split(".")[0] not in ALLOWED_ROOTS:
         raise SettingsError(f"{place}: {path!r} is outside {', '.join(ALLOWED_ROOTS)}")
     module_path, _, name = path.rpartition(".")
@@ -79,28 +80,27 @@ def target(path: str, place: str = "_target_") -> Any:
         raise SettingsError(f"{place}: nothing importable at {path!r} ({error})") from error
 
 
-def check_config(config: Mapping[str, Any], place: str = "") -> None:
-    """Check every node of a resolved config that names a ``_target_`` dataclass."""
-    if "_target_" not in config:
-        for name, value in config.items():
-            if isinstance(value, Mapping):
-                check_config(value, f"{place}.{name}" if place else str(name))
-        return
-    cls = target(config["_target_"], f"{place}._target_")
-    values = {name: value for name, value in config.items() if not (name.startswith("_") and name.endswith("_"))}
-    if inspect.isclass(cls) and dataclasses.is_dataclass(cls):
-        check_fields(cls, values, place)
+def build(config: Any, place: str = "") -> Any:
+    """The objects that a config describes: each mapping with a ``_target_`` becomes an instance of that class.
 
+    Args:
+        config: plain mappings, lists and scalars.
+        place: dotted path to ``config``, for messages.
 
-def from_config(cls: type, values: Mapping[str, Any], place: str = "") -> Any:
-    """An instance of the dataclass ``cls`` with ``values`` as its settings, checked first.
+    Raises:
+        SettingsError: for a target that is not there, and for settings as in ``checked_fields``.
 
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Bins:
-    ...     count: int = 15
-    >>> from_config(Bins, {"cuont": 3}, "histogram")
+    >>> build({"_target_": "lmi.types.Context", "seeed": 3}, "context")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    lmi.settings.SettingsError: histogram.cuont: Bins has no such setting; did you mean 'count'? (valid: count)
+    lmi.settings.SettingsError: context.seeed: Context has no such setting; did you mean 'seed'? (valid: folder, ...
     """
-    check_fields(cls, values, place)
-    return cls(**values)
+    if isinstance(config, Mapping):
+        where = f"{place}." if place else ""
+        values = {name: build(value, f"{where}{name}") for name, value in config.items() if name != "_target_"}
+        if "_target_" not in config:
+            return values
+        cls: type = target(config["_target_"], f"{where}_target_")
+        return cls(**(checked_fields(cls, values, place) if dataclasses.is_dataclass(cls) else values))
+    if isinstance(config, list):
+        return [build(value, f"{place}[{i}]") for i, value in enumerate(config)]
+    return config

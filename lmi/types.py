@@ -67,8 +67,8 @@ class Pairs:
         x: (n, dx) samples.
         y: (n, dy) samples, row by row the partners of ``x``.
         truth: I(X; Y) in nats, or ``None`` where nobody knows it.
-        core: the low-dimensional variables (n, rx), (n, ry) that carry all of the information, where the source has them:
-            what an oracle would measure on.
+        core: the low-dimensional variables (n, rx), (n, ry) that carry all of the information, where the source has
+            them: what an oracle would measure on.
         images: (n, height, width) pictures of the samples, for sources that have them.
     """
 
@@ -152,7 +152,9 @@ class Estimate:
         return replace(self, warnings=(*self.warnings, *warnings)) if warnings else self
 
     def __str__(self) -> str:
-        line = f"I(X; Y) = {self.bits:.4f} bits ({self.nats:.4f} nats) by {self.estimator} on {self.num_samples} samples"
+        line = (
+            f"I(X; Y) = {self.bits:.4f} bits ({self.nats:.4f} nats) by {self.estimator} on {self.num_samples} samples"
+        )
         if self.interval is not None:
             low, high = (value / NATS_PER_BIT for value in self.interval)
             line += f"\n  90% interval: {low:.4f} to {high:.4f} bits"

@@ -156,7 +156,14 @@ class KSGEstimator:
 
 
 def read_ksg(
-    x: Tensor, y: Tensor, k: int, variant: Variant, permutations: int, null_samples: int, context: Context
+    x: Tensor,
+    y: Tensor,
+    k: int,
+    variant: Variant,
+    permutations: int,
+    null_samples: int,
+    context: Context,
+    dims: float | None = None,
 ) -> Estimate:
     """KSG with its evidence: pointwise terms, interval from disjoint subsamples, permutation null, ceiling, doubts.
 
@@ -168,6 +175,7 @@ def read_ksg(
         permutations: size of the null, 0 for none.
         null_samples: most samples that the null is measured on.
         context: seeds of the subsamples and of the null.
+        dims: dimension that the samples really fill, where it is below dx + dy.
     """
     n = x.shape[0]
     x, y = _columns(x), _columns(y)
@@ -198,7 +206,7 @@ def read_ksg(
         interval=None if spread is None else spread.interval(nats),
         null=null,
         ceiling=ceiling,
-        warnings=doubts(nats, spread, ceiling, n, x.shape[1] + y.shape[1]),
+        warnings=doubts(nats, spread, ceiling, n, x.shape[1] + y.shape[1] if dims is None else dims),
         details={} if spread is None else {"standard_error_nats": spread.standard_error, "drift_nats": spread.drift},
     )
 

@@ -55,9 +55,7 @@ def nearest(
         return _nearest_tree(points, targets, k, metric, exclude_self=query is None)
     from lmi.estimators.neighbors_brute import nearest_brute
 
-    distances, indices = nearest_brute(
-        _columns(points), _columns(targets), k, metric == "euclidean", query is None
-    )
+    distances, indices = nearest_brute(_columns(points), _columns(targets), k, metric == "euclidean", query is None)
     return torch.from_numpy(distances), torch.from_numpy(indices)
 
 
@@ -99,9 +97,7 @@ def count_inside(
         return torch.from_numpy(np.asarray(counts, dtype=np.int64))
     from lmi.estimators.neighbors_brute import count_brute
 
-    return torch.from_numpy(
-        count_brute(_columns(points), _columns(targets), radius.numpy(), metric == "euclidean")
-    )
+    return torch.from_numpy(count_brute(_columns(points), _columns(targets), radius.numpy(), metric == "euclidean"))
 
 
 def _pair(points: Tensor, query: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -125,9 +121,7 @@ def _order(metric: Metric) -> float:
     return np.inf if metric == "chebyshev" else 2.0
 
 
-def _nearest_tree(
-    points: Tensor, query: Tensor, k: int, metric: Metric, exclude_self: bool
-) -> tuple[Tensor, Tensor]:
+def _nearest_tree(points: Tensor, query: Tensor, k: int, metric: Metric, exclude_self: bool) -> tuple[Tensor, Tensor]:
     from scipy.spatial import cKDTree
 
     tree = cKDTree(points.numpy())

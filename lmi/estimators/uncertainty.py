@@ -73,9 +73,7 @@ def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch
     return Spread(math.sqrt(weighted / weight), drift, math.sqrt(drift_variance_per_n), usable[0])
 
 
-def permutation_null(
-    statistic: Statistic, n: int, observed: float, permutations: int, context: Context
-) -> Null:
+def permutation_null(statistic: Statistic, n: int, observed: float, permutations: int, context: Context) -> Null:
     """The estimate with the pairing destroyed, ``permutations`` times.
 
     Args:
@@ -91,7 +89,7 @@ def permutation_null(
     return Null(torch.tensor(values, dtype=torch.float64), observed)
 
 
-def doubts(nats: float, spread: Spread | None, ceiling: float, n: int, dims: int) -> tuple[str, ...]:
+def doubts(nats: float, spread: Spread | None, ceiling: float, n: int, dims: float) -> tuple[str, ...]:
     """Reasons, in words, not to take an estimate at its face.
 
     Args:
@@ -122,7 +120,7 @@ def doubts(nats: float, spread: Spread | None, ceiling: float, n: int, dims: int
             )
     if n < 2 ** min(dims, 60):
         reasons.append(
-            f"{n} samples are few for {dims} dimensions: nearest neighbours are far away and the estimate tends to be "
+            f"{n} samples are few for {dims:.0f} dimensions: nearest neighbours are far away and the estimate tends to be "
             f"too low unless the samples lie on something of lower dimension"
         )
     return tuple(reasons)

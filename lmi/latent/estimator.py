@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.ksg import read_ksg, repeats, require_neighbours
+from lmi.estimators.ksg import Variant, read_ksg, repeats, require_neighbours
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
@@ -46,7 +46,7 @@ class LatentEstimator(Architecture):
     train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     folds: Annotated[int, Field(ge=0)] = 0
-    k: Annotated[int, Field(ge=1)] = 3
+    k: Annotated[int, Field(ge=1)] = 5
     permutations: Annotated[int, Field(ge=0)] = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
@@ -138,16 +138,20 @@ class LatentEstimator(Architecture):
         return replace(read, estimator="latent", pointwise=pointwise, latents=latents, model=model, details=details)
 
     def read(self, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
-        """KSG on held-out latents, each latent scaled to unit variance."""
-        variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
-        return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context)
+        """KSG on held-out latents."""
+        variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
+        dims = effective_dimension(zx) + effective_dimension(zy)
+        return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
 
 
 def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
     """One estimate from those of the folds: the mean over all samples, each measured by encoders that never saw it."""
     pointwise = torch.empty(n, dtype=torch.float64)
     assert fits[0].latents is not None
-    latents = (torch.empty(n, fits[0].latents[0].shape[1]).double(), torch.empty(n, fits[0].latents[1].shape[1]).double())
+    latents = (
+        torch.empty(n, fits[0].latents[0].shape[1]).double(),
+        torch.empty(n, fits[0].latents[1].shape[1]).double(),
+    )
     for fit, split in zip(fits, splits, strict=True):
         assert fit.pointwise is not None and fit.latents is not None
         part = split.estimate
@@ -159,7 +163,9 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
     interval = None
     details: dict[str, float] = {"epochs": sum(fit.details["epochs"] for fit in fits)}
     if all(fit.interval is not None for fit in fits):
-        half = torch.tensor([(fit.interval[1] - fit.interval[0]) / 2 for fit in fits if fit.interval], dtype=shares.dtype)
+        half = torch.tensor(
+            [(fit.interval[1] - fit.interval[0]) / 2 for fit in fits if fit.interval], dtype=shares.dtype
+        )
         pooled = float((shares * half).norm())
         interval = (nats - pooled, nats + pooled)
     null = None
@@ -179,6 +185,16 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
         model=tuple(fit.model for fit in fits),
         details=details,
     )
+
+
+def effective_dimension(z: Tensor) -> float:
+    """Participation ratio (sum l)^2 / sum l^2 of the covariance's eigenvalues: how many directions z (n, d) spreads over.
+
+    >>> round(effective_dimension(torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))))
+    3
+    """
+    spread = torch.linalg.svdvals(z.double() - z.double().mean(0)) ** 2
+    return float(spread.sum() ** 2 / (spread**2).sum()) if bool(spread.any()) else 0.0
 
 
 class BestWeights(Callback):

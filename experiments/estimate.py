@@ -1,0 +1,195 @@
+"""How much do X and Y share, and how far is that from the truth?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from lmi.api import estimate
+from lmi.estimators.ksg import KSGEstimator
+from lmi.report.estimate import Mark, comparison, latents, pointwise_distribution, training, typical_images
+from lmi.results import Result, Scalar
+from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source
+
+
+@dataclass(frozen=True)
+class EstimateExperiment:
+    """One source, one estimator, one number with all that is known about it.
+
+    Args:
+        source: where the pairs come from.
+        estimator: what measures them.
+        num_samples: how many; ``None`` takes all that a finite source has.
+        oracle_k: neighbours of KSG on the true low-dimensional variables, where the source has them.
+    """
+
+    source: Source
+    estimator: Estimator
+    num_samples: Annotated[int, Field(ge=2)] | None = None
+    oracle_k: Annotated[int, Field(ge=1)] = 3
+
+    def run(self, context: Context) -> Result:
+        """Sample, measure, hold against truth, oracle and null."""
+        started = time.perf_counter()
+        pairs = self.source.sample(self.num_samples, context.generator("samples"))
+        measuring = time.perf_counter()
+        found = estimate(pairs.x, pairs.y, self.estimator, context=context)
+        seconds = time.perf_counter() - measuring
+        oracle = None
+        if pairs.core is not None:
+            oracle = estimate(
+                *pairs.core, KSGEstimator(k=self.oracle_k, permutations=0), context=context.child("oracle")
+            )
+        metrics = estimate_metrics(found, pairs.truth)
+        metrics |= {"num_samples_count": pairs.x.shape[0], "estimate_seconds": seconds}
+        if oracle is not None:
+            metrics |= {"oracle_nats": oracle.nats, "oracle_bits": oracle.bits}
+        metrics["total_seconds"] = time.perf_counter() - started
+        notes = found.warnings
+        if pairs.truth is None:
+            notes = (
+                "Nobody knows the true mutual information of these samples: nothing to hold the estimate against.",
+                *notes,
+            )
+        figures, captions = draw(found, oracle, pairs)
+        return Result(
+            experiment="estimate",
+            metrics=metrics,
+            arrays=arrays_of(found),
+            tables={"estimate": summary(found, oracle, pairs.truth, seconds)},
+            figures=figures,
+            captions=captions,
+            notes=notes,
+        )
+
+
+def estimate_metrics(found: Estimate, truth: float | None) -> dict[str, Scalar]:
+    """The flat numbers of an estimate, each in nats and in bits."""
+    nats = {"estimate": found.nats, "ceiling": found.ceiling}
+    if truth is not None:
+        nats |= {"truth": truth, "error": found.nats - truth}
+    if found.interval is not None:
+        nats |= {"interval_low": found.interval[0], "interval_high": found.interval[1]}
+    if found.null is not None:
+        nats |= {"null_mean": found.null.mean, "null_high": found.null.high}
+    metrics: dict[str, Scalar] = {}
+    for name, value in nats.items():
+        metrics |= {f"{name}_nats": value, f"{name}_bits": value / NATS_PER_BIT}
+    if found.null is not None:
+        metrics["null_p_value"] = found.null.p_value
+    return metrics | {"measured_samples_count": found.num_samples} | dict(found.details)
+
+
+def summary(found: Estimate, oracle: Estimate | None, truth: float | None, seconds: float) -> list[dict[str, Scalar]]:
+    """The table that ends a run."""
+    rows: list[dict[str, Scalar]] = [_row(f"estimate ({found.estimator})", found)]
+    if truth is not None:
+        rows += [
+            {"": "truth", "bits": _bits(truth), "nats": _round(truth)},
+            {"": "error", "bits": _bits(found.nats - truth), "nats": _round(found.nats - truth)},
+        ]
+    else:
+        rows.append({"": "truth", "90% interval (bits)": "unknown"})
+    if oracle is not None:
+        rows.append(_row("KSG on the true variables", oracle))
+    if found.null is not None:
+        p = found.null.p_value
+        rows.append(
+            {
+                "": f"shuffled pairs, mean of {found.null.nats.numel()}",
+                "bits": _bits(found.null.mean),
+                "nats": _round(found.null.mean),
+                "90% interval (bits)": f"95% below {_bits(found.null.high)}, p = {p:.2g}",
+            }
+        )
+    rows.append({"": "time", "90% interval (bits)": f"{seconds:.1f} s"})
+    return rows
+
+
+def _row(label: str, found: Estimate) -> dict[str, Scalar]:
+    interval = ""
+    if found.interval is not None:
+        interval = f"{_bits(found.interval[0])} to {_bits(found.interval[1])}"
+    return {
+        "": label,
+        "bits": _bits(found.nats),
+        "nats": _round(found.nats),
+        "90% interval (bits)": interval,
+        "samples": found.num_samples,
+    }
+
+
+def _round(value: float) -> float:
+    return round(value, 4)
+
+
+def _bits(nats: float) -> float:
+    return round(nats / NATS_PER_BIT, 4)
+
+
+def arrays_of(found: Estimate) -> dict[str, np.ndarray]:
+    """Per-sample results: ``pointwise_nats`` (n,), ``latents_x`` and ``latents_y``, ``null_nats``, training curves."""
+    arrays: dict[str, np.ndarray] = {}
+    if found.pointwise is not None:
+        arrays["pointwise_nats"] = found.pointwise.numpy()
+    if found.latents is not None:
+        arrays["latents_x"], arrays["latents_y"] = (z.numpy() for z in found.latents)
+    if found.null is not None:
+        arrays["null_nats"] = found.null.nats.numpy()
+    return arrays | curves_of(found.model)
+
+
+def curves_of(model: Any) -> dict[str, np.ndarray]:
+    """Training curves of a model, or of each fold's."""
+    if model is None:
+        return {}
+    if isinstance(model, tuple):
+        return {f"{name}_{i}": np.asarray(c) for i, fold in enumerate(model) for name, c in fold.curves.items()}
+    return {name: np.asarray(curve) for name, curve in model.curves.items()}
+
+
+def draw(found: Estimate, oracle: Estimate | None, pairs: Pairs) -> tuple[dict[str, Any], dict[str, str]]:
+    """Figures and captions of one estimate."""
+
+    def mark(label: str, value: Estimate) -> Mark:
+        low, high = value.interval or (value.nats, value.nats)
+        return Mark(label, value.bits, low / NATS_PER_BIT, high / NATS_PER_BIT)
+
+    marks = [mark(f"estimate ({found.estimator})", found)]
+    if oracle is not None:
+        marks.append(mark("KSG on the true variables", oracle))
+    null = None if found.null is None else found.null.nats.numpy() / NATS_PER_BIT
+    truth = None if pairs.truth is None else pairs.truth / NATS_PER_BIT
+    figures: dict[str, Any] = {"comparison": comparison(marks, truth, null)}
+    captions = {
+        "comparison": "The estimate with its 90% interval (sampling error, from disjoint subsamples), beside "
+        + ("the analytic truth" if truth is not None else "no truth, since nobody knows it")
+        + (", KSG on the true low-dimensional variables" if oracle is not None else "")
+        + (", and the same estimate on shuffled pairs." if null is not None else ".")
+    }
+    if found.pointwise is not None:
+        measured = ~found.pointwise.isnan()
+        pointwise = found.pointwise[measured].numpy() / NATS_PER_BIT
+        figures["pointwise"] = pointwise_distribution(pointwise)
+        captions["pointwise"] = "Pointwise MI of the samples that were measured; the estimate is their mean."
+        if found.latents is not None:
+            zx, zy = (z[measured].numpy() for z in found.latents)
+            figures["latents"] = latents(zx, zy, pointwise)
+            captions["latents"] = (
+                "Held-out samples in the learned representation, coloured by pointwise MI: red pairs are likelier together "
+                "than apart, blue ones the reverse."
+            )
+        if pairs.images is not None:
+            figures["images"] = typical_images(pairs.images[measured].numpy(), pointwise)
+            captions["images"] = "Images whose halves tell most about one another, and those whose halves tell least."
+    curves = curves_of(found.model)
+    if curves:
+        figures["training"] = training(curves)
+        captions["training"] = (
+            "Loss on the training part and on the part that decides when to stop; its best weights are kept."
+        )
+    return figures, captions

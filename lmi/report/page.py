@@ -1,0 +1,93 @@
+"""A result as one HTML page that opens offline, and as the text table that ends a run."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from lmi.results import FIGURES_FOLDER, Result, Scalar
+
+REPORT_FILE = "report.html"
+
+
+def shown(value: Scalar) -> str:
+    """A table cell as text: four significant digits, no more.
+
+    >>> shown(0.12345), shown(294528), shown(None), shown(1e-9)
+    ('0.1235', '294528', '', '1e-09')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def columns_of(rows: list[dict[str, Scalar]]) -> list[str]:
+    """Column names in the order of their first appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def text_table(rows: list[dict[str, Scalar]]) -> str:
+    """Rows as aligned plain text.
+
+    >>> print(text_table([{"what": "truth", "bits": 0.5}, {"what": "estimate", "bits": 0.25}]))
+    what      bits
+    truth      0.5
+    estimate  0.25
+    """
+    columns = columns_of(rows)
+    cells = [columns] + [[shown(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    numeric = [all(isinstance(row.get(name), (int, float, type(None))) for row in rows) for name in columns]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+    return "\n".join(lines)
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` into the folder of a finished run, from what the folder holds."""
+    result = Result.load(folder)
+    tables = [
+        {
+            "title": name.replace("_", " "),
+            "columns": columns_of(rows),
+            "rows": [
+                [
+                    {"text": shown(row.get(column)), "number": isinstance(row.get(column), (int, float))}
+                    for column in columns_of(rows)
+                ]
+                for row in rows
+            ],
+        }
+        for name, rows in result.tables.items()
+    ]
+    figures = [
+        {
+            "name": name,
+            "caption": caption,
+            "data": base64.b64encode((folder / FIGURES_FOLDER / f"{name}.png").read_bytes()).decode(),
+        }
+        for name, caption in result.captions.items()
+        if (folder / FIGURES_FOLDER / f"{name}.png").is_file()
+    ]
+    config = folder / "config.yaml"
+    environment = Environment(loader=PackageLoader("lmi.report", "."), autoescape=select_autoescape())
+    html = environment.get_template("page.html").render(
+        result=result,
+        facts={name: value for name, value in result.facts.items() if not isinstance(value, dict)},
+        tables=tables,
+        figures=figures,
+        metrics=[{"name": name, "value": shown(value)} for name, value in result.metrics.items()],
+        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+    )
+    path = folder / REPORT_FILE
+    path.write_text(html, encoding="utf-8")
+    return path

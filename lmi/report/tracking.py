@@ -1,0 +1,43 @@
+"""Hand a result to experiment trackers: metrics to all, figures and tables to those that take them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lmi.report.page import columns_of
+from lmi.results import FIGURES_FOLDER, Result
+
+
+def track(result: Result, folder: Path, loggers: Iterable[Any]) -> None:
+    """Log the result to Lightning loggers and close them.
+
+    Args:
+        result: what to log; its figures are read from ``folder``, where it was saved.
+        folder: the run folder.
+        loggers: each with ``log_metrics``; ``log_image`` and ``log_table`` are used where a logger has them.
+    """
+    numbers = {
+        name: value
+        for name, value in result.metrics.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    }
+    for logger in loggers:
+        logger.log_metrics(numbers)
+        if hasattr(logger, "log_image"):
+            for name, caption in result.captions.items():
+                path = str(folder / FIGURES_FOLDER / f"{name}.png")
+                logger.log_image(key=f"figures/{name}", images=[path], caption=[caption])
+        if hasattr(logger, "log_table"):
+            for name, rows in result.tables.items():
+                columns = columns_of(rows)
+                data = [[row.get(column) for column in columns] for row in rows]
+                logger.log_table(key=f"tables/{name}", columns=columns, data=[[_word(c) for c in row] for row in data])
+        logger.finalize("success")
+
+
+def _word(cell: Any) -> Any:
+    """Trackers want one type in a column; text is the one that every cell has."""
+    return "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
