@@ -32,7 +32,7 @@ class PairwiseCost:
         gpu_speedup: how many times faster one GPU is assumed to be than this machine; an assumption, not a measurement.
     """
 
-    estimators: tuple[Literal["ksg", "histogram", "gaussian"], ...] = ("ksg", "histogram", "gaussian")
+    estimators: tuple[Literal["ksg", "histogram", "gaussian"], ...] = ("ksg", "histogram")
     dims: tuple[int, int, int] = (128, 256, 512)
     tokens: tuple[int, int, int] = (128, 512, 2048)
     layers: tuple[int, int, int] = (1, 2, 4)
