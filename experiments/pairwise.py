@@ -54,7 +54,7 @@ class Pairwise:
     """All-to-all MI in every layer, with its significance and the nonlinearity atlas.
 
     Args:
-        model: where the activations come from.
+        activations: where they come from.
         estimator: "ksg", "histogram" or "gaussian".
         k: neighbours of KSG, here and in the atlas.
         bins: bins a column of the histogram.
@@ -70,7 +70,7 @@ class Pairwise:
         devices: processes (or GPUs) that share each layer's tiles.
     """
 
-    model: ActivationSource
+    activations: ActivationSource
     estimator: Literal["ksg", "histogram", "gaussian"] = "ksg"
     k: int = 3
     bins: int = 15
@@ -101,7 +101,7 @@ class Pairwise:
         else:
             from lightning.fabric import Fabric
 
-            for _ in self.model.layers(context):  # fills the cache once, before the ranks read it
+            for _ in self.activations.layers(context):  # fills the cache once, before the ranks read it
                 pass
             accelerator = "cpu" if self.device == "cpu" else "cuda"
             fabric = Fabric(accelerator=accelerator, devices=self.devices, strategy="ddp_spawn")
@@ -122,7 +122,7 @@ class Pairwise:
         if fabric is not None:  # the ranks of a machine share its cores
             numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
         current = []
-        for depth, (name, h, documents) in enumerate(self.model.layers(context)):
+        for depth, (name, h, documents) in enumerate(self.activations.layers(context)):
             key = self._key(name, h, documents, context)
             path = folder / f"{depth:03d}-{key}.npz"
             current.append(path.name)
@@ -144,7 +144,7 @@ class Pairwise:
             fabric.barrier()
 
     def _key(self, name: str, h: Tensor, documents: Tensor, context: Context) -> str:
-        settings = replace(self, model=None, devices=1, device="", top=0, rate=0.0)  # type: ignore[arg-type]
+        settings = replace(self, activations=None, devices=1, device="", top=0, rate=0.0)  # type: ignore[arg-type]
         digest = hashlib.blake2b(repr((name, settings, context.seed, tuple(h.shape))).encode(), digest_size=8)
         for tensor in (h, documents):
             digest.update(tensor.contiguous().numpy().tobytes())
@@ -241,7 +241,7 @@ class Pairwise:
             "pairwise",
             metrics,
             arrays,
-            {"layers": rows, "strongest": strongest, "source": [_scalars(self.model.describe())]},
+            {"layers": rows, "strongest": strongest, "source": [_scalars(self.activations.describe())]},
             figures,
             captions,
             tuple(notes),

@@ -69,9 +69,9 @@ def test_bad_samples_say_what_came(x, y, message):
 
 
 def test_bad_settings_say_what_is_valid():
-    with pytest.raises(ValueError, match="ksg.k: got 0.*greater than or equal to 1"):
+    with pytest.raises(ValueError, match=r"ksg.k: got 0.*greater than or equal to 1"):
         lmi.estimate(GOOD, GOOD, "ksg", k=0)
-    with pytest.raises(ValueError, match="no estimator is called 'kgs'; did you mean 'ksg'.*gaussian.*latent"):
+    with pytest.raises(ValueError, match=r"no estimator is called 'kgs'; did you mean 'ksg'.*gaussian.*latent"):
         lmi.estimate(GOOD, GOOD, "kgs")
 
 
