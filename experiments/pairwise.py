@@ -27,7 +27,7 @@ from lmi.estimators.pairwise import (
     rank_normal,
     tiled,
 )
-from lmi.estimators.significance import chosen_scheme, effective_samples, pairwise_significance
+from lmi.estimators.significance import effective_samples, pairwise_significance
 from lmi.report.pairwise_layers import figures_of_layers, off_diagonal
 from lmi.results import Result
 from lmi.types import NATS_PER_BIT, Context
