@@ -21,7 +21,9 @@ def test_speed_compares_equal_values():
 
 
 def test_calibration_separates_true_from_false():
-    small = PairwiseCalibration(("gaussian",), (0.9,), dims=20, lengths=(40, 30, 50, 45, 35, 40, 60), seeds=4, planted=4)
+    small = PairwiseCalibration(
+        ("gaussian",), (0.9,), dims=20, lengths=(40, 30, 50, 45, 35, 40, 60), seeds=4, planted=4
+    )
     nothing, planted = small.run(Context()).tables["calibration"]
     assert nothing["row_shuffle_ratio"] == 1.0
     assert nothing["false_discovery_ratio"] <= 0.25
