@@ -64,7 +64,7 @@ def pairwise_significance(
         scheme: "documents" pairs each document with another, position by position: what two columns share only
             through the position in the document is part of the null. "shift" turns each document by a random number of
             rows: dependence on the position counts as dependence.
-        draws: null draws.
+        draws: null draws, at least 2.
         fabric: a launched ``lightning.Fabric``: draws are shared over its ranks.
         bar: wraps the loop over draws.
 
@@ -76,8 +76,8 @@ def pairwise_significance(
         raise ValueError(
             f"expected nats ({d}, {d}) and documents ({n},), got {tuple(nats.shape)}, {tuple(documents.shape)}"
         )
-    if d < 2:
-        raise ValueError("expected at least two columns: one has no pairs")
+    if d < 2 or draws < 2:
+        raise ValueError(f"expected at least two columns and two draws, got {d} and {draws}")
     size = min(d, SIDE)
     plans = [
         (null_rows(documents, scheme, generator), *(torch.randperm(d, generator=generator)[:size] for _ in range(2)))
@@ -93,16 +93,20 @@ def pairwise_significance(
         values = fabric.all_reduce(values.to(fabric.device), reduce_op="sum").cpu()
     left = torch.stack([a for _, a, _ in plans])[:, :, None].expand_as(values)
     right = torch.stack([b for _, _, b in plans])[:, None, :].expand_as(values)
-    left, right, null_nats = (entries[left != right] for entries in (left, right, values))
-    centre, log_scale = _fit_columns(left, right, null_nats, d)
+    half = (torch.arange(draws) % 2 == 0)[:, None, None].expand_as(values)
+    left, right, null_nats, half = (entries[left != right] for entries in (left, right, values, half))
 
-    def standardise(value: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    def standardise(value: Tensor, i: Tensor, j: Tensor, fitted: Tensor) -> Tensor:
+        centre, log_scale = _fit_columns(left[fitted], right[fitted], null_nats[fitted], d, size)
         return (value - centre[i] - centre[j]) / (log_scale[i] + log_scale[j]).exp()
 
-    null_z = standardise(null_nats, left, right)
+    # Each half of the draws by the other half's fit: a fit makes its own draws look narrower than new values are.
+    null_z = torch.empty_like(null_nats)
+    for own in (half, ~half):
+        null_z[own] = standardise(null_nats[own], left[own], right[own], ~own)
     unit = null_z.std()
     upper = torch.triu_indices(d, d, 1)
-    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], upper[0], upper[1]) / unit
+    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], *upper, torch.ones_like(half)) / unit
     p = pooled_p_values(z, null_z, draws)
     q = benjamini_hochberg(p)
     full = [torch.ones(d, d, dtype=torch.float64), torch.ones(d, d, dtype=torch.float64), torch.zeros(d, d).double()]
@@ -112,8 +116,11 @@ def pairwise_significance(
     return Significance(full[0], full[1], full[2], null_z, null_nats)
 
 
-def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int) -> tuple[Tensor, Tensor]:
-    """Additive effects (d,), (d,): value_ij ~ centre_i + centre_j with log scale s_i + s_j, by ridged least squares."""
+def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int, ridge: float) -> tuple[Tensor, Tensor]:
+    """Additive effects (d,), (d,): value_ij ~ centre_i + centre_j with log scale s_i + s_j, by least squares.
+
+    ``ridge`` is how many values the mean of all pairs weighs in each column: one draw's.
+    """
 
     def solve(target: Tensor) -> Tensor:
         gram = torch.zeros(d, d, dtype=torch.float64)
@@ -121,9 +128,9 @@ def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int) -> tuple[T
         gram = gram + gram.T
         sums = torch.zeros(d, dtype=torch.float64)
         sums.index_add_(0, left, target).index_add_(0, right, target)
-        middle = target.mean() / 2  # effects shrink towards the mean of all pairs, by as much as one draw weighs
+        middle = target.mean() / 2  # effects shrink towards the mean of all pairs
         counts = gram.sum(1)
-        gram = gram + torch.diag(counts + 1.0)
+        gram = gram + torch.diag(counts + ridge)
         return middle + torch.linalg.solve(gram, sums - middle * (2 * counts))
 
     centre = solve(values)

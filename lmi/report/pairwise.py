@@ -27,8 +27,9 @@ def pair_in_full(x: np.ndarray, y: np.ndarray, x_name: str, y_name: str, bits: f
     table, x_edges, y_edges = np.histogram2d(x, y, bins=15)
     image = counts.pcolormesh(x_edges, y_edges, np.where(table > 0, table, np.nan).T, cmap=SEQUENTIAL, norm=LogNorm())
     dress(counts, f"{len(x)} tokens in 15 x 15 bins", x_name)
-    scatter.margins(0.03)
-    scatter.autoscale()
+    for axes in (scatter, counts):
+        axes.use_sticky_edges = False  # or the outermost tokens would be cut in half
+        axes.margins(0.03)
     _bar(figure, image, counts, "tokens")
     return figure
 
@@ -216,8 +217,8 @@ def cost(axes_drawn: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[f
 
 
 def _across(panels: int) -> int:
-    """Panels in a row, so that the last row is not left nearly empty: at most 5."""
-    return min(range(min(5, panels), min(3, panels) - 1, -1), key=lambda columns: -panels % columns)
+    """Panels in a row: few enough that each stays legible on a page."""
+    return min(panels, 3 if panels <= 6 else 4 if panels <= 12 else 5)
 
 
 def _edges(*bits: Mapping[str, np.ndarray]) -> np.ndarray:

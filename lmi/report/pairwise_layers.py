@@ -55,7 +55,8 @@ def figures_of_layers(
         "matrices": "MI between every two dimensions, one panel a layer, all on one colour scale, which ends at the "
         "99.5th percentile of all pairs. Dimensions stand in clustered order, the same in every panel where layers are "
         "equally wide.",
-        "distributions": "MI of all pairs in each layer (filled) and under the null (line).",
+        "distributions": "MI of all pairs in each layer (filled) and under the null (line). Where the null pairs documents "
+        "position by position, its tail is what columns share only through the position.",
         "depth": "The distributions of all layers over one another, coloured by depth.",
     }
     if all("q" in layer for layer in off.values()):
