@@ -35,6 +35,7 @@ from lmi.results import Result
 from lmi.types import Context
 
 SHOWN_TOKENS = 4000  # tokens in a scatter plot, at most
+ABOVE_DIAGONAL = {"p", "z", "effective", "g_p", "gaussian"}  # kept as vectors, which halves them
 TOP = 6  # pairs kept with their tokens, by layer
 
 
@@ -205,6 +206,9 @@ class Pairwise:
             pairs = top_pairs(matrix, TOP)
             found[f"{label}_pairs"] = pairs
             found[f"{label}_values"] = h[shown][:, pairs].double()  # (tokens, pairs, 2)
+        upper = torch.triu_indices(len(nats), len(nats), 1)
+        for key in ABOVE_DIAGONAL & found.keys():
+            found[key] = found[key][upper[0], upper[1]]
         return {key: np.asarray(value) for key, value in found.items()}
 
 

@@ -30,7 +30,10 @@ def pair_in_full(x: np.ndarray, y: np.ndarray, x_name: str, y_name: str, bits: f
     for axes in (scatter, counts):
         axes.use_sticky_edges = False  # or the outermost tokens would be cut in half
         axes.margins(0.03)
-    _bar(figure, image, counts, "tokens")
+    bar = _bar(figure, image, counts, "tokens")
+    ticks = [step * 10**power for power in range(8) for step in (1, 2, 5) if step * 10**power <= table.max()]
+    bar.set_ticks(ticks, labels=[f"{tick:,}" for tick in ticks])
+    bar.minorticks_off()
     return figure
 
 
@@ -194,7 +197,7 @@ def calibration(p_values: Mapping[str, np.ndarray]) -> Figure:
         axes.plot(np.sort(p), np.arange(1, len(p) + 1) / len(p), color=colour, linewidth=1.3, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=7, frameon=False, loc="upper left")
     dress(axes, "p-values of pairs that share nothing", "p-value", "share of pairs at or below")
     return figure
 

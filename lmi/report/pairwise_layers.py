@@ -14,12 +14,11 @@ Layer = Mapping[str, np.ndarray]
 
 
 def off_diagonal(layer: Layer) -> dict[str, np.ndarray]:
-    """The (d, d) matrices of a layer as vectors of their entries above the diagonal, and ``pairs`` (p, 2)."""
+    """What a layer says of each pair a < b, as vectors, the (d, d) matrices above their diagonals; ``pairs`` (p, 2)."""
     upper = np.triu_indices(len(layer["nats"]), 1)
-    square = layer["nats"].shape
-    return {name: array[upper] for name, array in layer.items() if array.shape == square} | {
-        "pairs": np.stack(upper, 1)
-    }
+    off = {name: layer[name][upper] for name in ("nats", "atlas") if name in layer}
+    off |= {name: layer[name] for name in ("p", "z", "effective", "g_p", "gaussian") if name in layer}
+    return off | {"pairs": np.stack(upper, 1)}
 
 
 def figures_of_layers(
@@ -29,8 +28,8 @@ def figures_of_layers(
 
     Args:
         layers: name -> what ``experiments.pairwise`` keeps of a layer: ``nats``, ``dims``, ``top_pairs`` (p, 2) with
-            ``top_values`` (tokens, p, 2), and, where measured, ``z``, ``null_z``, ``null_nats``, ``atlas``,
-            ``gaussian``, ``missed_pairs``, ``missed_values``.
+            ``top_values`` (tokens, p, 2), and, where measured, ``null_z``, ``null_nats``, ``atlas``,
+            ``missed_pairs``, ``missed_values``.
         off: name -> the same above the diagonal, from ``off_diagonal``, with ``q`` where there is a null.
         estimator: what measured them, in words.
         rate: false-discovery rate of the survivors.

@@ -17,6 +17,11 @@ def test_speed_compares_equal_values():
     for row in result.tables["speed"]:
         assert row["difference_nats"] < 1e-9
         assert row["ratio"] == pytest.approx(row["peer_seconds"] / row["ours_seconds"])
+    bars = {row["what"]: row for row in result.tables["bars"]}
+    assert len(bars) == 7
+    assert bars["KSG, 40 tokens, largest difference"]["met"]
+    fast = bars["KSG, 90 tokens, against scikit-learn"]
+    assert fast["met"] == (fast["measured"] >= 50)
     assert 0 < result.metrics["peak_memory_gigabytes"] < 64
 
 
