@@ -114,8 +114,8 @@ class PairwiseCalibration:
                 shuffled = pairwise_significance(nats, h, measure, singly, generator, "documents", self.single_draws)
                 naive.append(false_share(shuffled.q[upper], true, self.rate))
             if estimator == "histogram":
-                p = g_test_columns(nats, h, effective_samples(h, documents), self.bins)
-                g_ratios.append(false_share(benjamini_hochberg(p[upper]), true, self.rate))
+                g_test = g_test_columns(nats, h, effective_samples(h, documents), self.bins)
+                g_ratios.append(false_share(benjamini_hochberg(g_test[upper]), true, self.rate))
             ratios.append(false_share(found.q[upper], true, self.rate))
             power.append(float((found.q[upper][true] <= self.rate).double().mean()) if planted else float("nan"))
             p_values.append(found.p[upper][~true].numpy())

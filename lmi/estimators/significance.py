@@ -106,7 +106,7 @@ def pairwise_significance(
         null_z[own] = standardise(null_nats[own], left[own], right[own], ~own)
     unit = null_z.std()
     upper = torch.triu_indices(d, d, 1)
-    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], *upper, torch.ones_like(half)) / unit
+    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], upper[0], upper[1], torch.ones_like(half)) / unit
     p = pooled_p_values(z, null_z, draws)
     q = benjamini_hochberg(p)
     full = [torch.ones(d, d, dtype=torch.float64), torch.ones(d, d, dtype=torch.float64), torch.zeros(d, d).double()]
