@@ -108,7 +108,7 @@ def run(experiment: Any, values: dict[str, Any], folder: Path) -> None:
     result = experiment.run(context)
     if not is_main_process():
         return
-    result = dataclasses.replace(result, facts=facts(values, time.perf_counter() - started))
+    result = dataclasses.replace(result, experiment=values["name"], facts=facts(values, time.perf_counter() - started))
     result.save(folder)
     report = write_report(folder)
     track(result, folder, loggers)
