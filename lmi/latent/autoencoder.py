@@ -38,6 +38,8 @@ class Architecture:
         optimiser: ``adamw`` with a one-cycle learning rate up to ``learning_rate``, or ``adam`` at a constant one.
         learning_rate: peak or constant rate.
         weight_decay: of AdamW.
+        learning_rate_rule: what several processes, whose batches add up, do to the learning rate: ``none`` leaves it,
+            ``sqrt`` (usual for Adam) and ``linear`` multiply it by that of their number.
     """
 
     latent_dim: int = 8
@@ -50,6 +52,16 @@ class Architecture:
     optimiser: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
+    learning_rate_rule: Literal["none", "sqrt", "linear"] = "none"
+
+    def scaled_learning_rate(self, processes: int) -> float:
+        """The learning rate with ``processes`` batches a step.
+
+        >>> Architecture(learning_rate=1e-3, learning_rate_rule="sqrt").scaled_learning_rate(4)
+        0.002
+        """
+        factors = {"none": 1.0, "sqrt": processes**0.5, "linear": float(processes)}
+        return self.learning_rate * factors[self.learning_rate_rule]
 
 
 class PairedAutoencoder(LightningModule):
@@ -90,9 +102,12 @@ class PairedAutoencoder(LightningModule):
     def learn_scale(self, x: Tensor, y: Tensor) -> None:
         """Take mean and standard deviation of each column from the training part; a constant column becomes 0."""
         for side, z in (("x", x), ("y", y)):
-            scale = z.std(0, correction=0)
-            getattr(self, f"{side}_mean").copy_(z.mean(0))
-            getattr(self, f"{side}_scale").copy_(torch.where(scale > 0, scale, torch.inf))
+            self.set_scale(side, z.mean(0), z.std(0, correction=0))
+
+    def set_scale(self, side: Literal["x", "y"], mean: Tensor, deviation: Tensor) -> None:
+        """Mean and standard deviation (dim,) of the columns of one side."""
+        getattr(self, f"{side}_mean").copy_(mean)
+        getattr(self, f"{side}_scale").copy_(torch.where(deviation > 0, deviation, torch.inf))
 
     def scaled(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Columns z-scored by the training part's statistics and clipped to +-10."""
@@ -153,10 +168,11 @@ class PairedAutoencoder(LightningModule):
 
     def configure_optimizers(self) -> Any:
         a = self.architecture
+        rate = a.scaled_learning_rate(self.trainer.world_size)
         if a.optimiser == "adam":
-            return torch.optim.Adam(self.parameters(), lr=a.learning_rate, eps=1e-7)
-        optimiser = torch.optim.AdamW(self.parameters(), lr=a.learning_rate, weight_decay=a.weight_decay)
+            return torch.optim.Adam(self.parameters(), lr=rate, eps=1e-7)
+        optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=a.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=a.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimiser, max_lr=rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from pydantic import Field
 from torch import Tensor
@@ -100,13 +105,17 @@ class LatentEstimator(Architecture):
         model = PairedAutoencoder(x.shape[1], y.shape[1], self, context)
         train_x, train_y = x[split.train], y[split.train]
         model.learn_scale(train_x, train_y)
-        folder = None if context.folder is None else context.folder / "checkpoints"
-        if folder is not None and (folder / "model.safetensors").is_file():
-            load_model(model, folder / "model.safetensors")
-            return model, None
         data = PairsDataModule(
             model.scaled(train_x, train_y), model.scaled(x[split.stop], y[split.stop]), self.batch_size, context
         )
+        return model, self.train(model, data, context)
+
+    def train(self, model: PairedAutoencoder, data: LightningDataModule, context: Context) -> Trainer | None:
+        """Fit ``model``, whose scale is learned, to ``data``; ``None`` if ``context.folder`` held it already fitted."""
+        folder = None if context.folder is None else context.folder / "checkpoints"
+        if folder is not None and (folder / "model.safetensors").is_file():
+            load_model(model, folder / "model.safetensors")
+            return None
         callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=self.patience)]
         last = None
         if folder is not None:
@@ -114,34 +123,66 @@ class LatentEstimator(Architecture):
             last = folder / "last.ckpt"
         with quiet_lightning():
             trainer = self.trainer.build(context, self.max_epochs, callbacks)
-            resume = str(last) if last is not None and last.is_file() else None
+            resume = None
+            if last is not None and last.is_file():
+                require_checkpoint(last, model)
+                resume = str(last)
             trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
         model.cpu()
         if folder is not None and trainer.is_global_zero:
             save_model(model, folder / "model.safetensors")
-        return model, trainer
+        return trainer
 
     def fit_and_read(self, x: Tensor, y: Tensor, split: Split, context: Context) -> Estimate:
         """Fit on one split and measure its estimate part; under several processes the first measures for all."""
         model, trainer = self.fit(x, y, split, context)
-        latents = model.encode(x, y)
-        read = None
-        if trainer is None or trainer.is_global_zero:
-            read = self.read(latents[0][split.estimate], latents[1][split.estimate], context)
-        if trainer is not None:
-            read = trainer.strategy.broadcast(read)
-        assert read is not None and read.pointwise is not None
+        latents = encode_shared(model, x, y, trainer)
+        read = self.measure(model, trainer, latents[0][split.estimate], latents[1][split.estimate], context)
+        assert read.pointwise is not None
         pointwise = torch.full((x.shape[0],), torch.nan, dtype=torch.float64)
         pointwise[split.estimate] = read.pointwise
+        return replace(read, pointwise=pointwise, latents=latents)
+
+    def measure(
+        self, model: PairedAutoencoder, trainer: Trainer | None, zx: Tensor, zy: Tensor, context: Context
+    ) -> Estimate:
+        """Read held-out latents once, in the first process, for all; with what training has to say about itself."""
+        read = None
+        if trainer is None or trainer.is_global_zero:
+            read = self.read(zx, zy, context)
+        if trainer is not None:
+            read = trainer.strategy.broadcast(read)
+        assert read is not None
         stop_losses = model.curves["stop_loss"]
-        details = {**read.details, "epochs": float(len(stop_losses)), "best_stop_loss": min(stop_losses)}
-        return replace(read, estimator="latent", pointwise=pointwise, latents=latents, model=model, details=details)
+        processes = 1 if trainer is None else trainer.world_size
+        details = {
+            **read.details,
+            "epochs": float(len(stop_losses)),
+            "best_stop_loss": min(stop_losses),
+            "effective_batch_count": float(self.batch_size * processes),
+            "peak_learning_rate": self.scaled_learning_rate(processes),
+        }
+        return replace(read, estimator="latent", latents=(zx, zy), model=model, details=details)
 
     def read(self, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
         """KSG on held-out latents."""
         variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
         dims = effective_dimension(zx) + effective_dimension(zy)
         return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
+
+
+def encode_shared(model: PairedAutoencoder, x: Tensor, y: Tensor, trainer: Trainer | None) -> tuple[Tensor, Tensor]:
+    """Latents of all samples, each process encoding its share and all of them getting the whole."""
+    if trainer is None or trainer.world_size == 1:
+        return model.encode(x, y)
+    mine = slice(trainer.global_rank, None, trainer.world_size)
+    parts = model.encode(x[mine], y[mine])
+    wholes = []
+    for part in parts:
+        whole = torch.zeros(x.shape[0], part.shape[1], dtype=part.dtype, device=trainer.strategy.root_device)
+        whole[mine] = part.to(whole.device)
+        wholes.append(trainer.strategy.reduce(whole, reduce_op="sum").cpu())
+    return wholes[0], wholes[1]
 
 
 def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
@@ -223,16 +264,79 @@ class BestWeights(Callback):
 
 
 class ResumePoint(Checkpoint):
-    """Writes ``last.ckpt`` after every epoch, all of it or none of it."""
+    """Writes ``last.ckpt`` after every epoch, all of it or none of it; under SLURM also when the job is preempted.
+
+    SIGUSR1, which SLURM sends ahead of the end (``#SBATCH --signal=USR1@120``), is answered between two batches, where
+    nothing is half done: the processes agree, write ``last.ckpt``, ask for the job to be queued again, and leave.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.preempted = False
+        self.on_slurm = "SLURM_JOB_ID" in os.environ and threading.current_thread() is threading.main_thread()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self.on_slurm:
+            signal.signal(signal.SIGUSR1, self._notice)
+
+    def _notice(self, number: int, frame: object) -> None:
+        self.preempted = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        # After the last batch of an epoch comes its validation, and then the checkpoint that is written anyway.
+        if self.on_slurm and batch_idx + 1 < trainer.num_training_batches and self._agreed(trainer):
+            self._write(trainer)
+            self._requeue(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._write(trainer)
+        if self.on_slurm and self._agreed(trainer):
+            self._requeue(trainer)
+
+    def _agreed(self, trainer: Trainer) -> bool:
+        return bool(trainer.strategy.reduce_boolean_decision(self.preempted, all=False))
+
+    def _write(self, trainer: Trainer) -> None:
         partial = self.folder / "last.ckpt.partial"
-        trainer.save_checkpoint(partial)
+        try:
+            trainer.save_checkpoint(partial)
+        except (OSError, RuntimeError) as error:
+            raise OSError(f"cannot write {partial}: {error}; {self.folder / 'last.ckpt'} is as it was") from error
         if trainer.is_global_zero:
             os.replace(partial, self.folder / "last.ckpt")
+
+    def _requeue(self, trainer: Trainer) -> None:
+        trainer.strategy.barrier()
+        if trainer.is_global_zero:
+            job = os.environ["SLURM_JOB_ID"]
+            subprocess.run(["scontrol", "requeue", job], check=True)
+        sys.exit(f"preempted: {self.folder / 'last.ckpt'} is written and the job is queued again")
+
+
+def require_checkpoint(path: Path, model: PairedAutoencoder) -> None:
+    """Refuse a checkpoint that is damaged or of another model.
+
+    Raises:
+        ValueError: which says what is wrong and what to do.
+    """
+    advice = "remove it to train from the start"
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ValueError(f"{path} is damaged or no checkpoint ({reason}); {advice}") from error
+    state = stored.get("state_dict") if isinstance(stored, dict) else None
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds no state_dict, so it is no checkpoint of training; {advice}")
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    for name in expected.keys() | found.keys():
+        if expected.get(name) != found.get(name):
+            raise ValueError(
+                f"{path} is of another model: {name} has shape {found.get(name)}, expected {expected.get(name)}; {advice}"
+            )
 
 
 def save_model(model: PairedAutoencoder, path: Path) -> None:
