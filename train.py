@@ -14,6 +14,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -165,8 +166,8 @@ def sweep_and_report() -> None:
         sys.argv.append(f"hydra.sweep.dir={quoted(sweep_folder([w for w in sys.argv[1:] if not w.startswith('-')]))}")
     try:
         folder = prepare_sweep(sys.argv[1:])
-    except (SettingsError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    except (HydraException, ValueError, OSError) as error:
+        sys.exit(f"error: {error}" + (f" ({error.__cause__})" if error.__cause__ else ""))
     main()
     print(write_sweep_report(folder))
 
