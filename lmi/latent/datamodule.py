@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
@@ -102,6 +103,9 @@ class PairsDataModule(LightningDataModule):
         device = self.trainer.strategy.root_device
         self.train = (self.train[0].to(device), self.train[1].to(device))
         self.stop = (self.stop[0].to(device), self.stop[1].to(device))
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch  # the whole tensors are there already
 
     def train_dataloader(self) -> Batches:
         n = self.train[0].shape[0]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -322,6 +323,9 @@ def require_checkpoint(path: Path, model: PairedAutoencoder) -> None:
         ValueError: which says what is wrong and what to do.
     """
     advice = "remove it to train from the start"
+    # Training's checkpoints are zip archives; what is none could make torch's unpickler raise anything.
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is damaged or no checkpoint (not a whole zip archive); {advice}")
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:

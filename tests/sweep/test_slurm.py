@@ -103,7 +103,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
     (place / "bin" / "sacct").write_text(SACCT)
     (place / "bin" / "sacct").chmod(0o755)
     path = f"{place / 'bin'}:{os.environ['PATH']}:/usr/sbin"
-    environment = os.environ | {"SLURM_CONF": str(conf), "PATH": path}
+    environment = os.environ | {"SLURM_CONF": str(conf), "PATH": path, "PYTHONPATH": str(ROOT)}
     for daemon in ("slurmctld", "slurmd"):
         subprocess.run([daemon], check=True, env=environment)
         started.append(int(wait(lambda d=daemon: _text(place / f"{d}.pid"), daemon, 20)))
@@ -166,10 +166,10 @@ def test_a_sweep_runs_one_job_a_trial(slurm, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher is not installed")
     folder = tmp_path / "sweep"
     words = [
-        "-m", "sweep=slurm", "experiment.num_samples=200", "estimator.max_epochs=1", "estimator.learning_rate=1e-3,2e-3",
+        "sweep=slurm", "experiment.num_samples=200", "estimator.max_epochs=1", "estimator.learning_rate=1e-3,2e-3",
         "trainer=ddp_cpu", "hydra.launcher.cpus_per_task=2", f"hydra.sweep.dir={folder}",
     ]  # fmt: skip
-    done = subprocess.run([*TRAIN, *words], env=slurm, cwd=tmp_path, capture_output=True, text=True, timeout=400)
+    done = subprocess.run([*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 done of 2 trials" in done.stdout
     for path in folder.glob("*/result.json"):
