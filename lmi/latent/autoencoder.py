@@ -143,6 +143,7 @@ class PairedAutoencoder(LightningModule):
             if isinstance(module, SeededDropout):
                 module.generator = generator
         self._dropout_stream = generator
+        self.on_train_epoch_start()  # a fit that goes on inside an epoch does not start it
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self._dropout_stream.manual_seed(self.context.derive("dropout", self.global_step, self.global_rank))

@@ -111,16 +111,20 @@ def survey(pairs: StreamedPairs, stream: Stream, context: Context) -> Survey:
     is_stop[parts[0]] = True
     sides = (pairs.x, pairs.y)
     moments = [Moments(rows.shape[1]) for rows in sides]
-    collected: dict[str, list[list[Tensor]]] = {"stop": [[], []], "estimate": [[], []]}
+    # Filled in place: small pieces that are kept between large blocks would leave holes all over the heap.
+    kept = [tuple(torch.empty(part.numel(), rows.shape[1], dtype=rows.dtype) for rows in sides) for part in parts]
+    filled = [0, 0]
     starts = range(0, n, stream.block_rows)
     for first in context.bar(starts, "scale", len(starts)):
         here = slice(first, min(first + stream.block_rows, n))
+        chosen = (is_stop[here], held_out[here] & ~is_stop[here])
         for side, rows in enumerate(sides):
             block = torch.from_numpy(rows.read(here.start, here.stop))
             moments[side].add(block[~held_out[here]])
-            collected["stop"][side].append(block[is_stop[here]])
-            collected["estimate"][side].append(block[held_out[here] & ~is_stop[here]])
-    stop, estimate = ((torch.cat(x), torch.cat(y)) for x, y in collected.values())
+            for part, (mask, start) in enumerate(zip(chosen, filled, strict=True)):
+                kept[part][side][start : start + int(mask.sum())] = block[mask]
+        filled = [start + int(mask.sum()) for mask, start in zip(chosen, filled, strict=True)]
+    stop, estimate = ((x, y) for x, y in kept)
     return Survey(
         held_out,
         stop,

@@ -67,6 +67,11 @@ class Rows:
         """(n, dim)."""
         return sum(part.rows for part in self.parts), self.parts[0].dim
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What ``read`` gives: float64 where a part has that, else float32."""
+        return torch.float64 if any(np.dtype(part.kind).itemsize == 8 for part in self.parts) else torch.float32
+
     def read(self, first: int, last: int) -> np.ndarray:
         """Rows ``first`` to ``last`` (exclusive), across parts where need be.
 
