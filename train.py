@@ -17,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lmi.settings import SettingsError, build, near
 from lmi.sweep.process import die_with_parent, slurm_run_name, starts_under_a_parent, was_requeued
@@ -73,7 +74,7 @@ def main(composed: DictConfig) -> None:
         run(experiment, values, folder)
     except KeyboardInterrupt:
         sys.exit(f"\ninterrupted; go on with: python train.py resume={folder}")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, OmegaConfBaseException) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
         place = f" (writing into {folder})" if isinstance(error, OSError) and error.filename is None else ""
@@ -99,7 +100,8 @@ def run(experiment: Any, values: dict[str, Any], folder: Path) -> None:
     result = experiment.run(context)
     if not is_main_process():
         return
-    result = dataclasses.replace(result, facts=facts(values["seed"], time.perf_counter() - started))
+    found = facts(values["seed"], time.perf_counter() - started)
+    result = dataclasses.replace(result, experiment=values["name"], facts=found)
     result.save(folder)
     report = write_report(folder)
     track(result, folder, loggers)

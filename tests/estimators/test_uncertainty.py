@@ -13,14 +13,16 @@ def test_standard_error_is_the_spread_over_fresh_samples():
     values, errors = [], []
     for seed in range(60):
         generator = torch.Generator().manual_seed(seed)
-        pairs = source.sample(800, generator)
-        values.append(float(ksg_pointwise(pairs.x, pairs.y).mean()))
+        x, y = source.sample(800, generator).core
+        values.append(float(ksg_pointwise(x, y).mean()))
         spread = subsample_spread(
-            lambda part, p=pairs: float(ksg_pointwise(p.x[part], p.y[part]).mean()), 800, values[-1], generator
+            lambda part, x=x, y=y: float(ksg_pointwise(x[part], y[part]).mean()), 800, values[-1], generator
         )
         errors.append(spread.standard_error)
     ratio = float(torch.tensor(errors).mean() / torch.tensor(values).std())
     assert 0.75 < ratio < 1.35
+    hits = sum(abs(v - torch.tensor(values).mean()) < 1.895 * e for v, e in zip(values, errors, strict=True))
+    assert 47 <= hits <= 60
 
 
 def test_too_few_samples_have_no_interval_and_it_is_said():

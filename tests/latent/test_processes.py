@@ -103,3 +103,21 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_with_what_to_do(tmp_path, da
     damage(checkpoint)
     with pytest.raises(ValueError, match=rf"last.ckpt.*{message}.*remove it"):
         estimator.estimate(x, y, context)
+
+
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
+    """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
+    folder = tmp_path / "run"
+    words = ["experiment.num_samples=200", "estimator.max_epochs=2", "trainer=cpu"]
+    limited = (
+        f"ulimit -f 30; exec {sys.executable} {ROOT / 'train.py'} {' '.join([*SMALL, *words])} hydra.run.dir={folder}"
+    )
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "cannot write" in done.stderr and str(folder / "checkpoints" / "last.ckpt") in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "seed: 0" in (folder / "config.yaml").read_text() and not (folder / "result.json").exists()
+    again = start(*words, f"hydra.run.dir={folder}", f"resume={folder}")
+    out, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, out
+    assert json.loads((folder / "result.json").read_text())["metrics"]["epochs"] == 2

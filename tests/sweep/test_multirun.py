@@ -142,3 +142,12 @@ def test_the_same_command_finds_its_sweep_again_and_another_does_not():
 
     assert sweep_folder(["seed=0,1", "experiment=arrays"]) == sweep_folder(["experiment=arrays", "seed=0,1"])
     assert sweep_folder(["seed=0,1"]) != sweep_folder(["seed=0,2"])
+
+
+def test_trackers_group_the_trials_of_a_sweep(tmp_path):
+    folder = tmp_path / "my-sweep"
+    words = [word for word in KSG if word != "logger=none"]
+    sweep(folder, *words, "seed=0,1", env={"WANDB_SILENT": "true"})
+    runs = list(folder.glob("*/wandb/offline-run-*/run-*.wandb"))
+    assert len(runs) == 2
+    assert all(b"my-sweep" in path.read_bytes() for path in runs)

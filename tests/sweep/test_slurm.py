@@ -169,7 +169,9 @@ def test_a_sweep_runs_one_job_a_trial(slurm, tmp_path):
         "sweep=slurm", "experiment.num_samples=200", "estimator.max_epochs=1", "estimator.learning_rate=1e-3,2e-3",
         "trainer=ddp_cpu", "hydra.launcher.cpus_per_task=2", f"hydra.sweep.dir={folder}",
     ]  # fmt: skip
-    done = subprocess.run([*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(
+        [*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, capture_output=True, text=True, timeout=400
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 done of 2 trials" in done.stdout
     for path in folder.glob("*/result.json"):
