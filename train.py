@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lmi.settings import SettingsError, build, near
+from lmi.settings import build, require_key
 from lmi.sweep.process import die_with_parent, slurm_run_name, starts_under_a_parent, was_requeued
 from lmi.sweep.trial import own_overrides, quoted, sweep_folder, trial_folder
 
@@ -140,24 +140,12 @@ def prepare_sweep(words: list[str]) -> Path:
         overrides = [f"{key}={firsts[key]}" for key in groups] + path
         config = hydra.compose(arguments.config_name or "config", overrides, return_hydra_config=True)
         for key in {*firsts, *(config.hydra.sweeper.params or {})} - {*groups}:
-            require(config, key)
+            require_key(config, key)
         settings = [f"{key}={first}" for key, first in firsts.items() if key not in groups]
         config = hydra.compose(arguments.config_name or "config", overrides + settings, return_hydra_config=True)
         folder = Path(config.hydra.sweep.dir)
         build(OmegaConf.to_container(config.sweep, resolve=True), "sweep").check(folder)
     return folder
-
-
-def require(config: Any, key: str) -> None:
-    """Refuse a key that is not in the config, naming the nearest that are."""
-    if key.startswith(("+", "~")):
-        return
-    place = ""
-    for part in key.split("."):
-        if not isinstance(config, DictConfig) or part not in config:
-            names = [str(name) for name in config if name != "hydra"] if isinstance(config, DictConfig) else []
-            raise SettingsError(f"{key}: no {part!r} in {place or 'the config'}; {near(part, names)}")
-        config, place = config[part], f"{place}.{part}".lstrip(".")
 
 
 def sweep_and_report() -> None:

@@ -105,7 +105,7 @@ class PairedAutoencoder(LightningModule):
         for side, z in (("x", x), ("y", y)):
             self.set_scale(side, z.mean(0), z.std(0, correction=0))
 
-    def set_scale(self, side: Literal["x", "y"], mean: Tensor, deviation: Tensor) -> None:
+    def set_scale(self, side: str, mean: Tensor, deviation: Tensor) -> None:
         """Mean and standard deviation (dim,) of the columns of one side."""
         getattr(self, f"{side}_mean").copy_(mean)
         getattr(self, f"{side}_scale").copy_(torch.where(deviation > 0, deviation, torch.inf))
