@@ -67,7 +67,7 @@ def main(composed: DictConfig) -> None:
     folder: Path | None = None
     try:
         config, folder = prepare(composed)
-        values: Any = OmegaConf.to_container(config)
+        values: Any = OmegaConf.to_container(config, throw_on_missing=True)
         experiment = build(values["experiment"], "experiment")
         if is_main_process():
             OmegaConf.save(config, folder / CONFIG_FILE)
