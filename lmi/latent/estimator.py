@@ -237,7 +237,7 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
         estimator="latent",
         num_samples=n,
         pointwise=pointwise,
-        interval=None if spread is None else spread.interval(nats),
+        interval=None if spread is None else spread.opened(nats, float(across("latent_dims_count").mean())),
         null=null,
         ceiling=ceiling,
         warnings=doubts(nats, spread, ceiling, each, float(across("latent_dims_count").mean())),
