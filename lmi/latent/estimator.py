@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
-import subprocess
-import threading
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
 from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.ksg import Variant, read_ksg, repeats, require_neighbours
 from lmi.estimators.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
+from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
 from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context, Estimate, Null
@@ -255,142 +248,6 @@ def effective_dimension(z: Tensor) -> float:
     """
     spread = torch.linalg.svdvals(z.double() - z.double().mean(0)) ** 2
     return float(spread.sum() ** 2 / (spread**2).sum()) if bool(spread.any()) else 0.0
-
-
-class BestWeights(Callback):
-    """Keeps the weights of the lowest stopping loss and puts them back when training ends."""
-
-    def __init__(self) -> None:
-        self.loss = float("inf")
-        self.weights: dict[str, Tensor] = {}
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        loss = float(trainer.callback_metrics["stop_loss"])
-        if loss < self.loss:
-            self.loss = loss
-            self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self.weights:
-            raise RuntimeError("training never reached a finite stopping loss: lower the learning rate")
-        pl_module.load_state_dict(self.weights)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"loss": self.loss, "weights": self.weights}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.loss, self.weights = state_dict["loss"], state_dict["weights"]
-
-
-class Preempted(SystemExit):
-    """Training left because SLURM wants the machine; the job goes on later."""
-
-
-class ResumePoint(Checkpoint):
-    """Writes ``last.ckpt`` after every epoch, all of it or none of it; under SLURM also when the job is preempted.
-
-    SIGUSR1, which SLURM sends ahead of the end (``#SBATCH --signal=USR1@120``), is answered between two batches, where
-    nothing is half done: the processes agree, write ``last.ckpt``, ask for the job to be queued again, and leave.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.preempted = False
-        self.on_slurm = "SLURM_JOB_ID" in os.environ and threading.current_thread() is threading.main_thread()
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if self.on_slurm:
-            signal.signal(signal.SIGUSR1, self._notice)
-
-    def _notice(self, number: int, frame: object) -> None:
-        self.preempted = True
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        # After the last batch of an epoch comes its validation, and then the checkpoint that is written anyway.
-        if self.on_slurm and batch_idx + 1 < trainer.num_training_batches and self._agreed(trainer):
-            self._write(trainer)
-            self._requeue(trainer)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._write(trainer)
-        if self.on_slurm and self._agreed(trainer):
-            self._requeue(trainer)
-
-    def _agreed(self, trainer: Trainer) -> bool:
-        return bool(trainer.strategy.reduce_boolean_decision(self.preempted, all=False))
-
-    def _write(self, trainer: Trainer) -> None:
-        partial = self.folder / "last.ckpt.partial"
-        try:
-            trainer.save_checkpoint(partial)
-        except (OSError, RuntimeError) as error:
-            raise OSError(f"cannot write {partial}: {error}; {self.folder / 'last.ckpt'} is as it was") from error
-        if trainer.is_global_zero:
-            os.replace(partial, self.folder / "last.ckpt")
-
-    def _requeue(self, trainer: Trainer) -> None:
-        trainer.strategy.barrier()
-        if trainer.is_global_zero:
-            job = os.environ["SLURM_JOB_ID"]
-            subprocess.run(["scontrol", "requeue", job], check=True)
-        raise Preempted(f"preempted: {self.folder / 'last.ckpt'} is written and the job is queued again")
-
-
-def require_checkpoint(path: Path, model: PairedAutoencoder) -> None:
-    """Refuse a checkpoint that is damaged or of another model.
-
-    Raises:
-        ValueError: which says what is wrong and what to do.
-    """
-    advice = "remove it to train from the start"
-    # Training's checkpoints are zip archives; what is none could make torch's unpickler raise anything.
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is damaged or no checkpoint (not a whole zip archive); {advice}")
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise ValueError(f"{path} is damaged or no checkpoint ({reason}); {advice}") from error
-    state = stored.get("state_dict") if isinstance(stored, dict) else None
-    if not isinstance(state, dict):
-        raise ValueError(f"{path} holds no state_dict, so it is no checkpoint of training; {advice}")
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    for name in expected.keys() | found.keys():
-        if expected.get(name) != found.get(name):
-            raise ValueError(
-                f"{path} is of another model: {name} has shape {found.get(name)}, expected {expected.get(name)}; {advice}"
-            )
-
-
-def save_model(model: PairedAutoencoder, path: Path) -> None:
-    """Weights, scaling and training curves as safetensors, all of it or none of it."""
-    from safetensors.torch import save_file
-
-    state: Mapping[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
-    curves = {f"curves.{name}": torch.tensor(values, dtype=torch.float64) for name, values in model.curves.items()}
-    partial = path.with_suffix(".partial")
-    save_file({**state, **curves}, partial)
-    os.replace(partial, path)
-
-
-def load_model(model: PairedAutoencoder, path: Path) -> None:
-    """Fill ``model`` from what ``save_model`` wrote.
-
-    Raises:
-        ValueError: if the file is of another architecture.
-    """
-    from safetensors.torch import load_file
-
-    state = load_file(path)
-    curves = {name: state.pop(f"curves.{name}").tolist() for name in model.curves}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} is not a model of these settings: {error}") from error
-    model.curves = curves
 
 
 def _fold(context: Context, index: int) -> Context:

@@ -14,7 +14,7 @@ import torch
 
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.estimator import require_checkpoint
+from lmi.latent.checkpoints import require_checkpoint
 from lmi.types import Context
 
 ROOT = Path(__file__).parents[2]

@@ -57,10 +57,9 @@ def trials(folder):
     "words",
     [
         ["estimator.learning_rate=1e-3,2e-3"],
-        ["estimator.learning_rate=1e-3,2e-3", "sweep=joblib"],
         ["sweep=optuna", "sweep.trials=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     ],
-    ids=["grid", "joblib", "optuna"],
+    ids=["grid", "optuna and joblib"],
 )
 def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
     (tmp_path / "sitecustomize.py").write_text(RECORDER)
