@@ -33,14 +33,14 @@ FILES = ("source.x=x.npy", "source.y=y.npy")
 
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_builds(name):
-    _, experiment = composed(f"experiment={name}", *(FILES if name == "arrays" else ()))
+    _, experiment = composed(f"experiment={name}", *(FILES if name in ("arrays", "shards") else ()))
     assert callable(experiment.run)
 
 
 @pytest.mark.parametrize("group", ["source", "estimator", "trainer"])
 def test_every_choice_of_a_group_builds(group):
     for name in names(group):
-        _, experiment = composed(f"{group}={name}", *(FILES if name == "arrays" else ()))
+        _, experiment = composed(f"{group}={name}", *(FILES if name in ("arrays", "shards") else ()))
         assert callable(experiment.run)
 
 
