@@ -94,6 +94,8 @@ def run(experiment: Any, values: dict[str, Any], folder: Path) -> None:
     loggers = [CSVLogger(folder, name="csv", flush_logs_every_n_steps=1)]
     if "_target_" in values["logger"]:
         loggers.append(build(values["logger"], "logger"))
+        # Lightning 2.6 hands W&B a setting that W&B 0.31 warns about in every run.
+        getattr(loggers[-1], "_wandb_init", {}).pop("anonymous", None)
         loggers[-1].log_hyperparams(values)
     context = Context(values["seed"], folder, tuple(loggers), values["progress"] and is_main_process())
     started = time.perf_counter()
