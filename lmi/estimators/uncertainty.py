@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from scipy.stats import t as student_t
 from torch import Tensor
 
 from lmi.types import Context, Null
 
-SUBSAMPLE_PARTS = (4, 8, 16)
+SUBSAMPLE_PARTS = (4, 6, 8)
 SMALLEST_SUBSAMPLE = 40
-Z_90 = 1.6448536269514722
+Z_90 = 1.6448536269514722  # the normal distribution's 95th percentile
 
 Statistic = Callable[[Tensor], float]
 
@@ -31,23 +32,26 @@ class Spread:
         drift: estimate on all samples minus the mean over the largest subsamples, nats: bias that still shrinks.
         drift_error: standard error of that difference, nats.
         parts: how many subsamples the largest ones were.
+        quantile: half the interval's width in standard errors: Student's t where the error itself is uncertain.
     """
 
     standard_error: float
     drift: float
     drift_error: float
     parts: int
+    quantile: float = Z_90
 
     def interval(self, nats: float) -> tuple[float, float]:
         """The 90% interval around ``nats``."""
-        return nats - Z_90 * self.standard_error, nats + Z_90 * self.standard_error
+        return nats - self.quantile * self.standard_error, nats + self.quantile * self.standard_error
 
 
 def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch.Generator) -> Spread | None:
     """The standard error of an estimate from its spread over disjoint subsamples, whose variance falls as 1/N.
 
     For each number of parts m the samples are dealt into m disjoint subsamples; the variance of the estimate on all N is
-    sum_m (m - 1) s_m^2 / m over sum_m (m - 1), with s_m^2 the variance over the m parts.
+    sum_m (m - 1) s_m^2 / m over sum_m (m - 1), with s_m^2 the variance over the m parts. The divisions share their samples,
+    so the interval takes Student's t with the degrees of freedom of the finest one alone.
 
     Args:
         statistic: indices (n',) -> estimate in nats on those samples.
@@ -70,7 +74,8 @@ def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch
         weight += m - 1
         if m == usable[0]:
             drift, drift_variance_per_n = full - float(values.mean()), float(values.var()) / m
-    return Spread(math.sqrt(weighted / weight), drift, math.sqrt(drift_variance_per_n), usable[0])
+    quantile = float(student_t.ppf(0.95, usable[-1] - 1))
+    return Spread(math.sqrt(weighted / weight), drift, math.sqrt(drift_variance_per_n), usable[0], quantile)
 
 
 def permutation_null(statistic: Statistic, n: int, observed: float, permutations: int, context: Context) -> Null:

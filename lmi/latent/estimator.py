@@ -115,7 +115,13 @@ class LatentEstimator(Architecture):
         with quiet_lightning():
             trainer = self.trainer.build(context, self.max_epochs, callbacks)
             resume = str(last) if last is not None and last.is_file() else None
-            trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+            try:
+                trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+            except SystemExit:
+                # Lightning turns Ctrl-C into an exit of its own; who called decides what an interruption means.
+                if trainer.interrupted:
+                    raise KeyboardInterrupt from None
+                raise
         model.cpu()
         if folder is not None and trainer.is_global_zero:
             save_model(model, folder / "model.safetensors")

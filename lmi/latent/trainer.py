@@ -76,6 +76,8 @@ def quiet_lightning() -> Iterator[None]:
     with warnings.catch_warnings():
         # Lightning 2.6 under torch 2.13 announces an internal deprecation of its own at every epoch.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        # An installed srun says nothing about whether this run wants SLURM.
+        warnings.filterwarnings("ignore", message=".*srun. command is available.*")
         try:
             yield
         finally:

@@ -69,7 +69,7 @@ def read_array(location: str) -> Tensor:
 def _from_numpy(array: np.ndarray) -> Tensor:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"it holds {array.dtype}; expected real numbers")
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64 if array.dtype.kind != "f" else None))
+    return torch.from_numpy(np.array(array, dtype=None if array.dtype.kind == "f" else np.float64))
 
 
 def _read_npy(path: Path, name: str | None) -> Tensor:

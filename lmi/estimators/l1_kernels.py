@@ -1,0 +1,288 @@
+"""The compiled steps of the L1 path: working set, coordinate descent, Newton step with signs held, duality gap.
+
+All of them run outside the interpreter's lock, so that paths can be followed in threads.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+SMALL = 128  # kept neurons up to which plain loops beat LAPACK
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _dot(a: Any, b: Any) -> float:
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _loss(sign: Any, f: Any) -> float:
+    total = 0.0
+    for i in range(f.size):
+        z = sign[i] * f[i]
+        total += math.log1p(math.exp(-z)) if z > 0 else -z + math.log1p(math.exp(z))
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _wrong(sign: Any, f: Any, wrong: Any) -> None:
+    """Probability given to the other class, sample by sample."""
+    for i in range(f.size):
+        z = sign[i] * f[i]
+        wrong[i] = math.exp(-z) / (1 + math.exp(-z)) if z > 0 else 1 / (1 + math.exp(z))
+
+
+@njit(nogil=True, cache=True)
+def _centre(sign: Any, f: Any, wrong: Any) -> float:
+    """Move the intercept to its optimum by Newton's method, ``f`` and ``wrong`` with it; returns the move.
+
+    A dual point is feasible only where sum_i s_i wrong_i = 0, so this is done to rounding. The step is halved where it
+    does not lower the loss.
+    """
+    moved = 0.0
+    loss = _loss(sign, f)
+    for _ in range(100):
+        _wrong(sign, f, wrong)
+        slope, curvature = 0.0, 0.0
+        for i in range(f.size):
+            slope -= sign[i] * wrong[i]
+            curvature += wrong[i] * (1 - wrong[i])
+        if abs(slope) <= 1e-13 * f.size:
+            break
+        step = -slope / max(curvature, 1e-12)
+        step = max(-4.0, min(4.0, step))
+        while True:
+            lower = _loss(sign, f + step)
+            if lower <= loss * (1 + 1e-15) or abs(step) < 1e-14:
+                break
+            step *= 0.5
+        f += step
+        moved += step
+        loss = lower
+        if abs(step) < 1e-14:
+            break
+    _wrong(sign, f, wrong)
+    return moved
+
+
+@njit(nogil=True, cache=True)
+def _gap(sign: Any, f: Any, wrong: Any, gradient: Any, strength: float, penalty: float, n_terms: int) -> Any:
+    """(objective, duality gap): the dual point is ``wrong`` scaled until no gradient exceeds 1."""
+    objective = strength * _loss(sign, f) + penalty
+    scale = min(1.0, 1.0 / max(np.abs(gradient).max(), 1e-300))
+    dual = 0.0
+    for i in range(n_terms):
+        a = wrong[i] * scale
+        if 0.0 < a < 1.0:
+            dual -= a * math.log(a) + (1 - a) * math.log1p(-a)
+    return objective, objective - strength * dual
+
+
+@njit(nogil=True, cache=True)
+def _working_set(gradient: Any, w: Any, least: int) -> Any:
+    """The kept neurons and those nearest to entering or most overdue, at least as many again."""
+    score = np.abs(gradient)
+    kept = 0
+    for j in range(w.size):
+        if w[j] != 0.0:
+            score[j] = np.inf
+            kept += 1
+    size = min(w.size, max(least, 2 * kept))
+    floor = np.partition(score, w.size - size)[w.size - size]
+    chosen = np.flatnonzero(score >= max(floor, 0.9))
+    return chosen if chosen.size else np.array([score.argmax()])
+
+
+@njit(nogil=True, cache=True)
+def _newton(xt: Any, chosen: Any, sign: Any, strength: float, w: Any, f: Any, wrong: Any, precision: float) -> float:
+    """One proximal Newton step on the chosen neurons, in place; returns the change of the intercept."""
+    n = f.size
+    curvature, residual, moved = np.empty(n), np.empty(n), np.zeros(n)
+    total = 0.0
+    for i in range(n):
+        curvature[i] = strength * max(wrong[i] * (1 - wrong[i]), 1e-6)
+        residual[i] = -strength * sign[i] * wrong[i]
+        total += curvature[i]
+    slope = residual.copy()
+    scale, change = np.empty(chosen.size), np.zeros(chosen.size)
+    for c in range(chosen.size):
+        row = xt[chosen[c]]
+        quadratic = 0.0
+        for i in range(n):
+            quadratic += curvature[i] * row[i] * row[i]
+        scale[c] = max(quadratic, 1e-12)
+    shift = 0.0
+    for _ in range(20):
+        largest = 0.0
+        for c in range(chosen.size):
+            row = xt[chosen[c]]
+            old = w[chosen[c]] + change[c]
+            target = old - _dot(row, residual) / scale[c]
+            new = math.copysign(max(abs(target) - 1 / scale[c], 0.0), target)
+            step = new - old
+            if step != 0.0:
+                change[c] += step
+                for i in range(n):
+                    moved[i] += step * row[i]
+                    residual[i] += step * curvature[i] * row[i]
+                largest = max(largest, scale[c] * step * step)
+        step = -residual.sum() / total
+        shift += step
+        for i in range(n):
+            moved[i] += step
+            residual[i] += step * curvature[i]
+        if max(largest, total * step * step) <= precision:
+            break
+    before, decrease = 0.0, _dot(slope, moved)
+    for c in range(chosen.size):
+        before += abs(w[chosen[c]])
+        decrease += abs(w[chosen[c]] + change[c]) - abs(w[chosen[c]])
+    start = strength * _loss(sign, f) + before
+    size = 1.0
+    while size > 1e-10:
+        after = 0.0
+        for c in range(chosen.size):
+            after += abs(w[chosen[c]] + size * change[c])
+        if strength * _loss(sign, f + size * moved) + after <= start + 1e-4 * size * decrease + 1e-15 * start:
+            break
+        size *= 0.5
+    f += size * moved
+    for c in range(chosen.size):
+        w[chosen[c]] += size * change[c]
+    return size * shift
+
+
+@njit(nogil=True, cache=True)
+def _solve_active(hessian: Any, slope: Any, active: Any) -> Any:
+    """-hessian^-1 slope on the active indices; by hand where LAPACK's threads would cost more than the small system."""
+    m = active.size
+    if m > SMALL:
+        square = np.empty((m, m))
+        for a in range(m):
+            square[a] = hessian[active[a]][active]
+        return -np.linalg.solve(square, slope[active])
+    factor = np.zeros((m, m))
+    step = np.empty(m)
+    for a in range(m):
+        for b in range(a + 1):
+            rest = hessian[active[a], active[b]] - _dot(factor[a, :b], factor[b, :b])
+            factor[a, b] = (
+                math.sqrt(max(rest, 1e-14 * hessian[active[a], active[a]])) if a == b else rest / factor[b, b]
+            )
+        step[a] = (-slope[active[a]] - _dot(factor[a, :a], step[:a])) / factor[a, a]
+    for a in range(m - 1, -1, -1):
+        step[a] /= factor[a, a]
+        for b in range(a):
+            step[b] -= factor[a, b] * step[a]
+    return step
+
+
+@njit(nogil=True, cache=True)
+def _polish(xt: Any, sign: Any, strength: float, w: Any, f: Any, wrong: Any) -> float:
+    """One Newton step on the kept neurons with their signs held, in place; returns the change of the intercept.
+
+    Coordinate descent crawls where kept neurons are correlated, and with the signs known the problem is smooth. Where
+    the step would carry a coefficient through zero it stops there, drops that neuron and goes on with the others.
+    """
+    kept = np.flatnonzero(w)
+    n, m = f.size, kept.size
+    if m == 0 or m >= n:
+        return 0.0
+    rows = np.ones((m + 1, n))
+    for c in range(m):
+        rows[c] = xt[kept[c]]
+    curvature, residual = strength * np.maximum(wrong * (1 - wrong), 1e-9), -strength * sign * wrong
+    hessian, slope = np.empty((m + 1, m + 1)), np.empty(m + 1)
+    if m > SMALL:
+        hessian = (rows * curvature) @ rows.T
+    for c in range(m + 1):
+        if m <= SMALL:
+            weighted = rows[c] * curvature
+            for e in range(c + 1):
+                hessian[c, e] = hessian[e, c] = _dot(weighted, rows[e])
+        hessian[c, c] *= 1 + 1e-10
+        slope[c] = _dot(rows[c], residual) + (math.copysign(1.0, w[kept[c]]) if c < m else 0.0)
+    change, model = np.zeros(m + 1), slope.copy()
+    active = np.arange(m + 1)
+    while True:
+        step = _solve_active(hessian, model, active)
+        size, drop = 1.0, -1
+        for a in range(active.size - 1):
+            left = w[kept[active[a]]] + change[active[a]]
+            if left * step[a] < 0 and -left / step[a] < size:
+                size, drop = -left / step[a], a
+        for a in range(active.size):
+            change[active[a]] += size * step[a]
+            model += size * step[a] * hessian[active[a]]
+        if drop < 0:
+            break
+        change[active[drop]] = -w[kept[active[drop]]]
+        active = np.delete(active, drop)
+    moved = np.zeros(n)
+    for c in range(m + 1):
+        moved += change[c] * rows[c]
+    start, decrease = strength * _loss(sign, f) + np.abs(w).sum(), _dot(slope, change)
+    size = 1.0
+    while strength * _loss(sign, f + size * moved) + np.abs(w[kept] + size * change[:m]).sum() > (
+        start + 1e-4 * size * decrease + 1e-15 * start
+    ):
+        size *= 0.5
+        if size < 1e-10:
+            return 0.0
+    f += size * moved
+    w[kept] += size * change[:m]
+    return size * change[m]
+
+
+@njit(nogil=True, cache=True)
+def solve_path(
+    xt: Any, sign: Any, strengths: Any, tolerance: float, most_kept: int, max_steps: int,
+    coefficients: Any, intercepts: Any, objectives: Any, gaps: Any, iterations: Any,
+) -> int:  # fmt: skip
+    """Fill the path; returns how many points were solved, or -(i + 1) where point i did not converge."""
+    d, n = xt.shape
+    w, f, wrong, gradient = np.zeros(d), np.zeros(n), np.empty(n), np.empty(d)
+    intercept = 0.0
+    for point in range(strengths.size):
+        strength = strengths[point]
+        steps = 0
+        while True:
+            intercept += _centre(sign, f, wrong)
+            for j in range(d):
+                gradient[j] = -strength * _dot(xt[j], sign * wrong)
+            objective, gap = _gap(sign, f, wrong, gradient, strength, np.abs(w).sum(), n)
+            objectives[point], gaps[point] = objective, gap
+            if gap <= tolerance * objective:
+                break
+            if steps >= max_steps:
+                return -point - 1
+            chosen = _working_set(gradient, w, 20)
+            for _ in range(4):
+                precision = max(1e-3 * gap, 0.1 * tolerance * objective) / chosen.size
+                intercept += _newton(xt, chosen, sign, strength, w, f, wrong, precision)
+                _wrong(sign, f, wrong)
+                intercept += _polish(xt, sign, strength, w, f, wrong)
+                intercept += _centre(sign, f, wrong)
+                steps += 1
+                overdue = 0.0
+                for c in range(chosen.size):
+                    j = chosen[c]
+                    slope = -strength * _dot(xt[j], sign * wrong)
+                    miss = abs(slope + math.copysign(1.0, w[j])) if w[j] != 0.0 else max(abs(slope) - 1, 0.0)
+                    overdue = max(overdue, miss)
+                if overdue * (1 + np.abs(w).sum()) <= 0.3 * tolerance * objective:
+                    break
+        kept = 0
+        for j in range(d):
+            kept += w[j] != 0.0
+        if kept > most_kept:
+            return point
+        coefficients[point], intercepts[point], iterations[point] = w, intercept, steps
+    return strengths.size
