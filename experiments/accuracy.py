@@ -204,9 +204,7 @@ def summary_rows(records: list[Record]) -> list[dict[str, Scalar]]:
         mine = [record for record in records if record["estimator"] == estimator]
         rows.append({"estimator": estimator, "group": "all", **row_of(mine)})
         for group in dict.fromkeys(record["group"] for record in mine):
-            rows.append(
-                {"estimator": estimator, "group": group, **row_of([r for r in mine if r["group"] == group])}
-            )
+            rows.append({"estimator": estimator, "group": group, **row_of([r for r in mine if r["group"] == group])})
     return rows
 
 

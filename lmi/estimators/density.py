@@ -150,9 +150,7 @@ def _best_degrees(mixture: Mixture, z: Tensor) -> Mixture:
     squares = _squares(z, mixture.centres, mixture.scales)
     d = z.shape[1]
     logs = [
-        float(
-            torch.logsumexp(mixture.weights.log() + _t_of_square(squares, mixture.scales, d, t.degrees), 1).mean()
-        )
+        float(torch.logsumexp(mixture.weights.log() + _t_of_square(squares, mixture.scales, d, t.degrees), 1).mean())
         for t in tried
     ]
     return tried[max(range(len(tried)), key=logs.__getitem__)]

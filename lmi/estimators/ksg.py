@@ -6,7 +6,8 @@ Kraskov, Stoegbauer, Grassberger, Phys. Rev. E 69, 066138 (2004); Gao, Kannan, O
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from lmi.estimators.neighbors import count_inside, nearest
 from lmi.estimators.uncertainty import doubts, permutation_null, subsample_spread
-from lmi.types import Context, Estimate
+from lmi.estimators.verdict import drift, judged, neighbour_doubts
+from lmi.types import Context, Estimate, Verdict
 
 Variant = Literal["ksg1", "ksg2", "mixture"]
 
@@ -152,7 +154,152 @@ class KSGEstimator:
             variant = "mixture" if repeats(x) or repeats(y) else "ksg1"
         else:
             variant = self.variant
-        return read_ksg(x, y, self.k, variant, self.permutations, self.null_samples, context)
+        found = read_ksg(x, y, self.k, variant, self.permutations, self.null_samples, context)
+        return replace(found, verdict=ksg_verdict(found, x, y, self.k, variant, self.null_samples, context))
+
+    def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
+        """I(X; L) for a label, see ``ross_pointwise``."""
+        x = standardised(x) if self.standardise else _columns(x)
+        return read_terms(
+            lambda part: ross_pointwise(x[part], label[part], self.k),
+            "ross",
+            x.shape[0],
+            _label_entropy(label),
+            context,
+        )
+
+    def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
+        """I(X; Y | Z), see ``conditional_pointwise``."""
+        require_neighbours(x.shape[0], self.k)
+        x, y, z = (standardised(side) if self.standardise else _columns(side) for side in (x, y, z))
+        ceiling = ksg_ceiling(x.shape[0], self.k)
+        return read_terms(
+            lambda part: conditional_pointwise(x[part], y[part], z[part], self.k),
+            "ksg given z",
+            x.shape[0],
+            ceiling,
+            context,
+        )
+
+
+def ksg_verdict(
+    found: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
+) -> Verdict:
+    """Drift with the number of samples and stability in k, on at most ``most`` samples, beside the estimate's own warnings."""
+    few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
+    x, y = x[few], y[few]
+    n = few.numel()
+    if found.interval is None or n <= 2 * k:
+        return judged(found)
+
+    def statistic(part: Tensor) -> float:
+        return float(ksg_pointwise(x[part], y[part], k, variant).mean())
+
+    half = (found.interval[1] - found.interval[0]) / 2
+    base = found.nats if n == found.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
+    twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
+    moved = drift(statistic, n, context.generator("drift"))
+    return judged(found, neighbour_doubts(base, twice, half, moved))
+
+
+def read_terms(terms: Callable[[Tensor], Tensor], name: str, n: int, ceiling: float, context: Context) -> Estimate:
+    """An estimate from its terms on any subset: interval from disjoint subsamples, drift, ceiling, verdict."""
+    pointwise = terms(torch.arange(n))
+    nats = float(pointwise.mean())
+
+    def statistic(part: Tensor) -> float:
+        return float(terms(part).mean())
+
+    spread = subsample_spread(statistic, n, nats, context.generator("subsamples"))
+    found = Estimate(
+        nats=nats,
+        estimator=name,
+        num_samples=n,
+        pointwise=pointwise,
+        interval=None if spread is None else spread.interval(nats),
+        ceiling=ceiling,
+    )
+    if found.interval is None:
+        return replace(found, verdict=judged(found))
+    half = (found.interval[1] - found.interval[0]) / 2
+    return replace(
+        found,
+        verdict=judged(found, neighbour_doubts(nats, nats, half, drift(statistic, n, context.generator("drift")))),
+    )
+
+
+def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
+    """The terms of I(X; L) for continuous x and a label l: psi(N) + psi(k_i) - psi(N_l) - psi(m_i).
+
+    The k_i = min(k, N_l - 1) nearest samples of the same label give the radius, m_i counts all samples inside it, the k-th
+    and not the sample itself. Samples whose label is alone are left out. Ross, PLoS ONE 9, e87357 (2014).
+
+    Args:
+        x: (n, dx).
+        label: (n,).
+        k: neighbours of the same label.
+
+    Returns:
+        (n,) float64, nats; 0 for a label that is alone.
+
+    Raises:
+        ValueError: where no label has two samples.
+
+    >>> label = torch.arange(400) % 2
+    >>> x = 10.0 * label[:, None] + torch.randn(400, 1, generator=torch.Generator().manual_seed(0))
+    >>> abs(float(ross_pointwise(x, label).mean()) - math.log(2)) < 0.01
+    True
+    """
+    x = _columns(x)
+    kept = torch.zeros(x.shape[0], dtype=torch.bool)
+    radius, sizes, neighbours = (torch.zeros(x.shape[0], dtype=torch.float64) for _ in range(3))
+    for value in torch.unique(label):
+        own = (label == value).nonzero().flatten()
+        if own.numel() < 2:
+            continue
+        near = min(k, own.numel() - 1)
+        radius[own] = nearest(x[own], near)[0][:, -1]
+        sizes[own], neighbours[own], kept[own] = float(own.numel()), float(near), True
+    if not kept.any():
+        raise ValueError("every sample has a label of its own: expected a label, got what looks like a number")
+    counted = x[kept]
+    inside = (count_inside(counted, _above(radius[kept])) - 1).clamp(min=1).to(x)
+    terms = torch.zeros(x.shape[0], dtype=torch.float64)
+    terms[kept] = (
+        psi(int(kept.sum())) + torch.digamma(neighbours[kept]) - torch.digamma(sizes[kept]) - torch.digamma(inside)
+    )
+    return terms
+
+
+def conditional_pointwise(x: Tensor, y: Tensor, z: Tensor, k: int = 3) -> Tensor:
+    """The terms of I(X; Y | Z): psi(k) + psi(c_z) - psi(c_xz) - psi(c_yz), counts strictly inside, the sample included.
+
+    Frenzel and Pompe, Phys. Rev. Lett. 99, 204101 (2007).
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        z: (n, dz).
+        k: neighbours in (x, y, z).
+
+    Returns:
+        (n,) float64, nats.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> z = torch.randn(3000, 1, generator=g)
+    >>> x, y = z + torch.randn(3000, 1, generator=g), z + torch.randn(3000, 1, generator=g)
+    >>> abs(float(conditional_pointwise(x, y, z).mean())) < 0.05
+    True
+    """
+    x, y, z = _columns(x), _columns(y), _columns(z)
+    radius = nearest(torch.cat((x, y, z), 1), k)[0][:, -1]
+    counts = [count_inside(side, radius).clamp(min=1).to(x) for side in (z, torch.cat((x, z), 1), torch.cat((y, z), 1))]
+    return psi(k) + torch.digamma(counts[0]) - torch.digamma(counts[1]) - torch.digamma(counts[2])
+
+
+def _label_entropy(label: Tensor) -> float:
+    shares = torch.unique(label, return_counts=True)[1].double() / label.numel()
+    return float(-(shares * shares.log()).sum())
 
 
 def read_ksg(

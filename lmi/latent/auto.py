@@ -24,6 +24,7 @@ from lmi.estimators.heldout import HeldOut, Scores, held_out
 from lmi.estimators.ksg import ksg_pointwise, repeats
 from lmi.estimators.linear import fit_linear
 from lmi.estimators.uncertainty import Z_90
+from lmi.latent.labelled import given_information, label_information
 from lmi.latent.critic import CriticSettings, fit_critic
 from lmi.types import Context, Estimate, Null, Verdict
 
@@ -196,6 +197,14 @@ class AutoEstimator:
             choice=choice,
         )
 
+    def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
+        """I(X; L) for a label, see ``label_information``."""
+        return label_information(x, label, context)
+
+    def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
+        """I(X; Y | Z), see ``given_information``."""
+        return given_information(self.estimate, x, y, z, context)
+
     def value(
         self,
         taken: Candidate,
@@ -253,9 +262,7 @@ def prepared(x: Tensor, y: Tensor, components: int) -> dict[str, tuple[Tensor, T
             z = principal_components(z, components)
         return z / z[:, 0].std() if z.shape[1] > FEW else z
 
-    return {
-        space: (side(x, space == "ranks"), side(y, space == "ranks")) for space in ("columns", "ranks")
-    }
+    return {space: (side(x, space == "ranks"), side(y, space == "ranks")) for space in ("columns", "ranks")}
 
 
 def deal(n: int, folds: int, context: Context) -> list[Part]:
@@ -458,7 +465,9 @@ def ksg_corrected(
 
 def _refit(candidate: Candidate, x: Tensor, y: Tensor, context: Context) -> Mixture:
     count = candidate.models[0].centres.shape[0]
-    return fit_mixture(x[:FIT_SAMPLES], y[:FIT_SAMPLES], count, context.generator("refit"), iterations=100, tolerance=1e-4)
+    return fit_mixture(
+        x[:FIT_SAMPLES], y[:FIT_SAMPLES], count, context.generator("refit"), iterations=100, tolerance=1e-4
+    )
 
 
 def _beyond(x: Tensor, y: Tensor, model: Mixture | None, k: int) -> Tensor:
@@ -486,9 +495,7 @@ def doubts(
     # On a line each neighbours are exact enough to be believed; in more dimensions they see only a part of what is missing.
     tolerance = 0.15 if dims <= 2 else 0.03
     if abs(corrected) > tolerance:
-        reasons.append(
-            (f"nearest neighbours and the fitted density disagree by {abs(corrected):.2f} nats", 1.0)
-        )
+        reasons.append((f"nearest neighbours and the fitted density disagree by {abs(corrected):.2f} nats", 1.0))
     apart = nats - taken.bound
     if taken.complexity and apart > max(0.2 * nats, 4 * error, 0.06) and nats < limit - 2:
         reasons.append(

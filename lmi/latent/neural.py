@@ -42,12 +42,16 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
     split = split_once(n, settings.train_share, settings.stop_share, context.generator("split"))
     smallest = min(part.numel() for part in (split.train, split.stop, split.estimate))
     if smallest < SMALLEST_PART:
-        raise ValueError(f"{n} samples are too few to be split in three: a part would have {smallest}, expected 8 or more")
+        raise ValueError(
+            f"{n} samples are too few to be split in three: a part would have {smallest}, expected 8 or more"
+        )
     x, y = (_scaled(z, split.train) for z in (x, y))
     critic, curves = fit_critic(
         (x[split.train], y[split.train]), (x[split.stop], y[split.stop]), bound, settings, context
     )
-    blocks = [critic.scores(x[part], y[part]) for part in split.estimate.tensor_split(-(-split.estimate.numel() // BLOCK))]
+    blocks = [
+        critic.scores(x[part], y[part]) for part in split.estimate.tensor_split(-(-split.estimate.numel() // BLOCK))
+    ]
     nats = float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean())
     own = torch.cat([scores.diagonal() for scores in blocks])
     error = float(own.std()) / own.numel() ** 0.5

@@ -56,7 +56,9 @@ def truth_curves(rows: Sequence[Row]) -> Figure:
             color = PALETTE[i % len(PALETTE)]
             means = [float(np.mean(v)) for v in values]
             axes.plot(truths, means, "o-", color=color, markersize=3.5, linewidth=1.3, label=estimator)
-            axes.fill_between(truths, [min(v) for v in values], [max(v) for v in values], color=color, alpha=0.15, linewidth=0)
+            axes.fill_between(
+                truths, [min(v) for v in values], [max(v) for v in values], color=color, alpha=0.15, linewidth=0
+            )
         if index == 0:
             axes.legend(fontsize=7, frameon=False)
 
