@@ -165,7 +165,7 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
     errors = np.array([(record["nats"] - record["truth_nats"]) / NATS_PER_BIT for record in done])
     null = np.array([record["truth_nats"] < 1e-9 for record in done], dtype=bool)
 
-    def rounded(value: float) -> float:
+    def rounded(value: Any) -> float:
         return round(float(value), 4)
 
     return {

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lmi.activations.docstrings import package_folder
-from lmi.activations.text import read_documents
 
 from lmi.activations import Activations
+from lmi.activations.docstrings import package_folder
+from lmi.activations.text import read_documents
 from lmi.settings import near
 from lmi.sources.labelled import Labelled
 from lmi.types import Context

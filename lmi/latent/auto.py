@@ -24,14 +24,14 @@ from lmi.estimators.heldout import HeldOut, Scores, held_out
 from lmi.estimators.ksg import ksg_pointwise, repeats
 from lmi.estimators.linear import fit_linear
 from lmi.estimators.uncertainty import Z_90
-from lmi.latent.labelled import given_information, label_information
 from lmi.latent.critic import CriticSettings, fit_critic
-from lmi.types import Context, Estimate, Null, Verdict
+from lmi.latent.labelled import given_information, label_information
+from lmi.types import Context, Estimate, Level, Null, Verdict
 
 FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
 KSG_DIMENSIONS = 6  # up to so many the KSG correction is made
 RANKS = (1, 2, 3, 4, 6, 9, 12, 18, 26, 38, 56, 96)
-COMPONENTS = (1, 2, 4, 8)
+COMPONENTS = (1, 2, 4, 8, 16)
 VARIATES = 4  # canonical variates of each side that a mixture is fitted to where there are many dimensions
 FIT_SAMPLES = 4000
 JUDGED_SAMPLES = 2000
@@ -67,6 +67,8 @@ class Candidate:
         judged: each fold's bounds on fresh pairs.
         optimism: mean bound on the fitting part minus the mean on fresh pairs, nats.
         rank: principal components of each side, for the normal closed form.
+        models: each fold's density, where it is one.
+        rebuild: the same candidate on other folds, for those whose bound may still rise with more samples.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Candidate:
     optimism: float = 0.0
     rank: int = 0
     models: list[Mixture] = field(default_factory=list)
+    rebuild: Callable[[list[Part]], Candidate] | None = None
 
     @property
     def bound(self) -> float:
@@ -134,7 +137,7 @@ class AutoEstimator:
         def consider(name: str, build: Callable[[], Candidate]) -> None:
             try:
                 candidate = build()
-            except (ValueError, torch.linalg.LinAlgError) as error:
+            except (ValueError, RuntimeError) as error:
                 dropped.append(f"candidate {name} was dropped: {error}")
                 return
             if not math.isfinite(candidate.bound) or not math.isfinite(candidate.dv):
@@ -143,21 +146,8 @@ class AutoEstimator:
             found.append(candidate)
 
         for space, sides in spaces.items():
-            consider(f"normal on {space}", lambda s=space, z=sides: best_linear(s, *z, parts, few))  # type: ignore[misc]
-        for space, (sx, sy) in spaces.items():
-            best_so_far = -math.inf
-            linear = next((c for c in found if c.space == space), None)
-            if not few and linear is None:
-                continue
-            for count in COMPONENTS:
-                before = len(found)
-                consider(
-                    f"mixture of {count} on {space}",
-                    lambda s=space, a=sx, b=sy, m=count, c=linear: mixtures(s, a, b, parts, m, c, few, context),  # type: ignore[misc]
-                )
-                if len(found) == before or found[-1].bound < best_so_far - 0.002:
-                    break
-                best_so_far = max(best_so_far, found[-1].bound)
+            consider(f"normal on {space}", lambda s=space, z=sides: best_linear(s, z[0], z[1], parts, few))  # type: ignore[misc]
+        self.climb(spaces, parts, few, found, consider, context)
         total = min(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values())
         if self.neural and total > 4:
             base = take(found)
@@ -178,8 +168,12 @@ class AutoEstimator:
             said, own = float(mixture.mean()), float(mixture.std()) / n**0.5
             if said > nats + 2 * math.hypot(own, error):
                 nats, error, taken = said, own, replace(taken, name="KSG for ties")
+        rising = 0.0
+        if not taken.rank and taken.rebuild and not few:
+            halves = [Part(p.train[: p.train.numel() // 2], p.stop, p.test) for p in parts[:1]]
+            rising = float(taken.terms[parts[0].test].nanmean()) - taken.rebuild(halves).bound
         rivals = [c for c in found if c is not taken and c.bound > taken.bound - 0.5 * abs(taken.bound)]
-        reasons = doubts(nats, error, taken, rivals, corrected, n, total, dropped, tied)
+        reasons = doubts(nats, error, taken, rivals, corrected, n, total, dropped, tied and few, rising)
         null = self.null(taken, spaces, nats, context) if self.permutations else None
         ceiling = math.log(min(n, JUDGED_SAMPLES) / 2)
         choice = f"auto took {taken.name}: " + ", ".join(f"{c.name} {c.bound:.3f}" for c in found) + " nats held out"
@@ -193,9 +187,36 @@ class AutoEstimator:
             ceiling=ceiling if taken.rank == 0 else math.inf,
             warnings=tuple(dropped),
             details=details,
-            verdict=Verdict(level_of(reasons, nats, error, n), tuple(words for words, _ in reasons)),
+            verdict=Verdict(level_of(reasons), tuple(words for words, _ in reasons)),
             choice=choice,
         )
+
+    def climb(
+        self,
+        spaces: dict[str, tuple[Tensor, Tensor]],
+        parts: list[Part],
+        few: bool,
+        found: list[Candidate],
+        consider: Callable[[str, Callable[[], Candidate]], None],
+        context: Context,
+    ) -> None:
+        """Mixtures of more and more components, first in both spaces, then in the better one, while fresh pairs gain by it."""
+        linear = {candidate.space: candidate for candidate in found if candidate.rank}
+        open_spaces = [space for space in spaces if few or space in linear]
+        best = dict.fromkeys(open_spaces, -math.inf)
+        for count in COMPONENTS:
+            for space in list(open_spaces):
+                before = len(found)
+                consider(
+                    f"mixture of {count} on {space}",
+                    lambda s=space, m=count: mixtures(s, *spaces[s], parts, m, linear.get(s), few, context),  # type: ignore[misc]
+                )
+                if len(found) == before or found[-1].bound < best[space] + (-0.002 if count < 8 else 0.005):
+                    open_spaces.remove(space)
+                if len(found) > before:
+                    best[space] = max(best[space], found[-1].bound)
+            if count >= 2 and len(open_spaces) > 1:
+                open_spaces = [max(open_spaces, key=best.__getitem__)]
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for a label, see ``label_information``."""
@@ -305,11 +326,15 @@ def best_linear(space: str, x: Tensor, y: Tensor, parts: list[Part], few: bool) 
     widest = max(x.shape[1], y.shape[1])
     smallest = min(part.fit.numel() for part in parts)
     ranks = sorted({min(rank, widest) for rank in (*RANKS, widest)} if not few else {widest})
+
+    def again(others: list[Part]) -> Candidate:
+        return best_linear(space, x, y, others, few)
+
     ranks = [rank for rank in ranks if 4 * rank < smallest] or [most]
     best: Candidate | None = None
     for rank in ranks:
         critics: list[Scores] = [fit_linear(x[part.fit], y[part.fit], rank).scores for part in parts]
-        candidate = replace(judge(f"normal on {space}", space, 1, x, y, parts, critics), rank=rank)
+        candidate = replace(judge(f"normal on {space}", space, 1, x, y, parts, critics), rank=rank, rebuild=again)
         if best is None or candidate.bound > best.bound:
             best = candidate
     assert best is not None
@@ -352,9 +377,13 @@ def mixtures(
                 lambda a, b, seen=seen, model=model: model.scores(*seen.variates(a, b, VARIATES))  # type: ignore[misc]
             )
         models.append(model)
+
+    def again(others: list[Part]) -> Candidate:
+        return mixtures(space, x, y, others, count, linear, few, context)
+
     kind = "t density" if count == 1 else f"mixture of {count} t densities"
     where = space if few else f"canonical variates of {space}"
-    return replace(judge(f"{kind} on {where}", space, 1 + count, x, y, parts, critics), models=models)
+    return replace(judge(f"{kind} on {where}", space, 1 + count, x, y, parts, critics), models=models, rebuild=again)
 
 
 def neural(
@@ -388,8 +417,13 @@ def neural(
         critics.append(lambda a, b, f=together, c=scale: c * f(a, b))  # type: ignore[misc]
     name = f"neural critic on {space}" + (f" over {base.name}" if base.complexity else "")
     judged = judge(name, space, NEURAL, x, y, parts, critics)
+
     # What a network remembers of its training part says nothing about fresh pairs; what its base lost to fitting does.
-    return replace(judged, optimism=base.optimism if base.complexity else 0.0)
+    def again(others: list[Part]) -> Candidate:
+        below = base.rebuild(others) if base.rebuild else base
+        return neural(space, x, y, others, below, settings, context)
+
+    return replace(judged, optimism=base.optimism if base.complexity else 0.0, rebuild=again)
 
 
 def calibration(scores: Scores, x: Tensor, y: Tensor) -> float:
@@ -455,12 +489,15 @@ def ksg_corrected(
     expected = torch.cat(differences)
     correction = float(own.mean() - expected.mean())
     noise = math.sqrt(float(own.var()) / own.numel() + float(expected.var()) / expected.numel())
-    if abs(correction) < 2.5 * noise:
+    rich = model is not None and taken.models and model.centres.shape[0] > 2
+    if abs(correction) < 2.5 * noise and not rich:
         return nats, math.hypot(error, 0.3 * noise), 0.0
     terms = ksg_pointwise(normal_scores(x), normal_scores(y), k)
     if model is not None:
         nats = float(model.ratio(x, y).mean())
-    return nats + correction, max(error, math.hypot(float(terms.std()) / n**0.5, noise)), correction
+    # Neighbours see only a part of what the density misses, so a share of the correction is in doubt.
+    error = max(error, math.hypot(float(terms.std()) / n**0.5, noise))
+    return nats + correction, math.hypot(error, 0.3 * correction), correction
 
 
 def _refit(candidate: Candidate, x: Tensor, y: Tensor, context: Context) -> Mixture:
@@ -485,6 +522,7 @@ def doubts(
     dims: int,
     dropped: list[str],
     tied: bool,
+    rising: float,
 ) -> list[tuple[str, float]]:
     """Reasons not to trust the estimate, each with how much it weighs: 1 is enough for doubt, 3 for abstaining."""
     reasons: list[tuple[str, float]] = []
@@ -505,8 +543,10 @@ def doubts(
         others = [c.bound for c in rivals if c.complexity < NEURAL]
         if not others or taken.bound - max(others) > max(0.1 * nats, 0.04):
             reasons.append(("only a neural critic finds this much, and its value is a lower bound", 1.0))
-    if n < 20 * dims and not taken.rank:
-        reasons.append((f"{n} samples are few for {dims} dimensions", 1.0))
+    if rising > max(0.05 * nats, error, 0.02):
+        reasons.append((f"half of the training samples find {rising:.2f} nats less, so more would find more", 1.0))
+    if n < 20 * dims and not taken.complexity:
+        reasons.append((f"{n} samples in {dims} dimensions could hide a dependence that is not linear", 1.0))
     if error > max(0.25 * abs(nats), 0.05):
         reasons.append((f"its standard error is {error:.2f} nats", 1.0))
     if tied:
@@ -515,7 +555,7 @@ def doubts(
     return reasons
 
 
-def level_of(reasons: list[tuple[str, float]], nats: float, error: float, n: int) -> str:
+def level_of(reasons: list[tuple[str, float]]) -> Level:
     """Reliable, doubtful or abstain."""
     weight = sum(own for _, own in reasons)
     return "reliable" if weight < 1 else "doubtful" if weight < 3 else "abstain"

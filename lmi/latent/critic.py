@@ -70,8 +70,10 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         g, h = self.g(x), self.h(y)
-        scores = self.scale * (g @ h.T) if self.dot else 0.0
-        return scores if self.joint is None else scores + self.joint(g, h)
+        parts: list[Tensor] = [self.scale * (g @ h.T)] if self.dot else []
+        if self.joint is not None:
+            parts.append(self.joint(g, h))
+        return torch.stack(parts).sum(0)
 
     @torch.no_grad()
     def scores(self, x: Tensor, y: Tensor, rows: int = 512) -> Tensor:

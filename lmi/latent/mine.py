@@ -12,7 +12,7 @@ from lmi.types import Context, Estimate
 
 @dataclass(frozen=True, kw_only=True)
 class MINEEstimator(NeuralSettings):
-    """E_joint[f] - log E_product[exp f]: a lower bound whose variance grows as exp(I), so that it is of little use above the log of N."""
+    """E_joint[f] - log E_product[exp f]: a lower bound whose variance grows as exp(I)."""
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``."""
