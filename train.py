@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 CONFIG_FILE = "config.yaml"
 
@@ -83,7 +84,7 @@ def main(composed: DictConfig) -> None:
         run(experiment, values, folder)
     except KeyboardInterrupt:
         sys.exit(f"\ninterrupted; go on with: python train.py resume={folder}")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, OmegaConfBaseException) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
         sys.exit(f"error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
@@ -107,7 +108,7 @@ def run(experiment: Any, values: dict[str, Any], folder: Path) -> None:
     result = experiment.run(context)
     if not is_main_process():
         return
-    result = dataclasses.replace(result, facts=facts(values, time.perf_counter() - started))
+    result = dataclasses.replace(result, experiment=values["name"], facts=facts(values, time.perf_counter() - started))
     result.save(folder)
     report = write_report(folder)
     track(result, folder, loggers)

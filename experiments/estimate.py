@@ -177,11 +177,14 @@ def draw(found: Estimate, oracle: Estimate | None, pairs: Pairs) -> tuple[dict[s
         figures["pointwise"] = pointwise_distribution(pointwise)
         captions["pointwise"] = "Pointwise MI of the samples that were measured; the estimate is their mean."
         if found.latents is not None:
-            zx, zy = (z[measured].numpy() for z in found.latents)
-            figures["latents"] = latents(zx, zy, pointwise)
+            # Each fold has a representation of its own: the first one's is shown.
+            shown = found.model[0].held_out if isinstance(found.model, tuple) else measured.nonzero().flatten()
+            zx, zy = (z[shown].numpy() for z in found.latents)
+            figures["latents"] = latents(zx, zy, found.pointwise[shown].numpy() / NATS_PER_BIT)
             captions["latents"] = (
-                "Held-out samples in the learned representation, coloured by pointwise MI: red pairs are likelier together "
-                "than apart, blue ones the reverse."
+                "Held-out samples in the learned representation (its first pair of canonical directions"
+                + (", of the first fold" if isinstance(found.model, tuple) else "")
+                + "), coloured by pointwise MI: red pairs are likelier together than apart, blue ones the reverse."
             )
         if pairs.images is not None:
             figures["images"] = typical_images(pairs.images[measured].numpy(), pointwise)

@@ -46,7 +46,11 @@ GOOD = np.random.default_rng(0).normal(size=(30, 2))
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.where(np.eye(30, 2) > 0, np.nan, GOOD), GOOD, r"x has 2 value\(s\) that are NaN or infinite.*row 0, column 0"),
+        (
+            np.where(np.eye(30, 2) > 0, np.nan, GOOD),
+            GOOD,
+            r"x has 2 value\(s\) that are NaN or infinite.*row 0, column 0",
+        ),
         (GOOD, np.where(np.eye(30, 2) > 0, np.inf, GOOD), "y has 2 value"),
         (GOOD, GOOD[:20], "30 and 20 samples"),
         (GOOD.astype(complex), GOOD, "dtype complex128; expected real"),
@@ -65,9 +69,9 @@ def test_bad_samples_say_what_came(x, y, message):
 
 
 def test_bad_settings_say_what_is_valid():
-    with pytest.raises(ValueError, match="ksg.k: got 0.*greater than or equal to 1"):
+    with pytest.raises(ValueError, match=r"ksg.k: got 0.*greater than or equal to 1"):
         lmi.estimate(GOOD, GOOD, "ksg", k=0)
-    with pytest.raises(ValueError, match="no estimator is called 'kgs'; did you mean 'ksg'.*gaussian.*latent"):
+    with pytest.raises(ValueError, match=r"no estimator is called 'kgs'; did you mean 'ksg'.*gaussian.*latent"):
         lmi.estimate(GOOD, GOOD, "kgs")
 
 

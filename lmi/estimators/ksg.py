@@ -354,7 +354,13 @@ def read_ksg(
         null=null,
         ceiling=ceiling,
         warnings=doubts(nats, spread, ceiling, n, x.shape[1] + y.shape[1] if dims is None else dims),
-        details={} if spread is None else {"standard_error_nats": spread.standard_error, "drift_nats": spread.drift},
+        details={}
+        if spread is None
+        else {
+            "standard_error_nats": spread.standard_error,
+            "drift_nats": spread.drift,
+            "drift_error_nats": spread.drift_error,
+        },
     )
 
 

@@ -86,6 +86,7 @@ class PairedAutoencoder(LightningModule):
             self.register_buffer(f"{side}_mean", torch.zeros(dim))
             self.register_buffer(f"{side}_scale", torch.ones(dim))
         self.curves: dict[str, list[float]] = {"train_loss": [], "stop_loss": []}
+        self.held_out = torch.empty(0, dtype=torch.int64)  # rows that were measured with these encoders
 
     def learn_scale(self, x: Tensor, y: Tensor) -> None:
         """Take mean and standard deviation of each column from the training part; a constant column becomes 0."""

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.ksg import Variant, read_ksg, repeats, require_neighbours
+from lmi.estimators.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
@@ -130,6 +131,7 @@ class LatentEstimator(Architecture):
     def fit_and_read(self, x: Tensor, y: Tensor, split: Split, context: Context) -> Estimate:
         """Fit on one split and measure its estimate part; under several processes the first measures for all."""
         model, trainer = self.fit(x, y, split, context)
+        model.held_out = split.estimate
         latents = model.encode(x, y)
         read = None
         if trainer is None or trainer.is_global_zero:
@@ -147,7 +149,8 @@ class LatentEstimator(Architecture):
         """KSG on held-out latents."""
         variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
         dims = effective_dimension(zx) + effective_dimension(zy)
-        return read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
+        found = read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
+        return replace(found, details={**found.details, "latent_dims_count": dims})
 
 
 def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
@@ -166,14 +169,22 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
             latents[side][part] = fit.latents[side][part]
     nats = float(pointwise.mean())
     shares = torch.tensor([split.estimate.numel() / n for split in splits], dtype=torch.float64)
-    interval = None
     details: dict[str, float] = {"epochs": sum(fit.details["epochs"] for fit in fits)}
+
+    def across(name: str) -> Tensor:
+        return torch.tensor([fit.details[name] for fit in fits], dtype=shares.dtype)
+
+    spread = None
     if all(fit.interval is not None for fit in fits):
-        half = torch.tensor(
-            [(fit.interval[1] - fit.interval[0]) / 2 for fit in fits if fit.interval], dtype=shares.dtype
+        spread = Spread(
+            standard_error=float((shares * across("standard_error_nats")).norm()),
+            drift=float((shares * across("drift_nats")).sum()),
+            drift_error=float((shares * across("drift_error_nats")).norm()),
+            parts=SUBSAMPLE_PARTS[0],
         )
-        pooled = float((shares * half).norm())
-        interval = (nats - pooled, nats + pooled)
+        details |= {"standard_error_nats": spread.standard_error, "drift_nats": spread.drift}
+    ceiling = min(fit.ceiling for fit in fits)
+    each = min(split.estimate.numel() for split in splits)
     null = None
     if all(fit.null is not None for fit in fits):
         values = torch.stack([share * fit.null.nats for share, fit in zip(shares, fits, strict=True) if fit.null])
@@ -183,10 +194,10 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
         estimator="latent",
         num_samples=n,
         pointwise=pointwise,
-        interval=interval,
+        interval=None if spread is None else spread.interval(nats),
         null=null,
-        ceiling=min(fit.ceiling for fit in fits),
-        warnings=tuple(dict.fromkeys(warning for fit in fits for warning in fit.warnings)),
+        ceiling=ceiling,
+        warnings=doubts(nats, spread, ceiling, each, float(across("latent_dims_count").mean())),
         latents=latents,
         model=tuple(fit.model for fit in fits),
         details=details,

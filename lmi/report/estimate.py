@@ -66,13 +66,16 @@ def training(curves: Mapping[str, np.ndarray]) -> Figure:
     """Training and stopping loss by epoch, one pair of lines a fold, with the epoch whose weights were kept."""
     figure = new_figure(5.0, 3.2)
     axes = dress(figure.add_subplot(), x="epoch", y="loss")
-    for name, values in curves.items():
+    folds = len(curves) // 2
+    for index, (name, values) in enumerate(curves.items()):
         epochs = np.arange(1, values.size + 1)
         is_stop = name.startswith("stop")
-        axes.plot(epochs, values, color=ORANGE if is_stop else BLUE, linewidth=1.6, label=name.replace("_", " "))
+        label = ("stop loss" if is_stop else "train loss") if index < 2 else None
+        axes.plot(epochs, values, color=ORANGE if is_stop else BLUE, linewidth=1.6 if folds == 1 else 1.0, label=label)
         if is_stop:
             best = int(np.argmin(values))
             axes.plot(best + 1, values[best], "o", color=ORANGE, markersize=6)
+        if is_stop and folds == 1:
             axes.annotate(
                 f"kept: epoch {best + 1}", (best + 1, values[best]), xytext=(0, 12), textcoords="offset points",
                 fontsize=8, ha="center", color=ORANGE, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
@@ -82,7 +85,7 @@ def training(curves: Mapping[str, np.ndarray]) -> Figure:
 
 
 def latents(zx: np.ndarray, zy: np.ndarray, pointwise: np.ndarray) -> Figure:
-    """The first principal latent of Y against that of X, each sample coloured by its pointwise MI.
+    """The first pair of canonical variates of the latents, each sample coloured by its pointwise MI.
 
     Args:
         zx: (n, rx) held-out latents.
@@ -90,12 +93,10 @@ def latents(zx: np.ndarray, zy: np.ndarray, pointwise: np.ndarray) -> Figure:
         pointwise: (n,) bits.
     """
     figure = new_figure(5.0, 4.0)
-    axes = dress(figure.add_subplot(), x="first principal latent of X (s.d.)", y="first principal latent of Y (s.d.)")
+    axes = dress(figure.add_subplot(), x="first canonical latent of X (s.d.)", y="first canonical latent of Y (s.d.)")
     limit = float(np.quantile(np.abs(pointwise), 0.98)) or 1.0
     order = np.argsort(np.abs(pointwise))
-    u, v = _first_principal(zx), _first_principal(zy)
-    if np.dot(u, v) < 0:
-        v = -v
+    u, v = _first_canonical(zx, zy)
     dots = axes.scatter(
         u[order], v[order], c=pointwise[order], s=6, cmap=DIVERGING, vmin=-limit, vmax=limit, linewidths=0
     )
@@ -105,11 +106,14 @@ def latents(zx: np.ndarray, zy: np.ndarray, pointwise: np.ndarray) -> Figure:
     return figure
 
 
-def _first_principal(z: np.ndarray) -> np.ndarray:
-    z = z - z.mean(0)
-    direction = np.linalg.svd(z, full_matrices=False)[2][0]
-    projected = z @ direction
-    return projected / (projected.std() or 1.0)
+def _first_canonical(zx: np.ndarray, zy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    bases = []
+    for z in (zx, zy):
+        left, values, _ = np.linalg.svd(z - z.mean(0), full_matrices=False)
+        bases.append(left[:, values > 1e-6 * values.max(initial=0.0)])
+    left, _, right = np.linalg.svd(bases[0].T @ bases[1], full_matrices=False)
+    scale = np.sqrt(zx.shape[0])
+    return scale * bases[0] @ left[:, 0], scale * bases[1] @ right[0]
 
 
 def pointwise_distribution(pointwise: np.ndarray) -> Figure:
@@ -140,10 +144,10 @@ def typical_images(images: np.ndarray, pointwise: np.ndarray, count: int = 6) ->
     def draw(axes, index: int) -> None:  # type: ignore[no-untyped-def]
         i = chosen[index]
         axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
-        axes.axvline(images.shape[2] / 2 - 0.5, color=RED, linewidth=1.0)
+        axes.axvline(images.shape[2] / 2 - 0.5, color=RED, linewidth=1.6)
         axes.set_axis_off()
         axes.set_title(f"{pointwise[i]:+.2f} bits", fontsize=8, color=INK)
 
-    figure = grid(2 * count, draw, columns=count, size=1.15)
+    figure = grid(2 * count, draw, columns=count, size=1.3)
     figure.suptitle("most telling (top) and least telling pairs of halves", fontsize=10, color=INK)
     return figure

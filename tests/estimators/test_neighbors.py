@@ -60,7 +60,7 @@ def test_counts_are_strictly_inside_and_include_the_point(way, metric, d):
 
 
 def test_more_neighbours_than_points_is_refused():
-    with pytest.raises(ValueError, match="between 1 and 4.*k=5"):
+    with pytest.raises(ValueError, match=r"between 1 and 4.*k=5"):
         nearest(points(5, 2), 5)
-    with pytest.raises(ValueError, match="k=0"):
+    with pytest.raises(ValueError, match=r"k=0"):
         nearest(points(5, 2), 0)

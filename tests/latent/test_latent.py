@@ -164,16 +164,16 @@ def test_impossible_splits_are_refused(settings, message):
 
 def test_wrong_settings_name_the_place_and_the_choices():
     pairs = draw(100)
-    with pytest.raises(SettingsError, match="latent.latnt_dim.*did you mean 'latent_dim'"):
+    with pytest.raises(SettingsError, match=r"latent.latnt_dim.*did you mean 'latent_dim'"):
         lmi.estimate(pairs.x, pairs.y, "latent", latnt_dim=3)
-    with pytest.raises(SettingsError, match="latent.regulariser: got 'none'.*'cross', 'mine' or 'infonce'"):
+    with pytest.raises(SettingsError, match=r"latent.regulariser: got 'none'.*'cross', 'mine' or 'infonce'"):
         lmi.estimate(pairs.x, pairs.y, "latent", regulariser="none")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a device that must not be there")
 def test_a_device_that_is_not_there_is_said():
     pairs = draw(100)
-    with pytest.raises(ValueError, match="no CUDA device"):
+    with pytest.raises(ValueError, match=r"no CUDA device"):
         lmi.estimate(pairs.x, pairs.y, "latent", trainer={"accelerator": "gpu"})
 
 

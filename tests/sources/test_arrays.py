@@ -58,11 +58,11 @@ def test_bad_files_are_named(files):
     }.items():
         with pytest.raises(ValueError, match=message):
             read_array(str(files / name))
-    with pytest.raises(FileNotFoundError, match="no file at"):
+    with pytest.raises(FileNotFoundError, match=r"no file at"):
         read_array(str(files / "nowhere.npy"))
     short = files / "short.npy"
     np.save(short, VALUES[:3])
-    with pytest.raises(ValueError, match="6 rows and .* has 3"):
+    with pytest.raises(ValueError, match=r"6 rows and .* has 3"):
         Arrays(str(files / "a.npy"), str(short)).sample(None, torch.Generator())
-    with pytest.raises(ValueError, match="num_samples=50, but"):
+    with pytest.raises(ValueError, match=r"num_samples=50, but"):
         Arrays(str(files / "a.npy"), str(files / "a.npy")).sample(50, torch.Generator())

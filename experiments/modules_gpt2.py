@@ -1,0 +1,118 @@
+"""How much do modules of an MLP block's outputs share, token by token? Jacobian I(sigma) for each layer of a GPT-2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from lmi.activations import LanguageModel, block_names, capture
+from lmi.activations.text import read_documents
+from lmi.estimators.gaussian_modules import gaussian_pairwise
+from lmi.estimators.jacobian import jacobian_mi
+from lmi.estimators.modularity import find_modules
+from lmi.estimators.uncertainty import Z_90
+from lmi.report.modules import noise_curves_figure
+from lmi.results import Result, Scalar
+from lmi.types import NATS_PER_BIT, Context
+
+
+@dataclass(frozen=True)
+class ModulesGPT2:
+    """Local information between modules of each MLP block's outputs, at real tokens.
+
+    Args:
+        model: a GPT-2; its blocks must have an ``mlp``.
+        num_modules: modules to find among each block's output neurons.
+        tokens: tokens the Jacobian is taken at, drawn from the texts that come with lmi.
+        noise: output noise, as a share of the root mean square of the block's output.
+        depths: which blocks; ``None`` is all.
+    """
+
+    model: LanguageModel = field(default_factory=LanguageModel)
+    num_modules: Annotated[int, Field(ge=2)] = 4
+    tokens: Annotated[int, Field(ge=2)] = 32
+    noise: tuple[Annotated[float, Field(gt=0)], ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    depths: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+
+    def run(self, context: Context) -> Result:
+        """Find modules of each block, then the curve I(sigma) of each, against a random partition of the same sizes."""
+        network: Any = self.model.load_network()
+        names = [f"{name}.mlp" for name in block_names(network, network.config.num_hidden_layers)]
+        names = [names[depth] for depth in (range(len(names)) if self.depths is None else self.depths)]
+        inputs, outputs = self._read(network, names)
+        rows: list[dict[str, Scalar]] = []
+        curves: dict[str, np.ndarray] = {}
+        slopes: dict[str, np.ndarray] = {}
+        labels: dict[str, np.ndarray] = {}
+        for name in context.bar(names, "MLP blocks"):
+            block = network.get_submodule(name)
+            chosen = torch.randperm(len(inputs[name]), generator=context.generator("tokens"))[: self.tokens]
+            x = inputs[name][chosen].float()
+            found = find_modules(gaussian_pairwise(outputs[name].float()), self.num_modules, 0)
+            shuffled = found[torch.randperm(len(found), generator=context.generator("random modules", name))]
+            scale = float(outputs[name].double().pow(2).mean().sqrt())
+            sigmas = torch.tensor(sorted(self.noise), dtype=torch.float64) * scale
+            result = jacobian_mi(block, x, found, noise=sigmas)
+            random = jacobian_mi(block, x, shuffled, noise=sigmas)
+            curves[name], slopes[name] = result.curve.numpy(), result.pointwise_slopes.mean(dim=0).numpy()
+            labels[name] = found.numpy()
+            for place, share in enumerate(sorted(self.noise)):
+                rows.append(
+                    {
+                        "block": name,
+                        "noise / output": share,
+                        "I (bits)": float(result.curve[place]) / NATS_PER_BIT,
+                        "90% over tokens (bits)": _half_width(result.pointwise_curve[:, place]) / NATS_PER_BIT,
+                        "random modules (bits)": float(random.curve[place]) / NATS_PER_BIT,
+                        "shared directions": float(slopes[name][place]),
+                    }
+                )
+        return Result(
+            "modules_gpt2",
+            metrics={"tokens_count": self.tokens, "blocks_count": len(names)},
+            arrays={
+                "noise_ratio": np.array(sorted(self.noise)),
+                **{f"{name} curve_nats": curve for name, curve in curves.items()},
+                **{f"{name} slope_count": slope for name, slope in slopes.items()},
+                **{f"{name} labels": label for name, label in labels.items()},
+            },
+            tables={"I(sigma) of each block": rows},
+            figures={"noise": noise_curves_figure(np.array(sorted(self.noise)), curves, slopes)},
+            captions={
+                "noise": "Mean over tokens of the local information between the modules found among each MLP block's "
+                "outputs, against noise on them in units of the block's output; and how many directions the modules "
+                "share at that resolution."
+            },
+            notes=(
+                "The Jacobian treats the block's input as Gaussian with unit variance around each token: the numbers "
+                "say what the weights mix, not what the distribution of texts does.",
+            ),
+        )
+
+    def _read(self, network: Any, names: list[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Inputs and outputs (tokens, width) of the named modules over the texts that come with lmi."""
+        tokenizer = self.model.load_tokenizer()
+        window = int(network.config.max_position_embeddings)
+        inputs: dict[str, list[Tensor]] = {name: [] for name in names}
+        outputs: dict[str, list[Tensor]] = {name: [] for name in names}
+        for document in read_documents():
+            ids = torch.tensor(tokenizer(document.text)["input_ids"][:window])
+            with torch.no_grad(), capture(network, names, "input") as taken, capture(network, names) as given:
+                network(ids[None])
+            for name in names:
+                inputs[name].append(taken[name][0])
+                outputs[name].append(given[name][0])
+        return _joined(inputs), _joined(outputs)
+
+
+def _joined(parts: dict[str, list[Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat(tensors) for name, tensors in parts.items()}
+
+
+def _half_width(pointwise: Tensor) -> float:
+    return Z_90 * float(pointwise.std()) / len(pointwise) ** 0.5

@@ -1,0 +1,106 @@
+"""A partition: which module each neuron of a layer belongs to, as integer labels or as a boolean matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PartitionLike = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[bool]]
+
+
+def module_indices(partition: PartitionLike, num_neurons: int) -> tuple[Tensor, ...]:
+    """The neurons of each module, ascending; modules in the order of their labels or rows.
+
+    Args:
+        partition: (d,) integers, one label a neuron (any numbers from 0 up; neurons of equal label form a module),
+            or a boolean (modules, d) matrix with exactly one True a column.
+        num_neurons: d.
+
+    Raises:
+        TypeError: for labels that are not integers and matrices that are not boolean.
+        ValueError: for modules that overlap, are empty, or leave neurons out, and for fewer than two modules.
+
+    >>> module_indices([0, 1, 0], 3)
+    (tensor([0, 2]), tensor([1]))
+    >>> module_indices(torch.tensor([[True, False, True], [False, True, True]]), 3)
+    Traceback (most recent call last):
+    ValueError: overlapping modules: neuron 2 is in modules 0 and 1; expected every neuron in exactly one module
+    """
+    table = torch.as_tensor(np.asarray(partition) if not isinstance(partition, Tensor) else partition).cpu()
+    if table.ndim == 1:
+        modules = _from_labels(table, num_neurons)
+    elif table.ndim == 2:
+        modules = _from_rows(table, num_neurons)
+    else:
+        raise ValueError(
+            f"partition of shape {tuple(table.shape)}: expected labels ({num_neurons},) or (modules, {num_neurons})"
+        )
+    if len(modules) < 2:
+        raise ValueError(f"the partition has {len(modules)} module: expected at least two, to share something")
+    return modules
+
+
+def module_labels(partition: PartitionLike, num_neurons: int) -> Tensor:
+    """(d,) labels 0, 1, ... of the modules of ``module_indices``: the canonical form of a partition.
+
+    >>> module_labels(torch.tensor([[False, True, False], [True, False, True]]), 3)
+    tensor([1, 0, 1])
+    """
+    labels = torch.empty(num_neurons, dtype=torch.long)
+    for label, module in enumerate(module_indices(partition, num_neurons)):
+        labels[module] = label
+    return labels
+
+
+def _from_labels(labels: Tensor, num_neurons: int) -> tuple[Tensor, ...]:
+    if labels.dtype == torch.bool or labels.dtype.is_floating_point or labels.dtype.is_complex:
+        raise TypeError(
+            f"partition labels of type {labels.dtype}: expected integers ({num_neurons},), "
+            f"or a boolean matrix (modules, {num_neurons})"
+        )
+    if labels.numel() == 0:
+        raise ValueError(f"the partition is empty: expected a label for each of {num_neurons} neurons")
+    if labels.numel() != num_neurons:
+        raise ValueError(
+            f"the partition does not cover the layer: {labels.numel()} labels for {num_neurons} neurons; "
+            "expected one label a neuron"
+        )
+    if bool((labels < 0).any()):
+        neuron = int((labels < 0).nonzero()[0])
+        raise ValueError(
+            f"the partition does not cover the layer: neuron {neuron} has label {int(labels[neuron])}; "
+            "expected labels from 0 up"
+        )
+    return tuple((labels == label).nonzero().flatten() for label in labels.unique())
+
+
+def _from_rows(rows: Tensor, num_neurons: int) -> tuple[Tensor, ...]:
+    if rows.dtype != torch.bool:
+        raise TypeError(f"partition matrix of type {rows.dtype}: expected a boolean (modules, {num_neurons}) matrix")
+    if rows.shape[0] == 0 or rows.shape[1] == 0:
+        raise ValueError(f"the partition is empty: shape {tuple(rows.shape)}, expected (modules, {num_neurons})")
+    if rows.shape[1] != num_neurons:
+        raise ValueError(
+            f"the partition does not cover the layer: {rows.shape[1]} columns for {num_neurons} neurons; "
+            "expected one column a neuron"
+        )
+    empty = (~rows.any(dim=1)).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(f"module {empty[0]} is empty; expected at least one neuron in every module")
+    members = rows.sum(dim=0)
+    if bool((members > 1).any()):
+        neuron = int((members > 1).nonzero()[0])
+        names = " and ".join(str(module) for module in rows[:, neuron].nonzero().flatten().tolist())
+        raise ValueError(
+            f"overlapping modules: neuron {neuron} is in modules {names}; expected every neuron in exactly one module"
+        )
+    if bool((members == 0).any()):
+        neurons = (members == 0).nonzero().flatten().tolist()
+        raise ValueError(
+            f"the partition does not cover the layer: neurons {neurons[:8]} are in no module; "
+            "expected every neuron in exactly one module"
+        )
+    return tuple(row.nonzero().flatten() for row in rows)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from experiments.modules import Modules
+from experiments.modules_bars import ModulesBars
+from experiments.modules_coverage import ModulesCoverage, drift_interval
+from experiments.modules_mlp import ModulesMLP
+from lmi.estimators.gaussian_modules import gaussian_mi
+from lmi.latent import LatentEstimator
+from lmi.sources.linear import LinearModules
+from lmi.types import Context, Estimate
+
+
+def test_modules_hold_the_closed_form_against_all_others() -> None:
+    experiment = Modules(
+        reference=LinearModules(8, (2, 2)),
+        wide=LinearModules(12, (2, 2, 2)),
+        num_samples=(400, 2000),
+        bins=(8, 16),
+        repeats=1,
+        latent=LatentEstimator(max_epochs=2, permutations=0),
+    )
+    result = experiment.run(Context(seed=1))
+    layer, labels = experiment.reference.build()
+    assert result.metrics["truth_nats"] == pytest.approx(gaussian_mi(layer.cov, labels))
+    assert result.metrics["jacobian_nats"] == pytest.approx(result.metrics["truth_nats"], rel=1e-8)
+    rows = result.tables["two modules"]
+    assert {row["estimator"] for row in rows} >= {"closed form", "Jacobian", "quantised", "KSG", "latent"}
+    gaussian = next(row for row in rows if row["estimator"] == "Gaussian, debiased" and row["samples"] == 2000)
+    assert abs(gaussian["error_nats"]) < 0.1
+    assert len(result.tables["wide layer, pairs of modules"]) == 3
+    for row in result.tables["wide layer, pairs of modules"]:
+        assert row["Jacobian_nats"] == pytest.approx(row["closed form_nats"], rel=1e-8)
+    assert set(result.figures) == set(result.captions)
+
+
+def test_bars_that_do_not_depend_on_the_machine_are_met() -> None:
+    result = ModulesBars(ranks=(1, 3), batch=4, repeats=1, tokens=2, planted_seeds=2).run(Context(seed=0))
+    bars = {row["bar"]: row["met"] for row in result.tables["bars"]}
+    exact = [name for name in bars if "error" in name or "difference" in name or "missed" in name]
+    assert len(exact) == 5
+    assert all(bars[name] for name in exact)
+    assert len(bars) == 8
+
+
+def test_coverage_counts_seeds() -> None:
+    result = ModulesCoverage(sides=(1,), num_samples=4000, bins=16, seeds=2).run(Context(seed=0))
+    intervals, truths = result.arrays["intervals_nats"], result.arrays["truths_nats"]
+    inside = ((intervals[0, 0, :, 0] <= truths[0]) & (truths[0] <= intervals[0, 0, :, 1])).sum()
+    assert result.tables["coverage"][0]["truth inside"] == f"{inside} of 2"
+
+
+def test_drift_opens_the_interval_only_where_it_is_seen() -> None:
+    details = {"drift_nats": 0.3, "standard_error_nats": 0.01}
+    estimate = Estimate(1.0, "ksg", 100, interval=(0.9, 1.1), details=details)
+    low, high = drift_interval(estimate, 4)
+    assert (low, high) == (0.9, pytest.approx(1.1 + 0.3))
+    still = Estimate(1.0, "ksg", 100, interval=(0.9, 1.1), details={**details, "drift_nats": 0.01})
+    assert drift_interval(still, 4) == (0.9, 1.1)
+
+
+def test_mlp_learns_and_its_modules_beat_chance() -> None:
+    result = ModulesMLP(width=24, depth=1, num_modules=3, splits=20, max_epochs=8).run(Context(seed=0))
+    assert result.metrics["accuracy_before_ratio"] < 0.4 < 0.85 < result.metrics["accuracy_after_ratio"]
+    after = result.tables["modules of each layer"][-1]
+    assert after["p"] < 0.1
+    assert 0 < after["cut"] < after["random cut"] < 1
+    labels = result.arrays["layer 1, after training labels"]
+    assert np.bincount(labels).sum() == 24
+    assert set(result.figures) == set(result.captions)

@@ -1,0 +1,237 @@
+"""The command line, end to end in processes of its own: run folder, tracker, two processes, kills, imports."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmi.results import Result
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    "experiment.num_samples=1500",
+    "estimator.hidden=[32]",
+    "estimator.max_epochs=6",
+    "estimator.permutations=5",
+    "source.x_dim=20",
+    "source.y_dim=20",
+)
+
+
+def command(*overrides):
+    return [sys.executable, str(ROOT / "train.py"), *overrides]
+
+
+def environment():
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "PYTEST"))}
+    return {**keep, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+
+
+def run(folder, *overrides, check=True, timeout=240):
+    done = subprocess.run(
+        command(*overrides, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(), capture_output=True, text=True,
+        timeout=timeout,
+    )  # fmt: skip
+    if check:
+        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
+    return done
+
+
+def wandb_records(path):
+    """The records of an offline W&B file: a 7-byte header, then LevelDB's log in blocks of 32 KiB."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    data, position, parts = path.read_bytes(), 7, []
+    while position + 7 <= len(data):
+        room = 32768 - position % 32768
+        if room < 7:
+            position += room
+            continue
+        length, kind = struct.unpack("<HB", data[position + 4 : position + 7])
+        if kind == 0:
+            position += room
+            continue
+        parts.append(data[position + 7 : position + 7 + length])
+        position += 7 + length
+        if kind in (1, 4):
+            record = Record()
+            record.ParseFromString(b"".join(parts))
+            parts = []
+            yield record
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    done = run(folder, *SMALL)
+    return folder / "run", done
+
+
+def test_a_run_leaves_a_folder_a_person_and_a_program_can_read(finished):
+    folder, done = finished
+    result = Result.load(folder)
+    assert {"estimate_nats", "estimate_bits", "truth_nats", "truth_bits", "error_bits", "interval_low_nats"} <= set(
+        result.metrics
+    )
+    assert result.metrics["truth_bits"] == pytest.approx(0.40368, abs=1e-5)
+    assert abs(result.metrics["error_bits"]) < 0.2
+    assert set(result.figures) == {"comparison", "pointwise", "latents", "training"}
+    assert np.isnan(result.arrays["pointwise_nats"]).sum() == 750
+    assert {"seed", "versions", "device", "seconds", "command"} <= set(result.facts)
+    for name in ("config.yaml", "result.json", "arrays.npz", "report.html", "checkpoints/model.safetensors"):
+        assert (folder / name).is_file(), name
+    assert "${" not in (folder / "config.yaml").read_text()
+    curves = (folder / "csv" / "version_0" / "metrics.csv").read_text()
+    assert "stop_loss" in curves.splitlines()[0]
+    for word in (
+        "estimate (latent)",
+        "truth",
+        "error",
+        "KSG on the true variables",
+        "shuffled pairs",
+        "time",
+        "report:",
+    ):
+        assert word in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
+
+
+def test_wandb_holds_config_curves_metrics_figures_and_table(finished):
+    folder, _ = finished
+    files = list(folder.glob("wandb/offline-run-*/run-*.wandb"))
+    assert len(files) == 1
+    config, history, summary = set(), set(), set()
+    for record in wandb_records(files[0]):
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            config |= {item.key for item in record.run.config.update}
+        if kind == "config":
+            config |= {item.key for item in record.config.update}
+        if kind == "history":
+            history |= {item.key or ".".join(item.nested_key) for item in record.history.item}
+        if kind == "summary":
+            summary |= {item.key or ".".join(item.nested_key) for item in record.summary.update}
+    assert "estimator" in {key.split("/")[0] for key in config}
+    assert {"stop_loss", "train_loss", "estimate_bits", "truth_bits"} <= history
+    assert any(key.startswith("figures/comparison") for key in history)
+    assert any(key.startswith("tables/estimate") for key in history)
+
+
+def test_a_finished_folder_is_not_overwritten(finished):
+    folder, _ = finished
+    before = (folder / "result.json").read_bytes()
+    done = run(folder.parent, *SMALL, check=False)
+    assert done.returncode != 0
+    assert "holds a finished run" in done.stderr
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_two_processes_give_one_folder_one_wandb_run_and_the_same_number(finished, tmp_path):
+    folder, _ = finished
+    single = Result.load(folder).metrics["estimate_bits"]
+    run(tmp_path, *SMALL, "trainer=ddp_cpu", "estimator.batch_size=128")
+    double = Result.load(tmp_path / "run").metrics["estimate_bits"]
+    assert double == pytest.approx(single, abs=0.03)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert len(list((tmp_path / "run").glob("wandb/offline-run-*"))) == 1
+    assert len(list((tmp_path / "run" / "csv").iterdir())) == 1
+
+
+LONG = (*SMALL, "estimator.max_epochs=60", "logger=none")
+
+
+def start_and_wait_for_epoch(folder, epoch):
+    process = subprocess.Popen(
+        command(*LONG, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    last = folder / "run" / "checkpoints" / "last.ckpt"
+    seen, deadline = set(), time.monotonic() + 120
+    while len(seen) < epoch and time.monotonic() < deadline:
+        if last.is_file():
+            seen.add(last.stat().st_mtime_ns)
+        time.sleep(0.005)
+    assert len(seen) >= epoch, "training never wrote its checkpoints"
+    return process
+
+
+def test_a_killed_run_goes_on_to_the_same_number(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    process = start_and_wait_for_epoch(broken, 3)
+    process.kill()
+    process.wait()
+    assert not (broken / "run" / "result.json").exists()
+    refused = run(broken, *LONG, check=False)
+    assert "holds an unfinished run; go on with resume=" in refused.stderr
+    done = subprocess.run(
+        command(f"resume={broken}/run"), cwd=broken, env=environment(), capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    run(whole, *LONG)
+    first, second = (Result.load(folder / "run") for folder in (whole, broken))
+    assert second.metrics["estimate_nats"] == first.metrics["estimate_nats"]
+    np.testing.assert_array_equal(second.arrays["stop_loss"], first.arrays["stop_loss"])
+
+
+def test_ctrl_c_leaves_a_readable_folder_and_says_how_to_go_on(tmp_path):
+    process = start_and_wait_for_epoch(tmp_path, 2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "interrupted; go on with: python train.py resume=" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "run" / "config.yaml").is_file()
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_own_arrays_have_no_truth_and_the_report_says_so(tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(600, 3))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", x[:, :1] + generator.normal(size=(600, 1)))
+    run(tmp_path, "experiment=arrays", "source.x=x.npy", "source.y=y.npy", "estimator=ksg", "logger=none")
+    result = Result.load(tmp_path / "run")
+    assert "truth_bits" not in result.metrics
+    assert "Nobody knows the true mutual information" in (tmp_path / "run" / "report.html").read_text()
+    assert result.metrics["estimate_bits"] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("experiment=arrays", "source.x=nowhere.npy", "source.y=nowhere.npy"), "no file at nowhere.npy"),
+        (("estimator.latnt_dim=3",), "latnt_dim"),
+        (("estimator.latent_dim=three",), "experiment.estimator.latent_dim: got 'three'"),
+        (("resume=no/such/folder",), "nothing to resume"),
+        (("experiment=arrays",), "Missing mandatory value: source.x"),
+    ],
+)
+def test_bad_commands_end_with_a_clear_line(tmp_path, overrides, message):
+    done = run(tmp_path, *overrides, "logger=none", check=False)
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
+def test_help_is_fast():
+    started = time.perf_counter()
+    done = subprocess.run(command("--help"), env=environment(), capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 3
+    assert "latent_gaussian" in done.stdout
+
+
+def test_importing_lmi_loads_no_framework():
+    code = "import sys, json, lmi; lmi.estimate; print(json.dumps(sorted(m.split('.')[0] for m in sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert "torch" in loaded
+    assert not loaded & {"lightning", "pytorch_lightning", "hydra", "wandb", "transformers", "numba", "matplotlib"}
