@@ -7,7 +7,7 @@ density like theirs; the difference keeps what the model misses. Both are taken 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from lmi.estimators.columns import normal_scores
 from lmi.estimators.density import Mixture, fit_mixture
 from lmi.estimators.gaussian import canonical_fit
 from lmi.estimators.ksg import ksg_pointwise
+from lmi.estimators.uncertainty import Z_90
+from lmi.estimators.verdict import judged
+from lmi.types import Context, Estimate
 
 MOST_RANK = 8
 
@@ -94,11 +97,24 @@ def effective_variates(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return fit.x[:, :rank], fit.y[:, :rank]
 
 
-def ksg_on_effective_variates(x: Tensor, y: Tensor, k: int, generator: torch.Generator) -> Controlled:
+def read_controlled(x: Tensor, y: Tensor, k: int, context: Context) -> Estimate:
     """KSG on the effective canonical variates, held against the normal with their covariance.
 
     Raises:
         ValueError: where the samples are fewer than the dimensions.
     """
     u, v = effective_variates(x, y)
-    return controlled_ksg(u, v, fit_mixture(u, v, 1, generator, heavy=False), k, generator)
+    generator = context.generator("control")
+    held = controlled_ksg(u, v, fit_mixture(u, v, 1, generator, heavy=False), k, generator)
+    rank, n = u.shape[1], u.shape[0]
+    reasons: tuple[str, ...] = ()
+    if abs(held.correction) > max(0.05, 0.25 * abs(held.nats)):
+        reasons = (f"it is {abs(held.correction):.2f} nats away from the normal model that it is held against",)
+    found = Estimate(
+        nats=held.nats,
+        estimator="ksg1 with control variate",
+        num_samples=n,
+        interval=(held.nats - Z_90 * held.error, held.nats + Z_90 * held.error),
+        details={"correction_nats": held.correction, "standard_error_nats": held.error, "effective_rank": float(rank)},
+    )
+    return replace(found, verdict=judged(found, reasons))

@@ -6,7 +6,6 @@ Kraskov, Stoegbauer, Grassberger, Phys. Rev. E 69, 066138 (2004); Gao, Kannan, O
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -134,6 +133,8 @@ class KSGEstimator:
         variant: ``auto`` is KSG1, and the mixture form where rows of x or of y repeat.
         standardise: divide each column by its standard deviation first, so that units do not matter.
         permutations: size of the permutation null; 0 leaves it out.
+        control_variate: measure the effective canonical variates of the normal scores, and take off what KSG says of draws
+            from the normal with their covariance; see ``lmi.estimators.control``.
         null_samples: the null is measured on at most so many samples: it is then wider than that of all of them.
     """
 
@@ -142,11 +143,16 @@ class KSGEstimator:
     standardise: bool = True
     permutations: Annotated[int, Field(ge=0)] = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
+    control_variate: bool = False
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``."""
         n = x.shape[0]
         require_neighbours(n, self.k)
+        if self.control_variate:
+            from lmi.estimators.control import read_controlled
+
+            return read_controlled(x, y, self.k, context)
         if self.standardise:
             x, y = standardised(x), standardised(y)
         variant: Variant
@@ -158,28 +164,18 @@ class KSGEstimator:
         return replace(found, verdict=ksg_verdict(found, x, y, self.k, variant, self.null_samples, context))
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
-        """I(X; L) for a label, see ``ross_pointwise``."""
-        x = standardised(x) if self.standardise else _columns(x)
-        return read_terms(
-            lambda part: ross_pointwise(x[part], label[part], self.k),
-            "ross",
-            x.shape[0],
-            _label_entropy(label),
-            context,
-        )
+        """I(X; L) for a label, see ``lmi.estimators.conditional``."""
+        from lmi.estimators.conditional import read_label
+
+        return read_label(standardised(x) if self.standardise else _columns(x), label, self.k, context)
 
     def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
-        """I(X; Y | Z), see ``conditional_pointwise``."""
+        """I(X; Y | Z), see ``lmi.estimators.conditional``."""
+        from lmi.estimators.conditional import read_conditional
+
         require_neighbours(x.shape[0], self.k)
         x, y, z = (standardised(side) if self.standardise else _columns(side) for side in (x, y, z))
-        ceiling = ksg_ceiling(x.shape[0], self.k)
-        return read_terms(
-            lambda part: conditional_pointwise(x[part], y[part], z[part], self.k),
-            "ksg given z",
-            x.shape[0],
-            ceiling,
-            context,
-        )
+        return read_conditional(x, y, z, self.k, context)
 
 
 def ksg_verdict(
@@ -200,106 +196,6 @@ def ksg_verdict(
     twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
     moved = drift(statistic, n, context.generator("drift"))
     return judged(found, neighbour_doubts(base, twice, half, moved))
-
-
-def read_terms(terms: Callable[[Tensor], Tensor], name: str, n: int, ceiling: float, context: Context) -> Estimate:
-    """An estimate from its terms on any subset: interval from disjoint subsamples, drift, ceiling, verdict."""
-    pointwise = terms(torch.arange(n))
-    nats = float(pointwise.mean())
-
-    def statistic(part: Tensor) -> float:
-        return float(terms(part).mean())
-
-    spread = subsample_spread(statistic, n, nats, context.generator("subsamples"))
-    found = Estimate(
-        nats=nats,
-        estimator=name,
-        num_samples=n,
-        pointwise=pointwise,
-        interval=None if spread is None else spread.interval(nats),
-        ceiling=ceiling,
-    )
-    if found.interval is None:
-        return replace(found, verdict=judged(found))
-    half = (found.interval[1] - found.interval[0]) / 2
-    return replace(
-        found,
-        verdict=judged(found, neighbour_doubts(nats, nats, half, drift(statistic, n, context.generator("drift")))),
-    )
-
-
-def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
-    """The terms of I(X; L) for continuous x and a label l: psi(N) + psi(k_i) - psi(N_l) - psi(m_i).
-
-    The k_i = min(k, N_l - 1) nearest samples of the same label give the radius, m_i counts all samples inside it, the k-th
-    and not the sample itself. Samples whose label is alone are left out. Ross, PLoS ONE 9, e87357 (2014).
-
-    Args:
-        x: (n, dx).
-        label: (n,).
-        k: neighbours of the same label.
-
-    Returns:
-        (n,) float64, nats; 0 for a label that is alone.
-
-    Raises:
-        ValueError: where no label has two samples.
-
-    >>> label = torch.arange(400) % 2
-    >>> x = 10.0 * label[:, None] + torch.randn(400, 1, generator=torch.Generator().manual_seed(0))
-    >>> abs(float(ross_pointwise(x, label).mean()) - math.log(2)) < 0.01
-    True
-    """
-    x = _columns(x)
-    kept = torch.zeros(x.shape[0], dtype=torch.bool)
-    radius, sizes, neighbours = (torch.zeros(x.shape[0], dtype=torch.float64) for _ in range(3))
-    for value in torch.unique(label):
-        own = (label == value).nonzero().flatten()
-        if own.numel() < 2:
-            continue
-        near = min(k, own.numel() - 1)
-        radius[own] = nearest(x[own], near)[0][:, -1]
-        sizes[own], neighbours[own], kept[own] = float(own.numel()), float(near), True
-    if not kept.any():
-        raise ValueError("every sample has a label of its own: expected a label, got what looks like a number")
-    counted = x[kept]
-    inside = (count_inside(counted, _above(radius[kept])) - 1).clamp(min=1).to(x)
-    terms = torch.zeros(x.shape[0], dtype=torch.float64)
-    terms[kept] = (
-        psi(int(kept.sum())) + torch.digamma(neighbours[kept]) - torch.digamma(sizes[kept]) - torch.digamma(inside)
-    )
-    return terms
-
-
-def conditional_pointwise(x: Tensor, y: Tensor, z: Tensor, k: int = 3) -> Tensor:
-    """The terms of I(X; Y | Z): psi(k) + psi(c_z) - psi(c_xz) - psi(c_yz), counts strictly inside, the sample included.
-
-    Frenzel and Pompe, Phys. Rev. Lett. 99, 204101 (2007).
-
-    Args:
-        x: (n, dx).
-        y: (n, dy).
-        z: (n, dz).
-        k: neighbours in (x, y, z).
-
-    Returns:
-        (n,) float64, nats.
-
-    >>> g = torch.Generator().manual_seed(0)
-    >>> z = torch.randn(3000, 1, generator=g)
-    >>> x, y = z + torch.randn(3000, 1, generator=g), z + torch.randn(3000, 1, generator=g)
-    >>> abs(float(conditional_pointwise(x, y, z).mean())) < 0.05
-    True
-    """
-    x, y, z = _columns(x), _columns(y), _columns(z)
-    radius = nearest(torch.cat((x, y, z), 1), k)[0][:, -1]
-    counts = [count_inside(side, radius).clamp(min=1).to(x) for side in (z, torch.cat((x, z), 1), torch.cat((y, z), 1))]
-    return psi(k) + torch.digamma(counts[0]) - torch.digamma(counts[1]) - torch.digamma(counts[2])
-
-
-def _label_entropy(label: Tensor) -> float:
-    shares = torch.unique(label, return_counts=True)[1].double() / label.numel()
-    return float(-(shares * shares.log()).sum())
 
 
 def read_ksg(

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lmi.estimators.columns import principal_components
+from lmi.estimators.heldout import held_out
+
+MOST_COMPONENTS = 96
+RANKS = (1, 2, 3, 4, 6, 9, 12, 18, 26, 38, 56, 96)
 CLOSEST = 1 - 1e-9  # the largest canonical correlation a score is written down for
 
 
@@ -64,6 +69,39 @@ def fit_linear(x: Tensor, y: Tensor, rank: int) -> LinearCritic:
     across = ((x - mean_x) @ white_x).T @ ((y - mean_y) @ white_y) / x.shape[0]
     left, correlations, right = torch.linalg.svd(across, full_matrices=False)
     return LinearCritic(mean_x, mean_y, white_x @ left, white_y @ right.T, correlations.clamp(max=CLOSEST))
+
+
+def leading_components(x: Tensor, y: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The first principal components of each side's standardised columns.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        count: how many; 0 takes as many as score held-out pairs best, over three folds.
+        generator: deals the folds.
+
+    Raises:
+        ValueError: where the samples are too few to fit a single component.
+    """
+    most = count or MOST_COMPONENTS
+    x, y = (principal_components((z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300), most) for z in (x, y))
+    if count:
+        return x, y
+    n, widest = x.shape[0], max(x.shape[1], y.shape[1])
+    folds = torch.randperm(n, generator=generator).tensor_split(3)
+    ranks = [rank for rank in sorted({min(rank, widest) for rank in (*RANKS, widest)}) if 6 * rank < n]
+    if not ranks:
+        raise ValueError(f"{n} samples are too few to choose among principal components; expected at least 7")
+
+    def bound(rank: int) -> float:
+        total = 0.0
+        for i, test in enumerate(folds):
+            rest = torch.cat([fold for j, fold in enumerate(folds) if j != i])
+            total += float(held_out(fit_linear(x[rest], y[rest], rank).scores, x[test], y[test]).infonce.sum())
+        return total
+
+    best = max(ranks, key=bound)
+    return x[:, :best], y[:, :best]
 
 
 def _whitening(z: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from lmi.latent.candidates import (
     Part,
     best_linear,
     closed_form,
+    codes,
     deal,
     independent,
     mixtures,
@@ -45,6 +46,7 @@ KSG_DIMENSIONS = 6  # up to so many the KSG correction is made
 KSG_SAMPLES = 10_000
 KSG_NEIGHBOURS = 5
 COMPONENTS = (1, 2, 4, 8, 16)
+CLUSTERS = (2, 3, 5, 10)
 SMALLEST = 60
 
 
@@ -97,6 +99,13 @@ class AutoEstimator:
 
         for space, sides in spaces.items():
             consider(f"normal on {space}", lambda s=space, z=sides: best_linear(s, z[0], z[1], parts, few))  # type: ignore[misc]
+        if not few:
+            for count in CLUSTERS:
+                for space in spaces:
+                    consider(
+                        f"{count} clusters on {space}",
+                        lambda s=space, m=count: codes(s, *spaces[s], parts, m, context),  # type: ignore[misc]
+                    )
         self.climb(spaces, parts, few, found, consider, context)
         total = min(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values())
         if self.neural and total > 4:
@@ -162,7 +171,7 @@ class AutoEstimator:
                     f"mixture of {count} on {space}",
                     lambda s=space, m=count: mixtures(s, *spaces[s], parts, m, linear.get(s), few, context),  # type: ignore[misc]
                 )
-                if len(found) == before or found[-1].bound < best[space] + (-0.002 if count < 8 else 0.005):
+                if len(found) == before or (count >= 4 and found[-1].bound < best[space] + 0.002):
                     open_spaces.remove(space)
                 if len(found) > before:
                     best[space] = max(best[space], found[-1].bound)

@@ -11,11 +11,10 @@ from torch import Tensor
 from lmi.estimators.density import Mixture, fit_mixture
 from lmi.estimators.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
 from lmi.estimators.heldout import HeldOut, Scores, held_out
-from lmi.estimators.linear import fit_linear
+from lmi.estimators.linear import RANKS, fit_linear
 from lmi.latent.critic import CriticSettings, fit_critic
 from lmi.types import Context
 
-RANKS = (1, 2, 3, 4, 6, 9, 12, 18, 26, 38, 56, 96)
 VARIATES = 4  # canonical variates of each side that a mixture is fitted to where there are many dimensions
 FIT_SAMPLES = 4000
 JUDGED_SAMPLES = 2000
@@ -179,6 +178,36 @@ def mixtures(
     kind = "t density" if count == 1 else f"mixture of {count} t densities"
     where = space if few else f"canonical variates of {space}"
     return replace(judge(f"{kind} on {where}", space, 1 + count, x, y, parts, critics), models=models, rebuild=again)
+
+
+def codes(space: str, x: Tensor, y: Tensor, parts: list[Part], count: int, context: Context) -> Candidate:
+    """``count`` clusters of each side alone, and a table of how often they meet, shrunk a little towards independence."""
+    from sklearn.cluster import KMeans
+
+    def centres(z: Tensor, side: str) -> Tensor:
+        seed = context.derive("codes", space, side, count) % 2**32
+        means = KMeans(count, n_init=3, random_state=seed).fit(z[:FIT_SAMPLES].numpy())
+        return torch.from_numpy(means.cluster_centers_).to(z)
+
+    centres_x, centres_y = centres(x, "x"), centres(y, "y")
+
+    def coded(z: Tensor, own: Tensor) -> Tensor:
+        return torch.cdist(z, own).argmin(1)
+
+    critics: list[Scores] = []
+    for part in parts:
+        pairs = coded(x[part.fit], centres_x) * count + coded(y[part.fit], centres_y)
+        joint = torch.bincount(pairs, minlength=count**2).double().reshape(count, count)
+        chance = joint.sum(1, keepdim=True) @ joint.sum(0, keepdim=True) / joint.sum() ** 2
+        table = (((joint + count**2 * chance) / (joint.sum() + count**2)) / chance.clamp(min=1e-300)).log()
+        table = torch.where(chance > 0, table, torch.zeros_like(table))
+        critics.append(lambda a, b, t=table: t[coded(a, centres_x)][:, coded(b, centres_y)])  # type: ignore[misc]
+
+    def again(others: list[Part]) -> Candidate:
+        return codes(space, x, y, others, count, context)
+
+    name = f"{count} clusters a side on {space}"
+    return replace(judge(name, space, 2, x, y, parts, critics), rebuild=again)
 
 
 def neural(

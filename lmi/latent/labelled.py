@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.columns import robust_scaled
-from lmi.estimators.ksg import ross_pointwise
+from lmi.estimators.conditional import ross_pointwise
 from lmi.estimators.labels import classifiers, label_entropy, surprise
 from lmi.estimators.uncertainty import Z_90
 from lmi.estimators.verdict import worst
