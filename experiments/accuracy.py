@@ -190,10 +190,9 @@ def case_rows(records: list[Record]) -> list[dict[str, Scalar]]:
     rows: list[dict[str, Scalar]] = []
     for estimator, group, case in keys:
         mine = [record for record in records if record["estimator"] == estimator and record["case"] == case]
-        value = float(np.mean([r["nats"] for r in mine if r["nats"] is not None] or [np.nan])) / NATS_PER_BIT
-        rows.append(
-            {"estimator": estimator, "group": group, "case": case, "estimate_bits": round(value, 4), **row_of(mine)}
-        )
+        values = [r["nats"] / NATS_PER_BIT for r in mine if r["nats"] is not None]
+        value = round(float(np.mean(values)), 4) if values else None
+        rows.append({"estimator": estimator, "group": group, "case": case, "estimate_bits": value, **row_of(mine)})
     return rows
 
 

@@ -84,12 +84,12 @@ def _terms(x: Tensor, y: Tensor, model: Mixture | None, k: int) -> tuple[Tensor,
 
 
 def effective_variates(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The canonical variates (n, r) of the normal scores whose correlation independence would not reach.
+    """The canonical variates (n, r) whose correlation independence would not reach.
 
     Under independence squared sample correlations end at (sqrt(p (1 - q)) + sqrt(q (1 - p)))^2 with p = dx / n, q = dy / n
     (Wachter 1980). At least one pair of variates is kept and at most 8.
     """
-    fit = canonical_fit(normal_scores(x), normal_scores(y))
+    fit = canonical_fit(x, y)
     n = x.shape[0]
     p, q = fit.rank_x / n, fit.rank_y / n
     edge = math.sqrt(p * (1 - q)) + math.sqrt(q * (1 - p)) + n ** (-2 / 3)

@@ -115,7 +115,7 @@ def fit_mixture(
     floor = 1e-6 * torch.diag(z.var(0).clamp(min=1e-300)) if components > 1 else torch.zeros(d, d, dtype=z.dtype)
     share = _clusters(z, components, generator)
     degrees = 10.0 if heavy else DEGREES[1]
-    inner = torch.ones(n, components, dtype=z.dtype)
+    inner = torch.ones(n, components, dtype=z.dtype)  # stays so for normal components
     before = -math.inf
     for step in range(iterations):
         # Kent, Tyler and Vardi: dividing by the sum of weights x inner instead of weights alone converges far faster.
@@ -132,7 +132,8 @@ def fit_mixture(
         logs = mixture.weights.log() + _t_log_density(z, centres, scales, degrees)
         total = torch.logsumexp(logs, 1)
         share = (logs - total[:, None]).exp()
-        inner = (degrees + d) / (degrees + _squares(z, centres, scales))
+        if degrees < DEGREES[1]:
+            inner = (degrees + d) / (degrees + _squares(z, centres, scales))
         if step % 10 == 9:
             now = float(total.mean())
             if now - before < tolerance and step > 10:

@@ -133,7 +133,7 @@ class KSGEstimator:
         variant: ``auto`` is KSG1, and the mixture form where rows of x or of y repeat.
         standardise: divide each column by its standard deviation first, so that units do not matter.
         permutations: size of the permutation null; 0 leaves it out.
-        control_variate: measure the effective canonical variates of the normal scores, and take off what KSG says of draws
+        control_variate: measure the effective canonical variates, and take off what KSG says of draws
             from the normal with their covariance; see ``lmi.estimators.control``.
         null_samples: the null is measured on at most so many samples: it is then wider than that of all of them.
     """

@@ -60,6 +60,9 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
     warnings: tuple[str, ...] = ()
     if nats > 0.8 * ceiling:
         warnings = (f"the estimate ({nats:.2f} nats) is near the {ceiling:.2f} that {size} held-out pairs can show",)
+    losses = curves["stop_loss"]
+    if len(losses) == settings.max_epochs and min(losses) < min(losses[:-3], default=float("inf")):
+        warnings += (f"the bound still rose when the fit ended after {len(losses)} epochs: raise max_epochs",)
     return Estimate(
         nats=nats,
         estimator=bound,
