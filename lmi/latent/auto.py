@@ -116,7 +116,7 @@ class AutoEstimator:
                 lambda: neural(space, *spaces[space], parts, base, self.critic, context),
             )
         taken = take(found)
-        nats, error, taken = self.value(taken, found, spaces, parts, x)
+        nats, error, taken = self.value(taken, found, spaces, parts, few)
         details = {f"{c.name} bound_nats": c.bound for c in found}
         corrected = 0.0
         if total <= KSG_DIMENSIONS and few and not tied:
@@ -192,10 +192,10 @@ class AutoEstimator:
         found: list[Candidate],
         spaces: dict[str, tuple[Tensor, Tensor]],
         parts: list[Part],
-        x: Tensor,
+        few: bool,
     ) -> tuple[float, float, Candidate]:
         """The number, its standard error, and the candidate that it is of."""
-        n = x.shape[0]
+        n = taken.terms.numel()
         if taken.complexity == 0:
             # Many small correlations can be plain together where none is singly worth its parameters.
             for candidate in [c for c in found if c.rank]:
@@ -208,6 +208,14 @@ class AutoEstimator:
         if taken.rank:
             nats, error, _ = closed_form(*spaces[taken.space], taken.rank)
             return nats, error, taken
+        if few and taken.models:
+            # A density of all variables: its own mean log ratio has no partition term, which heavy tails make noisy. What a
+            # fit gains on its own samples, fresh ones lose.
+            sx, sy = spaces[taken.space]
+            pairs = list(zip(parts, taken.models, strict=True))
+            fresh_terms = torch.cat([model.ratio(sx[part.test], sy[part.test]) for part, model in pairs])
+            seen_terms = torch.cat([model.ratio(sx[part.fit], sy[part.fit]) for part, model in pairs])
+            return 0.5 * float(fresh_terms.mean() + seen_terms.mean()), float(fresh_terms.std()) / n**0.5, taken
         terms = torch.cat([judged.plain for judged in taken.judged])
         error = float(terms.std()) / terms.numel() ** 0.5
         fresh = max(taken.bound, taken.dv) if taken.dv < math.log(parts[0].test.numel()) - 2 else taken.plain
