@@ -11,11 +11,10 @@ from pydantic import Field
 
 from lmi.estimators.ksg import KSGEstimator
 from lmi.estimators.quantized import quantized_mi
-from lmi.estimators.uncertainty import Z_90
 from lmi.report.modules import coverage_figure
 from lmi.results import Result, Scalar
 from lmi.sources.linear import LinearModules
-from lmi.types import Context, Estimate
+from lmi.types import Context
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ModulesCoverage:
 
     def run(self, context: Context) -> Result:
         """A row for each case and estimator, and all intervals."""
-        names = ("quantised", "KSG, sampling error only", "KSG, with its drift")
+        names = ("quantised", "KSG, sampling error only", "KSG")
         intervals = np.empty((len(self.sides), len(names), self.seeds, 2))
         truths = np.empty((len(self.sides), self.seeds))
         cases = [(place, side, seed) for place, side in enumerate(self.sides) for seed in range(self.seeds)]
@@ -59,8 +58,9 @@ class ModulesCoverage:
             ksg = self.ksg.estimate(pairs.x, pairs.y, here)
             assert ksg.interval is not None
             intervals[place, 0, seed] = codes.pair(0, 1).interval
-            intervals[place, 1, seed] = ksg.interval
-            intervals[place, 2, seed] = drift_interval(ksg, 2 * side)
+            half = ksg.details["sampling_error_nats"]
+            intervals[place, 1, seed] = ksg.nats - half, ksg.nats + half
+            intervals[place, 2, seed] = ksg.interval
         inside = (intervals[..., 0] <= truths[:, None]) & (truths[:, None] <= intervals[..., 1])
         width = intervals[..., 1] - intervals[..., 0]
         rows: list[dict[str, Scalar]] = [
@@ -89,19 +89,3 @@ class ModulesCoverage:
                 "truth. Intervals without an upper end run off the panel."
             },
         )
-
-
-def drift_interval(estimate: Estimate, dims: int) -> tuple[float, float]:
-    """The 90% interval, opened on the side the estimate still moves to as samples are added.
-
-    The bias of nearest-neighbour estimates in d dimensions falls about as N^(-2/d), like squared distances to
-    neighbours. What is left of it after a drift of D from N/4 to N is then D r / (1 - r), r = 4^(-2/d).
-    """
-    assert estimate.interval is not None
-    low, high = estimate.interval
-    ratio = 4.0 ** (-2.0 / dims)
-    drift, error = estimate.details["drift_nats"], estimate.details["standard_error_nats"]
-    if abs(drift) <= 2 * Z_90 * error:
-        return low, high
-    rest = drift * ratio / (1 - ratio)
-    return low + min(0.0, rest), high + max(0.0, rest)

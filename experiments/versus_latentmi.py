@@ -34,7 +34,7 @@ class VersusLatentMI:
 
     source: Source
     estimator: Estimator
-    num_samples: Annotated[int, Field(ge=10)] = 10_000
+    num_samples: Annotated[int, Field(ge=10)] = 2000
     seeds: Annotated[int, Field(ge=1)] = 3
 
     def run(self, context: Context) -> Result:

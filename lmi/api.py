@@ -171,7 +171,7 @@ def _matrix(z: Any, name: str) -> Tensor:
             raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers")
         if array.dtype.kind == "u" and array.dtype.itemsize > 1:
             array = array.astype(np.int64)
-        z = torch.from_numpy(np.ascontiguousarray(array))
+        z = torch.from_numpy(np.array(array))
     if z.is_complex():
         raise ValueError(f"{name} has dtype {z.dtype}; expected real numbers")
     z = z.detach()

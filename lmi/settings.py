@@ -28,6 +28,28 @@ def near(name: str, choices: typing.Iterable[str]) -> str:
     return f"{hint}(valid: {', '.join(choices)})"
 
 
+def require_key(config: Mapping[Any, Any], key: str) -> None:
+    """Refuse a dotted key that is not in ``config``, naming the nearest that are; ``+key`` adds one and may be new.
+
+    Raises:
+        SettingsError: if it is not there.
+
+    >>> require_key({"estimator": {"latent_dim": 8}}, "estimator.latnt_dim")
+    Traceback (most recent call last):
+    lmi.settings.SettingsError: estimator.latnt_dim: no 'latnt_dim' in estimator; did you mean 'latent_dim'? (valid: latent_dim)
+    """
+    if key.startswith(("+", "~")):
+        return
+    place: list[str] = []
+    node: Any = config
+    for part in key.split("."):
+        names = [str(name) for name in node] if isinstance(node, Mapping) else []
+        if part not in names:
+            raise SettingsError(f"{key}: no {part!r} in {'.'.join(place) or 'the config'}; {near(part, names)}")
+        place.append(part)
+        node = node[part]
+
+
 def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """``values`` converted to the types of the dataclass ``cls``.
 

@@ -33,14 +33,14 @@ FILES = ("source.x=x.npy", "source.y=y.npy")
 
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_builds(name):
-    _, experiment = composed(f"experiment={name}", *(FILES if name == "arrays" else ()))
+    _, experiment = composed(f"experiment={name}", *(FILES if name in ("arrays", "shards") else ()))
     assert callable(experiment.run)
 
 
 @pytest.mark.parametrize("group", ["source", "estimator", "trainer"])
 def test_every_choice_of_a_group_builds(group):
     for name in names(group):
-        _, experiment = composed(f"{group}={name}", *(FILES if name == "arrays" else ()))
+        _, experiment = composed(f"{group}={name}", *(FILES if name in ("arrays", "shards") else ()))
         assert callable(experiment.run)
 
 
@@ -67,7 +67,7 @@ def test_every_setting_of_the_yaml_is_the_default_of_its_class():
         (("estimator.latent_dim=abc",), r"experiment.estimator.latent_dim: got 'abc' \(str\).*integer"),
         (("+estimator.latnt_dim=3",), "experiment.estimator.latnt_dim.*did you mean 'latent_dim'"),
         (("estimator.regulariser=non",), "'cross', 'mine' or 'infonce'"),
-        (("estimator.trainer.precision=8",), "experiment.estimator.trainer.precision"),
+        (("trainer.precision=8",), "experiment.estimator.trainer.precision"),
         (("experiment.num_samples=1",), "experiment.num_samples.*greater than or equal to 2"),
         (("+experiment.whatever=1",), "EstimateExperiment has no such setting"),
         (("source._target_=os.system",), "outside lmi, experiments, lightning"),

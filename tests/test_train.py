@@ -213,7 +213,7 @@ def test_own_arrays_have_no_truth_and_the_report_says_so(tmp_path):
         (("estimator.latnt_dim=3",), "latnt_dim"),
         (("estimator.latent_dim=three",), "experiment.estimator.latent_dim: got 'three'"),
         (("resume=no/such/folder",), "nothing to resume"),
-        (("experiment=arrays",), "Missing mandatory value: source.x"),
+        (("experiment=arrays",), "full_key: source.x"),
     ],
 )
 def test_bad_commands_end_with_a_clear_line(tmp_path, overrides, message):

@@ -222,6 +222,7 @@ def read_ksg(
     """
     n = x.shape[0]
     x, y = _columns(x), _columns(y)
+    dims = float(x.shape[1] + y.shape[1]) if dims is None else dims
     pointwise = ksg_pointwise(x, y, k, variant)
     nats = float(pointwise.mean())
     spread = subsample_spread(
@@ -246,14 +247,15 @@ def read_ksg(
         estimator=variant,
         num_samples=n,
         pointwise=pointwise,
-        interval=None if spread is None else spread.interval(nats),
+        interval=None if spread is None else spread.opened(nats, dims),
         null=null,
         ceiling=ceiling,
-        warnings=doubts(nats, spread, ceiling, n, x.shape[1] + y.shape[1] if dims is None else dims),
+        warnings=doubts(nats, spread, ceiling, n, dims),
         details={}
         if spread is None
         else {
             "standard_error_nats": spread.standard_error,
+            "sampling_error_nats": spread.quantile * spread.standard_error,
             "drift_nats": spread.drift,
             "drift_error_nats": spread.drift_error,
         },

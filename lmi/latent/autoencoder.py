@@ -38,6 +38,8 @@ class Architecture:
         optimiser: ``adamw`` with a one-cycle learning rate up to ``learning_rate``, or ``adam`` at a constant one.
         learning_rate: peak or constant rate.
         weight_decay: of AdamW.
+        learning_rate_rule: what several processes, whose batches add up, do to the learning rate: ``none`` leaves it,
+            ``sqrt`` (usual for Adam) and ``linear`` multiply it by that of their number.
     """
 
     latent_dim: int = 8
@@ -50,6 +52,16 @@ class Architecture:
     optimiser: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
+    learning_rate_rule: Literal["none", "sqrt", "linear"] = "none"
+
+    def scaled_learning_rate(self, processes: int) -> float:
+        """The learning rate with ``processes`` batches a step.
+
+        >>> Architecture(learning_rate=1e-3, learning_rate_rule="sqrt").scaled_learning_rate(4)
+        0.002
+        """
+        factors = {"none": 1.0, "sqrt": processes**0.5, "linear": float(processes)}
+        return self.learning_rate * factors[self.learning_rate_rule]
 
 
 class PairedAutoencoder(LightningModule):
@@ -91,9 +103,12 @@ class PairedAutoencoder(LightningModule):
     def learn_scale(self, x: Tensor, y: Tensor) -> None:
         """Take mean and standard deviation of each column from the training part; a constant column becomes 0."""
         for side, z in (("x", x), ("y", y)):
-            scale = z.std(0, correction=0)
-            getattr(self, f"{side}_mean").copy_(z.mean(0))
-            getattr(self, f"{side}_scale").copy_(torch.where(scale > 0, scale, torch.inf))
+            self.set_scale(side, z.mean(0), z.std(0, correction=0))
+
+    def set_scale(self, side: str, mean: Tensor, deviation: Tensor) -> None:
+        """Mean and standard deviation (dim,) of the columns of one side."""
+        getattr(self, f"{side}_mean").copy_(mean)
+        getattr(self, f"{side}_scale").copy_(torch.where(deviation > 0, deviation, torch.inf))
 
     def scaled(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Columns z-scored by the training part's statistics and clipped to +-10."""
@@ -129,22 +144,32 @@ class PairedAutoencoder(LightningModule):
             if isinstance(module, SeededDropout):
                 module.generator = generator
         self._dropout_stream = generator
+        self.on_train_epoch_start()  # a fit that goes on inside an epoch does not start it
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self._dropout_stream.manual_seed(self.context.derive("dropout", self.global_step, self.global_rank))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         loss = self.loss(*batch)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=batch[0].shape[0], sync_dist=True)
+        # Summed here and logged once an epoch: a call of Lightning's log a step is a tenth of the time of a small model.
+        self._epoch_loss += loss.detach() * batch[0].shape[0]
+        self._epoch_samples += batch[0].shape[0]
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         loss = self.loss(*batch)
         self.log("stop_loss", loss, prog_bar=True, batch_size=batch[0].shape[0], sync_dist=True)
 
+    def on_train_epoch_start(self) -> None:
+        self._epoch_loss = torch.zeros((), device=self.device)
+        self._epoch_samples = 0
+
     def on_train_epoch_end(self) -> None:
-        for name, curve in self.curves.items():
-            curve.append(float(self.trainer.callback_metrics[name]))
+        # Every process has as many samples, so the mean over processes is the mean over samples.
+        train_loss = self.trainer.strategy.reduce(self._epoch_loss / max(self._epoch_samples, 1), reduce_op="mean")
+        self.log("train_loss", train_loss)
+        self.curves["train_loss"].append(float(train_loss))
+        self.curves["stop_loss"].append(float(self.trainer.callback_metrics["stop_loss"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["curves"] = {name: list(curve) for name, curve in self.curves.items()}
@@ -154,10 +179,11 @@ class PairedAutoencoder(LightningModule):
 
     def configure_optimizers(self) -> Any:
         a = self.architecture
+        rate = a.scaled_learning_rate(self.trainer.world_size)
         if a.optimiser == "adam":
-            return torch.optim.Adam(self.parameters(), lr=a.learning_rate, eps=1e-7)
-        optimiser = torch.optim.AdamW(self.parameters(), lr=a.learning_rate, weight_decay=a.weight_decay)
+            return torch.optim.Adam(self.parameters(), lr=rate, eps=1e-7)
+        optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=a.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=a.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimiser, max_lr=rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from lmi.types import Context
@@ -55,9 +56,16 @@ class Batches:
     """One epoch of batches of indices into whole tensors, shared out over ranks: each sample at most once an epoch."""
 
     def __init__(
-        self, tensors: tuple[Tensor, ...], batch_size: int, order: Callable[[], Tensor], rank: int, world: int
+        self,
+        tensors: tuple[Tensor, ...],
+        batch_size: int,
+        order: Callable[[], Tensor],
+        rank: int,
+        world: int,
+        seen: Callable[[], int] = lambda: 0,
     ) -> None:
         self.tensors, self.batch_size, self.order, self.rank, self.world = tensors, batch_size, order, rank, world
+        self.seen = seen
         self.per_rank = tensors[0].shape[0] // world
 
     def __len__(self) -> int:
@@ -65,8 +73,13 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         order = self.order()[self.rank :: self.world][: self.per_rank]
-        for indices in order.split(self.batch_size):
+        for indices in order.split(self.batch_size)[self.seen() :]:
             yield tuple(tensor.index_select(0, indices) for tensor in self.tensors)
+
+
+def batches_seen(trainer: Trainer) -> Callable[[], int]:
+    """How many batches of this epoch were trained on before the checkpoint that the fit goes on from; 0 for a fresh one."""
+    return lambda: int(trainer.fit_loop.epoch_loop.batch_progress.current.ready)
 
 
 class PairsDataModule(LightningDataModule):
@@ -91,6 +104,9 @@ class PairsDataModule(LightningDataModule):
         self.train = (self.train[0].to(device), self.train[1].to(device))
         self.stop = (self.stop[0].to(device), self.stop[1].to(device))
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch  # the whole tensors are there already
+
     def train_dataloader(self) -> Batches:
         n = self.train[0].shape[0]
 
@@ -99,17 +115,20 @@ class PairsDataModule(LightningDataModule):
             generator = self.context.generator("epoch", self.trainer.current_epoch)
             return torch.randperm(n, generator=generator).to(self.train[0].device)
 
-        return self._batches(self.train, shuffled)
+        assert self.trainer is not None
+        return self._batches(self.train, shuffled, batches_seen(self.trainer))
 
     def val_dataloader(self) -> Batches:
         n = self.stop[0].shape[0]
         return self._batches(self.stop, lambda: torch.arange(n, device=self.stop[0].device))
 
-    def _batches(self, tensors: tuple[Tensor, Tensor], order: Callable[[], Tensor]) -> Batches:
+    def _batches(
+        self, tensors: tuple[Tensor, Tensor], order: Callable[[], Tensor], seen: Callable[[], int] = lambda: 0
+    ) -> Batches:
         assert self.trainer is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
         # The last batch of an epoch may be ragged; a single sample left over would leave a critic without a negative.
         size = min(self.batch_size, tensors[0].shape[0] // world)
         if (tensors[0].shape[0] // world) % size == 1:
             size -= 1
-        return Batches(tensors, size, order, rank, world)
+        return Batches(tensors, size, order, rank, world, seen)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
 from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.ksg import Variant, read_ksg, repeats, require_neighbours
 from lmi.estimators.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
+from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
 from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context, Estimate, Null
@@ -101,13 +99,17 @@ class LatentEstimator(Architecture):
         model = PairedAutoencoder(x.shape[1], y.shape[1], self, context)
         train_x, train_y = x[split.train], y[split.train]
         model.learn_scale(train_x, train_y)
-        folder = None if context.folder is None else context.folder / "checkpoints"
-        if folder is not None and (folder / "model.safetensors").is_file():
-            load_model(model, folder / "model.safetensors")
-            return model, None
         data = PairsDataModule(
             model.scaled(train_x, train_y), model.scaled(x[split.stop], y[split.stop]), self.batch_size, context
         )
+        return model, self.train(model, data, context)
+
+    def train(self, model: PairedAutoencoder, data: LightningDataModule, context: Context) -> Trainer | None:
+        """Fit ``model``, whose scale is learned, to ``data``; ``None`` if ``context.folder`` held it already fitted."""
+        folder = None if context.folder is None else context.folder / "checkpoints"
+        if folder is not None and (folder / "model.safetensors").is_file():
+            load_model(model, folder / "model.safetensors")
+            return None
         callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=self.patience)]
         last = None
         if folder is not None:
@@ -115,9 +117,14 @@ class LatentEstimator(Architecture):
             last = folder / "last.ckpt"
         with quiet_lightning():
             trainer = self.trainer.build(context, self.max_epochs, callbacks)
-            resume = str(last) if last is not None and last.is_file() else None
+            resume = None
+            if last is not None and last.is_file():
+                require_checkpoint(last, model)
+                resume = str(last)
             try:
                 trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+            except Preempted:
+                raise
             except SystemExit:
                 # Lightning turns Ctrl-C into an exit of its own; who called decides what an interruption means.
                 if trainer.interrupted:
@@ -126,24 +133,39 @@ class LatentEstimator(Architecture):
         model.cpu()
         if folder is not None and trainer.is_global_zero:
             save_model(model, folder / "model.safetensors")
-        return model, trainer
+        return trainer
 
     def fit_and_read(self, x: Tensor, y: Tensor, split: Split, context: Context) -> Estimate:
         """Fit on one split and measure its estimate part; under several processes the first measures for all."""
         model, trainer = self.fit(x, y, split, context)
         model.held_out = split.estimate
-        latents = model.encode(x, y)
-        read = None
-        if trainer is None or trainer.is_global_zero:
-            read = self.read(latents[0][split.estimate], latents[1][split.estimate], context)
-        if trainer is not None:
-            read = trainer.strategy.broadcast(read)
-        assert read is not None and read.pointwise is not None
+        latents = encode_shared(model, x, y, trainer)
+        read = self.measure(model, trainer, latents[0][split.estimate], latents[1][split.estimate], context)
+        assert read.pointwise is not None
         pointwise = torch.full((x.shape[0],), torch.nan, dtype=torch.float64)
         pointwise[split.estimate] = read.pointwise
+        return replace(read, pointwise=pointwise, latents=latents)
+
+    def measure(
+        self, model: PairedAutoencoder, trainer: Trainer | None, zx: Tensor, zy: Tensor, context: Context
+    ) -> Estimate:
+        """Read held-out latents once, in the first process, for all; with what training has to say about itself."""
+        read = None
+        if trainer is None or trainer.is_global_zero:
+            read = self.read(zx, zy, context)
+        if trainer is not None:
+            read = trainer.strategy.broadcast(read)
+        assert read is not None
         stop_losses = model.curves["stop_loss"]
-        details = {**read.details, "epochs": float(len(stop_losses)), "best_stop_loss": min(stop_losses)}
-        return replace(read, estimator="latent", pointwise=pointwise, latents=latents, model=model, details=details)
+        processes = 1 if trainer is None else trainer.world_size
+        details = {
+            **read.details,
+            "epochs": float(len(stop_losses)),
+            "best_stop_loss": min(stop_losses),
+            "effective_batch_count": float(self.batch_size * processes),
+            "peak_learning_rate": self.scaled_learning_rate(processes),
+        }
+        return replace(read, estimator="latent", latents=(zx, zy), model=model, details=details)
 
     def read(self, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
         """KSG on held-out latents."""
@@ -151,6 +173,20 @@ class LatentEstimator(Architecture):
         dims = effective_dimension(zx) + effective_dimension(zy)
         found = read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
         return replace(found, details={**found.details, "latent_dims_count": dims})
+
+
+def encode_shared(model: PairedAutoencoder, x: Tensor, y: Tensor, trainer: Trainer | None) -> tuple[Tensor, Tensor]:
+    """Latents of all samples, each process encoding its share and all of them getting the whole."""
+    if trainer is None or trainer.world_size == 1:
+        return model.encode(x, y)
+    mine = slice(trainer.global_rank, None, trainer.world_size)
+    parts = model.encode(x[mine], y[mine])
+    wholes = []
+    for part in parts:
+        whole = torch.zeros(x.shape[0], part.shape[1], dtype=part.dtype, device=trainer.strategy.root_device)
+        whole[mine] = part.to(whole.device)
+        wholes.append(trainer.strategy.reduce(whole, reduce_op="sum").cpu())
+    return wholes[0], wholes[1]
 
 
 def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
@@ -194,7 +230,7 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
         estimator="latent",
         num_samples=n,
         pointwise=pointwise,
-        interval=None if spread is None else spread.interval(nats),
+        interval=None if spread is None else spread.opened(nats, float(across("latent_dims_count").mean())),
         null=null,
         ceiling=ceiling,
         warnings=doubts(nats, spread, ceiling, each, float(across("latent_dims_count").mean())),
@@ -212,72 +248,6 @@ def effective_dimension(z: Tensor) -> float:
     """
     spread = torch.linalg.svdvals(z.double() - z.double().mean(0)) ** 2
     return float(spread.sum() ** 2 / (spread**2).sum()) if bool(spread.any()) else 0.0
-
-
-class BestWeights(Callback):
-    """Keeps the weights of the lowest stopping loss and puts them back when training ends."""
-
-    def __init__(self) -> None:
-        self.loss = float("inf")
-        self.weights: dict[str, Tensor] = {}
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        loss = float(trainer.callback_metrics["stop_loss"])
-        if loss < self.loss:
-            self.loss = loss
-            self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self.weights:
-            raise RuntimeError("training never reached a finite stopping loss: lower the learning rate")
-        pl_module.load_state_dict(self.weights)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"loss": self.loss, "weights": self.weights}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.loss, self.weights = state_dict["loss"], state_dict["weights"]
-
-
-class ResumePoint(Checkpoint):
-    """Writes ``last.ckpt`` after every epoch, all of it or none of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        partial = self.folder / "last.ckpt.partial"
-        trainer.save_checkpoint(partial)
-        if trainer.is_global_zero:
-            os.replace(partial, self.folder / "last.ckpt")
-
-
-def save_model(model: PairedAutoencoder, path: Path) -> None:
-    """Weights, scaling and training curves as safetensors, all of it or none of it."""
-    from safetensors.torch import save_file
-
-    state: Mapping[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
-    curves = {f"curves.{name}": torch.tensor(values, dtype=torch.float64) for name, values in model.curves.items()}
-    partial = path.with_suffix(".partial")
-    save_file({**state, **curves}, partial)
-    os.replace(partial, path)
-
-
-def load_model(model: PairedAutoencoder, path: Path) -> None:
-    """Fill ``model`` from what ``save_model`` wrote.
-
-    Raises:
-        ValueError: if the file is of another architecture.
-    """
-    from safetensors.torch import load_file
-
-    state = load_file(path)
-    curves = {name: state.pop(f"curves.{name}").tolist() for name in model.curves}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} is not a model of these settings: {error}") from error
-    model.curves = curves
 
 
 def _fold(context: Context, index: int) -> Context:

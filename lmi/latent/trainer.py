@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from lmi.types import Context
 
@@ -25,6 +26,7 @@ class TrainerSettings:
         strategy: ``auto`` for one device, ``ddp`` for several.
         num_nodes: machines.
         precision: of the arithmetic in training; estimates are made in float64 whatever it is.
+        profiler: writes where training spends its time to ``fit-profile.txt`` in the run folder.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
@@ -32,6 +34,7 @@ class TrainerSettings:
     strategy: Literal["auto", "ddp"] = "auto"
     num_nodes: int = 1
     precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
+    profiler: Literal["simple", "advanced", "pytorch"] | None = None
 
     def build(self, context: Context, max_epochs: int, callbacks: list[Callback]) -> Trainer:
         """A Trainer that logs to the context's loggers and nowhere else.
@@ -62,7 +65,14 @@ class TrainerSettings:
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             default_root_dir=context.folder,
+            profiler=self._profiler(context),
         )
+
+    def _profiler(self, context: Context) -> Profiler | None:
+        if self.profiler is None or context.folder is None:
+            return None
+        kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+        return kinds[self.profiler](dirpath=context.folder, filename="profile")
 
 
 @contextmanager
@@ -78,6 +88,8 @@ def quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         # An installed srun says nothing about whether this run wants SLURM.
         warnings.filterwarnings("ignore", message=".*srun. command is available.*")
+        # Batches resume inside an epoch by what the loop has done, not by a state of their own.
+        warnings.filterwarnings("ignore", message=".*resuming from a checkpoint that ended before the epoch.*")
         try:
             yield
         finally:

@@ -1,14 +1,16 @@
-"""``python -m lmi.report <run folder>``: write the report page of a finished run again."""
+"""``python -m lmi.report <folder>``: write the report page of a finished run, or of a sweep, again."""
 
 import sys
 from pathlib import Path
 
 from lmi.report.page import write_report
+from lmi.report.sweep import is_sweep, write_sweep_report
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m lmi.report <run folder>")
+        sys.exit("usage: python -m lmi.report <run folder or sweep folder>")
+    folder = Path(sys.argv[1])
     try:
-        sys.stdout.write(f"{write_report(Path(sys.argv[1]))}\n")
+        sys.stdout.write(f"{write_sweep_report(folder) if is_sweep(folder) else write_report(folder)}\n")
     except FileNotFoundError as error:
         sys.exit(str(error))

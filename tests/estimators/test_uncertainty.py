@@ -1,8 +1,9 @@
 """Intervals from disjoint subsamples are as wide as repeated experiments say; nulls are uniform under independence."""
 
+import pytest
 import torch
 
-from lmi.estimators.ksg import ksg_pointwise
+from lmi.estimators.ksg import KSGEstimator, ksg_pointwise
 from lmi.estimators.uncertainty import doubts, permutation_null, subsample_spread
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.types import Context
@@ -54,3 +55,18 @@ def test_the_same_seed_gives_the_same_null():
     first, second = (permutation_null(statistic, 50, 0.0, 5, Context(seed=3)) for _ in range(2))
     assert torch.equal(first.nats, second.nats)
     assert not torch.equal(first.nats, permutation_null(statistic, 50, 0.0, 5, Context(seed=4)).nats)
+
+
+def test_an_interval_opens_only_where_the_estimate_moves_and_then_holds_the_truth():
+    source = LowRankGaussian(rank=4, bits=2.0, x_dim=4, y_dim=4)
+    held = opened = 0
+    for seed in range(10):
+        pairs = source.sample(2000, torch.Generator().manual_seed(seed))
+        found = KSGEstimator(permutations=0).estimate(*pairs.core, Context(seed=seed))
+        held += found.interval[0] <= pairs.truth <= found.interval[1]
+        opened += found.interval[1] - found.nats > 1.5 * found.details["sampling_error_nats"]
+    assert opened >= 9
+    assert held >= 8
+    flat = LowRankGaussian(rank=1, bits=0.5, x_dim=1, y_dim=1).sample(2000, torch.Generator().manual_seed(0))
+    still = KSGEstimator(permutations=0).estimate(*flat.core, Context())
+    assert still.interval[1] - still.nats == pytest.approx(still.details["sampling_error_nats"])

@@ -3,12 +3,12 @@ import pytest
 
 from experiments.modules import Modules
 from experiments.modules_bars import ModulesBars
-from experiments.modules_coverage import ModulesCoverage, drift_interval
+from experiments.modules_coverage import ModulesCoverage
 from experiments.modules_mlp import ModulesMLP
 from lmi.estimators.gaussian_modules import gaussian_mi
 from lmi.latent import LatentEstimator
 from lmi.sources.linear import LinearModules
-from lmi.types import Context, Estimate
+from lmi.types import Context
 
 
 def test_modules_hold_the_closed_form_against_all_others() -> None:
@@ -48,15 +48,6 @@ def test_coverage_counts_seeds() -> None:
     intervals, truths = result.arrays["intervals_nats"], result.arrays["truths_nats"]
     inside = ((intervals[0, 0, :, 0] <= truths[0]) & (truths[0] <= intervals[0, 0, :, 1])).sum()
     assert result.tables["coverage"][0]["truth inside"] == f"{inside} of 2"
-
-
-def test_drift_opens_the_interval_only_where_it_is_seen() -> None:
-    details = {"drift_nats": 0.3, "standard_error_nats": 0.01}
-    estimate = Estimate(1.0, "ksg", 100, interval=(0.9, 1.1), details=details)
-    low, high = drift_interval(estimate, 4)
-    assert (low, high) == (0.9, pytest.approx(1.1 + 0.3))
-    still = Estimate(1.0, "ksg", 100, interval=(0.9, 1.1), details={**details, "drift_nats": 0.01})
-    assert drift_interval(still, 4) == (0.9, 1.1)
 
 
 def test_mlp_learns_and_its_modules_beat_chance() -> None:

@@ -1,0 +1,119 @@
+"""How much do X and Y share, when neither fits into memory?"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from experiments.estimate import arrays_of, draw, estimate_metrics, summary
+from lmi.latent import LatentEstimator
+from lmi.latent.datamodule import Split
+from lmi.latent.streaming import Stream, estimate_stream
+from lmi.results import Result, Scalar
+from lmi.sources.shards import StreamedPairs, read_pairs
+from lmi.types import Context, Pairs
+
+
+@runtime_checkable
+class StreamSource(Protocol):
+    """Anything that opens paired rows on disk."""
+
+    def open(self) -> StreamedPairs:
+        """The rows, none of them read yet."""
+        ...
+
+
+@dataclass(frozen=True)
+class StreamExperiment:
+    """Latent MI of rows that stay on disk, and how much memory it took.
+
+    Args:
+        source: the rows.
+        estimator: the latent estimator; its shares and folds are not used, ``stream`` says what is held out.
+        stream: held-out samples, workers, blocks.
+        compare_in_memory: whether to do the same once more with all rows in memory, on the same held-out samples.
+    """
+
+    source: StreamSource
+    estimator: LatentEstimator
+    stream: Stream
+    compare_in_memory: bool = False
+
+    def run(self, context: Context) -> Result:
+        """Survey, train, measure; then, if asked, the same in memory."""
+        pairs = self.source.open()
+        started = time.perf_counter()
+        found = estimate_stream(self.estimator, pairs, self.stream, context)
+        seconds = time.perf_counter() - started
+        peak = peak_memory_gib(self.stream.workers)
+        metrics = estimate_metrics(found, pairs.truth)
+        rows = pairs.x.shape[0]
+        trained = rows - self.stream.stop_samples - self.stream.estimate_samples
+        metrics |= {
+            "num_samples_count": rows,
+            "estimate_seconds": seconds,
+            "peak_memory_gib": peak,
+            "data_gib": data_gib(pairs),
+            "samples_per_second": trained * found.details["epochs"] / seconds,
+        }
+        memory: list[dict[str, Scalar]] = [
+            {
+                "": "from disk",
+                "samples": rows,
+                "bits": round(found.bits, 4),
+                "peak memory (GiB)": round(peak, 2),
+                "data (GiB)": round(data_gib(pairs), 2),
+                "seconds": round(seconds, 1),
+            }
+        ]
+        if self.compare_in_memory:
+            whole, seconds = self._in_memory(pairs, context.child("in memory"))
+            metrics |= {"in_memory_nats": whole, "difference_nats": found.nats - whole}
+            memory.append(
+                {
+                    "": "in memory",
+                    "samples": rows,
+                    "bits": round(whole / torch.log(torch.tensor(2.0)).item(), 4),
+                    "peak memory (GiB)": round(peak_memory_gib(0), 2),
+                    "data (GiB)": round(data_gib(pairs), 2),
+                    "seconds": round(seconds, 1),
+                }
+            )
+        figures, captions = draw(found, None, Pairs(torch.empty(0), torch.empty(0), pairs.truth))
+        return Result(
+            experiment="stream",
+            metrics=metrics,
+            arrays=arrays_of(found),
+            tables={"estimate": summary(found, None, pairs.truth, seconds), "memory": memory},
+            figures=figures,
+            captions=captions,
+            notes=found.warnings,
+        )
+
+    def _in_memory(self, pairs: StreamedPairs, context: Context) -> tuple[float, float]:
+        whole = read_pairs(pairs, None, context.generator("rows"))
+        order = torch.randperm(whole.x.shape[0], generator=context.generator("split"))
+        stop, held = self.stream.stop_samples, self.stream.stop_samples + self.stream.estimate_samples
+        split = Split(order[held:], order[:stop], order[stop:held])
+        started = time.perf_counter()
+        found = self.estimator.fit_and_read(whole.x, whole.y, split, context)
+        return found.nats, time.perf_counter() - started
+
+
+def peak_memory_gib(workers: int) -> float:
+    """Most memory that this process has held, and its readers with it: their largest counts for each of them."""
+    scale = 1024**3 if sys.platform == "darwin" else 1024**2
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if workers else 0
+    return (own + workers * largest) / scale
+
+
+def data_gib(pairs: StreamedPairs) -> float:
+    """What the rows would take in memory, as float32."""
+    (n, dx), (_, dy) = pairs.x.shape, pairs.y.shape
+    return n * (dx + dy) * 4 / 1024**3

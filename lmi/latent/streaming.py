@@ -1,0 +1,281 @@
+"""Training on rows that stay on disk: one pass for the scale and the held-out parts, then epochs of shuffled blocks.
+
+Blocks of neighbouring rows are visited in a new order every epoch; a buffer of several blocks is shuffled as a whole, and
+batches are cut from it. Ranks and workers take disjoint runs of that order, so that each row comes once an epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from lightning.pytorch import LightningDataModule, Trainer
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from lmi.latent.autoencoder import PairedAutoencoder
+from lmi.latent.datamodule import Batches, batches_seen
+from lmi.latent.estimator import LatentEstimator
+from lmi.sources.shards import StreamedPairs
+from lmi.types import Context, Estimate
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How rows are read.
+
+    Args:
+        stop_samples: rows held in memory that decide when to stop.
+        estimate_samples: rows held in memory that the MI is measured on; all others are trained on.
+        workers: processes that read, a rank; 0 reads in the process that trains.
+        block_rows: neighbouring rows that are read together.
+        buffer_blocks: blocks that are shuffled together; memory holds so many a worker, twice for a moment.
+    """
+
+    stop_samples: Annotated[int, Field(ge=8)] = 10_000
+    estimate_samples: Annotated[int, Field(ge=8)] = 10_000
+    workers: Annotated[int, Field(ge=0)] = 1
+    block_rows: Annotated[int, Field(ge=1)] = 4096
+    buffer_blocks: Annotated[int, Field(ge=1)] = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What one pass over the rows finds.
+
+    Args:
+        held_out: (n,) whether a row is in the stop or the estimate part.
+        stop: rows that decide when to stop.
+        estimate: rows to measure.
+        mean: of the training rows, each side.
+        deviation: standard deviation of the training rows, each side.
+    """
+
+    held_out: Tensor
+    stop: tuple[Tensor, Tensor]
+    estimate: tuple[Tensor, Tensor]
+    mean: tuple[Tensor, Tensor]
+    deviation: tuple[Tensor, Tensor]
+
+
+class Moments:
+    """Mean and variance of columns, block by block (Chan, Golub, LeVeque 1979), in float64.
+
+    >>> moments, z = Moments(2), torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> moments.add(z[:30]), moments.add(z[30:])
+    (None, None)
+    >>> torch.allclose(moments.deviation().float(), z.std(0, correction=0))
+    True
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.count = 0
+        self.mean = torch.zeros(dim, dtype=torch.float64)
+        self.squares = torch.zeros(dim, dtype=torch.float64)
+
+    def add(self, z: Tensor) -> None:
+        """Take in rows (m, dim)."""
+        if z.shape[0] == 0:
+            return
+        z = z.double()
+        mean = z.mean(0)
+        total = self.count + z.shape[0]
+        difference = mean - self.mean
+        self.squares += (z - mean).square().sum(0) + difference.square() * (self.count * z.shape[0] / total)
+        self.mean += difference * (z.shape[0] / total)
+        self.count = total
+
+    def deviation(self) -> Tensor:
+        """Population standard deviation of each column; 0 where it is no more than the rounding of a constant one."""
+        deviation = (self.squares / self.count).sqrt()
+        return torch.where(deviation > 1e-12 * self.mean.abs(), deviation, 0.0)
+
+
+def survey(pairs: StreamedPairs, stream: Stream, context: Context) -> Survey:
+    """Choose the held-out rows, and in one pass collect them and learn the scale of all others."""
+    n = pairs.x.shape[0]
+    held = stream.stop_samples + stream.estimate_samples
+    if held + 8 > n:
+        raise ValueError(
+            f"{n} rows cannot spare stop_samples={stream.stop_samples} and estimate_samples={stream.estimate_samples}"
+        )
+    order = torch.randperm(n, generator=context.generator("split"))
+    parts = [order[: stream.stop_samples].sort().values, order[stream.stop_samples : held].sort().values]
+    del order
+    held_out = torch.zeros(n, dtype=torch.bool)
+    held_out[parts[0]] = held_out[parts[1]] = True
+    is_stop = torch.zeros(n, dtype=torch.bool)
+    is_stop[parts[0]] = True
+    sides = (pairs.x, pairs.y)
+    moments = [Moments(rows.shape[1]) for rows in sides]
+    # Filled in place: small pieces that are kept between large blocks would leave holes all over the heap.
+    kept = [tuple(torch.empty(part.numel(), rows.shape[1], dtype=rows.dtype) for rows in sides) for part in parts]
+    filled = [0, 0]
+    starts = range(0, n, stream.block_rows)
+    for first in context.bar(starts, "scale", len(starts)):
+        here = slice(first, min(first + stream.block_rows, n))
+        chosen = (is_stop[here], held_out[here] & ~is_stop[here])
+        for side, rows in enumerate(sides):
+            block = torch.from_numpy(rows.read(here.start, here.stop))
+            moments[side].add(block[~held_out[here]])
+            for part, (mask, start) in enumerate(zip(chosen, filled, strict=True)):
+                kept[part][side][start : start + int(mask.sum())] = block[mask]
+        filled = [start + int(mask.sum()) for mask, start in zip(chosen, filled, strict=True)]
+    stop, estimate = ((x, y) for x, y in kept)
+    return Survey(
+        held_out,
+        stop,
+        estimate,
+        (moments[0].mean, moments[1].mean),
+        (moments[0].deviation(), moments[1].deviation()),
+    )
+
+
+class BlockStream(IterableDataset[tuple[Tensor, Tensor]]):
+    """One epoch's batches of one rank, whole batches at a time; ``epoch`` says which.
+
+    Args:
+        pairs: the rows.
+        held_out: (n,) rows to leave out.
+        stream: blocks and buffers.
+        batch_size: rows a batch.
+        context: orders blocks and buffers.
+        rank: of this process.
+        world: processes in all.
+    """
+
+    def __init__(
+        self,
+        pairs: StreamedPairs,
+        held_out: Tensor,
+        stream: Stream,
+        batch_size: int,
+        context: Context,
+        rank: int,
+        world: int,
+    ) -> None:
+        super().__init__()
+        self.pairs, self.held_out, self.stream, self.context = pairs, held_out, stream, context
+        self.rank, self.world, self.epoch = rank, world, 0
+        n = held_out.numel()
+        self.starts = torch.arange(0, n, stream.block_rows)
+        self.counts = torch.stack([(~block).sum() for block in held_out.split(stream.block_rows)])
+        self.per_rank = int(self.counts.sum()) // world
+        # A single row left over would leave a critic without a negative.
+        self.batch_size = min(batch_size, self.per_rank)
+        if self.per_rank % self.batch_size == 1:
+            self.batch_size -= 1
+
+    def __len__(self) -> int:
+        return -(-self.per_rank // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        worker = get_worker_info()
+        index, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        each = -(-len(self) // workers) * self.batch_size
+        low = min(index * each, self.per_rank)
+        high = min(low + each, self.per_rank)
+        offset = self.rank * self.per_rank
+        rest: tuple[Tensor, Tensor] | None = None
+        for number, (rows, x, y) in enumerate(self._buffers(offset + low, offset + high)):
+            names = (self.rank, index, number) if (self.rank, index, number) != (0, 0, 0) else ()
+            # Rows are put in order first: the shuffled buffer depends on what is in it, not on how it was read.
+            order = rows.argsort()
+            order = order[torch.randperm(rows.numel(), generator=self.context.generator("epoch", self.epoch, *names))]
+            if rest is not None:
+                x, y = torch.cat((rest[0], x)), torch.cat((rest[1], y))
+                order = torch.cat((torch.arange(rest[0].shape[0]), order + rest[0].shape[0]))
+            whole = order.numel() // self.batch_size * self.batch_size
+            for chosen in order[:whole].split(self.batch_size) if whole else ():
+                yield x[chosen], y[chosen]
+            rest = (x[order[whole:]], y[order[whole:]])
+        if rest is not None and rest[0].shape[0]:
+            yield rest
+
+    def _buffers(self, low: int, high: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Row numbers, x and y of several blocks at a time, for places ``low`` to ``high`` in this epoch's order."""
+        blocks = torch.randperm(self.starts.numel(), generator=self.context.generator("blocks", self.epoch))
+        ends = self.counts[blocks].cumsum(0)
+        n, pieces = self.held_out.numel(), []
+        for block, end in zip(blocks.tolist(), ends.tolist(), strict=True):
+            start = end - int(self.counts[block])
+            if end <= low or start >= high:
+                continue
+            first = int(self.starts[block])
+            last = min(first + self.stream.block_rows, n)
+            kept = (~self.held_out[first:last]).nonzero()[:, 0][max(low - start, 0) : min(high, end) - start]
+            x, y = (torch.from_numpy(side.read(first, last))[kept] for side in (self.pairs.x, self.pairs.y))
+            pieces.append((kept + first, x, y))
+            if len(pieces) == self.stream.buffer_blocks:
+                yield _joined(pieces)
+                pieces = []
+        if pieces:
+            yield _joined(pieces)
+
+
+def _joined(pieces: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    rows, x, y = zip(*pieces, strict=True)
+    return torch.cat(rows), torch.cat(x), torch.cat(y)
+
+
+class StreamBatches:
+    """Epochs of a ``BlockStream``, read by workers."""
+
+    def __init__(self, blocks: BlockStream, workers: int, trainer: Trainer) -> None:
+        self.blocks, self.workers, self.trainer = blocks, workers, trainer
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        self.blocks.epoch = self.trainer.current_epoch
+        skipped = batches_seen(self.trainer)()
+        loader: Any = DataLoader(self.blocks, batch_size=None, num_workers=self.workers)
+        for number, batch in enumerate(loader):
+            if number >= skipped:
+                yield batch
+
+
+class StreamDataModule(LightningDataModule):
+    """Unscaled pairs from disk for training, from memory for stopping; each batch is scaled on the training device."""
+
+    def __init__(self, pairs: StreamedPairs, found: Survey, stream: Stream, batch_size: int, context: Context) -> None:
+        super().__init__()
+        self.pairs, self.found, self.stream = pairs, found, stream
+        self.batch_size, self.context = batch_size, context
+
+    def train_dataloader(self) -> StreamBatches:
+        assert self.trainer is not None
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        blocks = BlockStream(self.pairs, self.found.held_out, self.stream, self.batch_size, self.context, rank, world)
+        return StreamBatches(blocks, self.stream.workers, self.trainer)
+
+    def val_dataloader(self) -> Batches:
+        assert self.trainer is not None
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        n = self.found.stop[0].shape[0]
+        return Batches(self.found.stop, min(self.batch_size, n // world), lambda: torch.arange(n), rank, world)
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        assert self.trainer is not None
+        model = self.trainer.lightning_module
+        assert isinstance(model, PairedAutoencoder)
+        return model.scaled(*batch)
+
+
+def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: Stream, context: Context) -> Estimate:
+    """Train on all rows but the held-out ones, and measure ``stream.estimate_samples`` that were never trained on.
+
+    Raises:
+        ValueError: where the rows cannot spare the held-out parts, or hold NaN.
+    """
+    found = survey(pairs, stream, context)
+    model = PairedAutoencoder(pairs.x.shape[1], pairs.y.shape[1], estimator, context)
+    for side, mean, deviation in zip(("x", "y"), found.mean, found.deviation, strict=True):
+        model.set_scale(side, mean, deviation)
+    data = StreamDataModule(pairs, found, stream, estimator.batch_size, context)
+    trainer = estimator.train(model, data, context)
+    return estimator.measure(model, trainer, *model.encode(*found.estimate), context)

@@ -1,0 +1,67 @@
+"""Processes that a sweep starts: what they inherit, how many threads they take, and that none outlives its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+# Set by a launcher for one process of one job; a trial is a job of its own and must not think that it is a rank of another.
+RANK_VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+SWEEP_VARIABLE = "LMI_SWEEP"
+PR_SET_PDEATHSIG = 1
+
+
+def trial_environment(group: str, threads: int | None) -> dict[str, str]:
+    """The environment of a trial: without ranks and SLURM steps, with the trackers' group and the number of threads.
+
+    Args:
+        group: what trackers file the trials of one sweep under.
+        threads: for OpenMP and numba; ``None`` leaves them as they are.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in RANK_VARIABLES and not name.startswith(("SLURM_", "PMI_", "PMIX_"))
+    }
+    kept |= {SWEEP_VARIABLE: group, "WANDB_RUN_GROUP": group}
+    if threads is not None:
+        kept |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
+    return kept
+
+
+def threads_per_trial(jobs: int, processes: int) -> int | None:
+    """Threads for each process of each of ``jobs`` trials at a time, so that together they take the cores there are.
+
+    ``jobs`` below zero is joblib's way of saying as many as there are cores.
+
+    >>> threads_per_trial(1, 1) is None
+    True
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jobs = max(1, cores + 1 + jobs) if jobs < 0 else jobs
+    return None if jobs * processes == 1 else max(1, cores // (jobs * processes))
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it is gone: a killed sweep leaves nothing running."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def starts_under_a_parent() -> bool:
+    """Whether a sweep or Lightning's process launcher started this process."""
+    return SWEEP_VARIABLE in os.environ or os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def slurm_run_name() -> str | None:
+    """A name for the run folder on which all ranks of a SLURM step agree, and the step itself after it was requeued."""
+    if os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive") or "SLURM_STEP_ID" not in os.environ:
+        return None
+    return f"slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
+
+
+def was_requeued() -> bool:
+    """Whether SLURM has started this job before."""
+    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"

@@ -1,0 +1,74 @@
+"""What a sweep is after, and how each of its trials is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from lmi.results import Result
+from lmi.sweep.process import threads_per_trial, trial_environment
+from lmi.sweep.study import Study
+from lmi.sweep.trial import own_overrides, run_trial, write_trial
+
+SWEEP_FILE = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Settings of a sweep.
+
+    Args:
+        objective: metric of each result that says which config is best.
+        direction: what is good in it.
+        study: proposes each trial's settings; ``None`` runs the grid as it is.
+        trials: how many a study runs.
+        trial: number of this one, where there is a study.
+    """
+
+    objective: str = "best_stop_loss"
+    direction: Literal["minimize", "maximize", "closest_to_zero"] = "minimize"
+    study: Study | None = None
+    trials: Annotated[int, Field(ge=1)] | None = None
+    trial: Annotated[int, Field(ge=0)] | None = None
+
+    def check(self, folder: Path) -> None:
+        """Refuse what no trial could run with, and note in ``folder`` what the sweep is after.
+
+        Raises:
+            ValueError: for a study of another search space, or a direction that studies do not know.
+        """
+        if self.study is not None:
+            if self.direction == "closest_to_zero":
+                raise ValueError("a study minimizes or maximizes; sweep.direction=closest_to_zero is for grids")
+            self.study.open(folder, self.direction)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_trial(folder, {"objective": self.objective, "direction": self.direction}, SWEEP_FILE)
+
+    def run(self, command: Sequence[str], overrides: Sequence[str], folder: Path, jobs: int, processes: int) -> str:
+        """Run one trial, unless it is there already, and say in a line how it went.
+
+        Args:
+            command: starts a single run.
+            overrides: the trial's, sweep settings among them.
+            folder: of the trial, inside that of the sweep.
+            jobs: how many trials run at a time.
+            processes: how many processes each has on this machine.
+        """
+        environment = trial_environment(folder.parent.name, threads_per_trial(jobs, processes))
+        own = own_overrides(overrides, with_trial=False)
+        if self.study is None:
+            record = run_trial(command, own, folder, environment)
+        else:
+            assert self.trial is not None and self.direction != "closest_to_zero"
+            record = self.study.run(self.trial, command, own, folder, environment, self.objective, self.direction)
+        return f"{folder.name}: {self._outcome(record, folder)}"
+
+    def _outcome(self, record: dict[str, Any], folder: Path) -> str:
+        if record["status"] != "done":
+            return f"{record['status']} {record['error'] or ''}".rstrip()
+        value = Result.load(folder).metrics.get(self.objective)
+        return f"done, {self.objective} = {value:.5g}" if isinstance(value, (int, float)) else "done"

@@ -1,0 +1,123 @@
+"""Two processes are one process with twice the batch; a preempted fit is the undisturbed one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lmi.latent import LatentEstimator
+from lmi.latent.autoencoder import PairedAutoencoder
+from lmi.latent.checkpoints import require_checkpoint
+from lmi.types import Context
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "experiment=latent_gaussian", "source.x_dim=10", "source.y_dim=10", "logger=none", "estimator.permutations=0",
+    "estimator.hidden=[16]", "estimator.latent_dim=2", "progress=false",
+]  # fmt: skip
+
+
+def start(*words, env=None, cwd=None):
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *SMALL, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, env=os.environ | (env or {}), cwd=cwd,
+    )  # fmt: skip
+
+
+def test_two_processes_train_as_one_with_the_double_batch(tmp_path):
+    words = [
+        "experiment.num_samples=256", "estimator.train_share=0.25", "estimator.stop_share=0.25",
+        "estimator.cross_dropout=0", "estimator.max_epochs=20", "trainer.precision=64-true",
+    ]  # fmt: skip
+    runs = {
+        "one": start(*words, "trainer=cpu", "estimator.batch_size=64", f"hydra.run.dir={tmp_path / 'one'}"),
+        "two": start(*words, "trainer=ddp_cpu", "estimator.batch_size=32", f"hydra.run.dir={tmp_path / 'two'}"),
+    }
+    curves, estimates = {}, {}
+    for name, process in runs.items():
+        out, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, out
+        curves[name] = np.load(tmp_path / name / "arrays.npz")["stop_loss"]
+        result = json.loads((tmp_path / name / "result.json").read_text())["metrics"]
+        assert result["effective_batch_count"] == 64
+        estimates[name] = result["estimate_nats"]
+    assert curves["one"].size == 20
+    assert np.abs(curves["one"] - curves["two"]).max() < 1e-4
+    assert curves["one"][-1] < curves["one"][0]
+    assert estimates["one"] == pytest.approx(estimates["two"], abs=1e-4)
+
+
+def test_a_fit_preempted_inside_an_epoch_ends_like_the_undisturbed_one(tmp_path):
+    """SIGUSR1 under SLURM, with a ``scontrol`` that only notes that it was asked."""
+    (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/requeued\n')
+    (tmp_path / "scontrol").chmod(0o755)
+    words = ["experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=cpu"]
+    slurm = {"SLURM_JOB_ID": "7", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    undisturbed = start(*words, f"hydra.run.dir={tmp_path / 'whole'}")
+    folder = tmp_path / "preempted"
+    process = start(*words, f"hydra.run.dir={folder}", env=slurm)
+    while not (folder / "checkpoints" / "last.ckpt").is_file():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    process.send_signal(signal.SIGUSR1)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode != 0 and "the job is queued again" in out
+    assert (tmp_path / "requeued").read_text() == "requeue 7\n"
+    progress = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["loops"]["fit_loop"]
+    done = progress["epoch_loop.batch_progress"]["current"]["completed"]
+    steps = 8000 * 4 // 10 // 8
+    assert progress["epoch_progress"]["current"]["completed"] < 3 and done <= steps
+    again = start(*words, f"hydra.run.dir={folder}", env=slurm | {"SLURM_RESTART_COUNT": "1"})
+    out, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, out
+    undisturbed.communicate(timeout=300)
+    whole, resumed = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "preempted"))
+    assert resumed["metrics"]["estimate_nats"] == pytest.approx(whole["metrics"]["estimate_nats"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b"junk"), "damaged or no checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-3000]), "damaged or no checkpoint"),
+        (lambda path: torch.save({"weights": torch.zeros(2)}, path), "no state_dict"),
+        (lambda path: torch.save({"state_dict": {"x_mean": torch.zeros(9)}}, path), "another model"),
+    ],
+)
+def test_a_damaged_or_foreign_checkpoint_is_refused_with_what_to_do(tmp_path, damage, message):
+    context = Context(folder=tmp_path)
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.randn(200, 3, generator=g), torch.randn(200, 3, generator=g)
+    estimator = LatentEstimator(hidden=(8,), latent_dim=2, max_epochs=1, permutations=0)
+    estimator.estimate(x, y, context)
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    require_checkpoint(checkpoint, PairedAutoencoder(3, 3, estimator, context))
+    (tmp_path / "checkpoints" / "model.safetensors").unlink()
+    damage(checkpoint)
+    with pytest.raises(ValueError, match=rf"last.ckpt.*{message}.*remove it"):
+        estimator.estimate(x, y, context)
+
+
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
+    """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
+    folder = tmp_path / "run"
+    words = ["experiment.num_samples=200", "estimator.max_epochs=2", "trainer=cpu"]
+    limited = (
+        f"ulimit -f 30; exec {sys.executable} {ROOT / 'train.py'} {' '.join([*SMALL, *words])} hydra.run.dir={folder}"
+    )
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "cannot write" in done.stderr and str(folder / "checkpoints" / "last.ckpt") in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "seed: 0" in (folder / "config.yaml").read_text() and not (folder / "result.json").exists()
+    again = start(*words, f"hydra.run.dir={folder}", f"resume={folder}")
+    out, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, out
+    assert json.loads((folder / "result.json").read_text())["metrics"]["epochs"] == 2

@@ -1,0 +1,99 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from lmi.latent import LatentEstimator
+from lmi.latent.datamodule import Split
+from lmi.latent.streaming import BlockStream, Moments, Stream, estimate_stream, survey
+from lmi.sources.shards import GaussianShards, read_pairs
+from lmi.types import Context
+
+CONTEXT = Context(seed=1)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    return GaussianShards(str(tmp_path / "shards"), 3000, 6, 5, nuisance_dims=2, shard_rows=700).open()
+
+
+def test_moments_of_blocks_are_those_of_the_whole_even_far_from_zero():
+    z = torch.randn(1000, 4, generator=torch.Generator().manual_seed(0)).double() + 1e6
+    z[:, 3] = 0.1
+    moments = Moments(4)
+    for block in z.split(77):
+        moments.add(block)
+    assert torch.allclose(moments.mean, z.mean(0), rtol=1e-13)
+    assert torch.allclose(moments.deviation()[:3], z[:, :3].std(0, correction=0), rtol=1e-7)
+    assert moments.deviation()[3] == 0
+
+
+@pytest.mark.parametrize(("world", "workers"), [(1, 0), (1, 2), (3, 0), (2, 2)])
+def test_every_training_row_comes_once_an_epoch_across_ranks_and_workers(pairs, world, workers):
+    stream = Stream(300, 600, workers, block_rows=128, buffer_blocks=3)
+    found = survey(pairs, stream, CONTEXT)
+    expected = torch.from_numpy(pairs.x.read(0, 3000))[~found.held_out]
+    orders = []
+    for epoch in (0, 1):
+        batches = []
+        for rank in range(world):
+            blocks = BlockStream(pairs, found.held_out, stream, 32, CONTEXT, rank, world)
+            blocks.epoch = epoch
+            mine = list(DataLoader(blocks, batch_size=None, num_workers=workers))
+            assert len(mine) == len(blocks)
+            batches += mine
+        seen = torch.cat([x for x, _ in batches])
+        assert seen.shape[0] == 2100 // world * world
+        assert torch.equal(seen[:, 0].sort().values, expected[:, 0].sort().values)
+        orders.append(seen)
+    assert not torch.equal(orders[0], orders[1])
+
+
+def test_rows_are_mixed_across_blocks(pairs):
+    stream = Stream(300, 600, 0, block_rows=128, buffer_blocks=4)
+    found = survey(pairs, stream, CONTEXT)
+    row_of = {float(value): row for row, value in enumerate(pairs.x.read(0, 3000)[:, 0])}
+    first = next(iter(BlockStream(pairs, found.held_out, stream, 64, CONTEXT, 0, 1)))[0]
+    assert len({row_of[float(value)] // 128 for value in first[:, 0]}) == 4
+
+
+def test_from_disk_and_in_memory_are_the_same_where_one_buffer_holds_all(pairs):
+    estimator = LatentEstimator(hidden=(16,), latent_dim=2, max_epochs=3, permutations=0)
+    streamed = estimate_stream(estimator, pairs, Stream(300, 600, 0, block_rows=256, buffer_blocks=100), CONTEXT)
+    whole = read_pairs(pairs, None, torch.Generator())
+    order = torch.randperm(3000, generator=CONTEXT.generator("split"))
+    split = Split(*(part.sort().values for part in (order[900:], order[:300], order[300:900])))
+    held = estimator.fit_and_read(whole.x, whole.y, split, CONTEXT)
+    assert streamed.model.curves["stop_loss"] == pytest.approx(held.model.curves["stop_loss"], rel=1e-5)
+    assert streamed.nats == pytest.approx(held.nats, abs=1e-3)
+
+
+def test_small_buffers_and_workers_cost_no_accuracy(pairs):
+    estimator = LatentEstimator(hidden=(32,), latent_dim=2, max_epochs=12, permutations=0)
+    found = [
+        estimate_stream(estimator, pairs, Stream(300, 900, workers, 128, blocks), CONTEXT)
+        for workers, blocks in ((0, 100), (2, 2))
+    ]
+    spread = found[0].details["standard_error_nats"]
+    assert abs(found[0].nats - found[1].nats) < 4 * spread
+
+
+def test_an_epoch_goes_on_where_its_checkpoint_was_written(pairs):
+    from lmi.latent.streaming import StreamBatches
+
+    stream = Stream(300, 600, 1, block_rows=128, buffer_blocks=3)
+    blocks = BlockStream(pairs, survey(pairs, stream, CONTEXT).held_out, stream, 32, CONTEXT, 0, 1)
+
+    def batches(done):
+        progress = SimpleNamespace(current=SimpleNamespace(ready=done))
+        loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+        return list(StreamBatches(blocks, 1, SimpleNamespace(current_epoch=2, fit_loop=loop)))
+
+    whole = batches(0)
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[20:], batches(20), strict=True))
+
+
+def test_rows_that_cannot_spare_the_held_out_parts_are_refused(pairs):
+    with pytest.raises(ValueError, match="cannot spare"):
+        survey(pairs, Stream(2000, 2000), CONTEXT)

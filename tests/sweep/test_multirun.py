@@ -1,0 +1,152 @@
+"""Whole sweeps through train.py: ranks that agree, failures that stay local, kills that cost only what was running."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "experiment=latent_gaussian", "experiment.num_samples=200", "source.x_dim=6", "source.y_dim=6", "logger=none",
+    "estimator.max_epochs=2", "estimator.permutations=0", "estimator.hidden=[8]", "progress=false",
+]  # fmt: skip
+KSG = [
+    "experiment=latent_gaussian",
+    "estimator=gaussian",
+    "experiment.num_samples=100",
+    "logger=none",
+    "progress=false",
+]
+RECORDER = """
+import atexit, json, os, sys, pathlib
+def record():
+    place = os.environ["RECORD"]
+    line = {"argv": sys.argv[1:], "rank": os.environ.get("LOCAL_RANK", "0"), "pid": os.getpid()}
+    line["trains"] = "lightning.pytorch" in sys.modules
+    pathlib.Path(place, f"{os.getpid()}.json").write_text(json.dumps(line))
+if sys.argv and "RECORD" in os.environ:
+    atexit.register(record)
+"""
+
+
+def command(*words):
+    return [sys.executable, str(ROOT / "train.py"), *words]
+
+
+def sweep(folder, *words, env=None):
+    done = subprocess.run(
+        command("-m", *words, f"hydra.sweep.dir={folder}"), cwd=folder.parent, capture_output=True, text=True,
+        env=os.environ | (env or {}),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def trials(folder):
+    return {path.parent: json.loads(path.read_text()) for path in sorted(folder.glob("*/trial.json"))}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["estimator.learning_rate=1e-3,2e-3"],
+        ["sweep=optuna", "sweep.trials=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    ],
+    ids=["grid", "optuna and joblib"],
+)
+def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
+    (tmp_path / "sitecustomize.py").write_text(RECORDER)
+    records = tmp_path / "records"
+    records.mkdir()
+    folder = tmp_path / "sweep"
+    sweep(folder, *SMALL, "trainer=ddp_cpu", *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
+    found = trials(folder)
+    assert len(found) == 2
+    processes = [json.loads(path.read_text()) for path in records.glob("*.json")]
+    places = set()
+    for place, record in found.items():
+        assert record["status"] == "done", record
+        ranks = {p["rank"]: p["argv"] for p in processes if any(str(place) in word for word in p["argv"])}
+        assert set(ranks) == {"0", "1"}
+        shared = [word for word in ranks["1"] if not word.startswith(("hydra.job.name=", "hydra.output_subdir="))]
+        assert shared[: len(ranks["0"])] == ranks["0"]
+        extra = shared[len(ranks["0"]) :]
+        assert [word.replace('"', "'") for word in extra] == [f"hydra.run.dir='{place}'"]
+        places.add(place)
+        result = json.loads((place / "result.json").read_text())
+        batch = re.search(r"batch_size: (\d+)", (place / "config.yaml").read_text())
+        assert result["metrics"]["effective_batch_count"] == 2 * int(batch[1])
+        assert len(list(place.glob("csv/version_*"))) == 1
+    # Nothing ran anywhere else, and no process of the sweep trained outside its trial.
+    assert not (tmp_path / "runs").exists() and not (tmp_path / "multirun").exists()
+    assert {path for path in folder.iterdir() if path.is_dir() and path.name not in ("figures",)} == places
+    rates = {tuple(word for word in r["overrides"] if "learning_rate" in word) for r in found.values()}
+    assert len(rates) == 2
+
+
+def test_a_failed_trial_is_listed_and_the_rest_goes_on(tmp_path):
+    folder = tmp_path / "sweep"
+    out = sweep(folder, *KSG, "experiment.num_samples=100,1,120")
+    statuses = {record["overrides"][2]: record for record in trials(folder).values()}
+    assert [r["status"] for r in statuses.values()].count("done") == 2
+    failed = next(r for r in statuses.values() if r["status"] == "failed")
+    assert "experiment.num_samples=1" in failed["overrides"] and "greater than or equal to 2" in failed["error"]
+    assert "1 failed" in out and "greater than or equal to 2" in out
+    with (folder / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 and sum(bool(row["error"]) for row in rows) == 1
+    assert "greater than or equal to 2" in (folder / "report.html").read_text()
+
+
+def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
+    folder = tmp_path / "sweep"
+    words = [*KSG, "seed=range(4)", f"hydra.sweep.dir={folder}"]
+    with subprocess.Popen(command("-m", *words), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        while len(list(folder.glob("*/result.json"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    first = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
+    assert 2 <= len(first) < 4
+    out = subprocess.run(command("-m", *words), cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "4 done of 4 trials" in out
+    assert len(list(folder.glob("*/result.json"))) == 4
+    for path, written in first.items():
+        assert path.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["estimator.latnt_dim=2,4"], "did you mean 'latent_dim'?"),
+        (["estimater=latent,ksg"], "did you mean 'estimator'?"),
+        (["sweep.objectve=error_bits", "seed=0,1"], "did you mean 'objective'?"),
+    ],
+)
+def test_an_axis_that_is_not_in_the_config_is_refused_with_near_names(tmp_path, words, message):
+    done = subprocess.run(command("-m", *words), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0 and message in done.stderr
+    assert not list(tmp_path.glob("multirun/*/*"))
+
+
+def test_the_same_command_finds_its_sweep_again_and_another_does_not():
+    from lmi.sweep.trial import sweep_folder
+
+    assert sweep_folder(["seed=0,1", "experiment=arrays"]) == sweep_folder(["experiment=arrays", "seed=0,1"])
+    assert sweep_folder(["seed=0,1"]) != sweep_folder(["seed=0,2"])
+
+
+def test_trackers_group_the_trials_of_a_sweep(tmp_path):
+    folder = tmp_path / "my-sweep"
+    words = [word for word in KSG if word != "logger=none"]
+    sweep(folder, *words, "seed=0,1", env={"WANDB_SILENT": "true"})
+    runs = list(folder.glob("*/wandb/offline-run-*/run-*.wandb"))
+    assert len(runs) == 2
+    assert all(b"my-sweep" in path.read_bytes() for path in runs)

@@ -1,0 +1,179 @@
+"""On a real SLURM of one node: preemption and requeueing, and a sweep with one job a trial.
+
+It needs root and Debian's slurmctld, slurmd, slurm-client and munge; elsewhere it is skipped and says why.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("slurmctld", "slurmd", "sbatch", "scontrol", "munged")
+TRAIN = [
+    sys.executable, str(ROOT / "train.py"), "experiment=latent_gaussian", "source.x_dim=10", "source.y_dim=10", "logger=none",
+    "estimator.permutations=0", "estimator.hidden=[16]", "estimator.latent_dim=2", "progress=false",
+]  # fmt: skip
+# Without accounting there is no sacct; submitit asks it for the states that squeue knows too.
+SACCT = """#!/bin/sh
+echo "JobID|State|NodeList"
+squeue -h -t all -r -o "%i|%T|%N"
+"""
+
+
+def missing():
+    lacking = [name for name in NEEDED if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") is None]
+    if lacking:
+        return (
+            f"no SLURM here: {', '.join(lacking)} not installed (apt-get install slurmctld slurmd slurm-client munge)"
+        )
+    return None if os.geteuid() == 0 else "SLURM's daemons need root"
+
+
+pytestmark = [pytest.mark.skipif(missing() is not None, reason=str(missing())), pytest.mark.xdist_group("slurm")]
+
+
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait(until, what, seconds=240, every=0.1):
+    end = time.monotonic() + seconds
+    while not (found := until()):
+        if time.monotonic() > end:
+            pytest.fail(f"waited {seconds} s for {what}")
+        time.sleep(every)
+    return found
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """The environment of a running one-node SLURM."""
+    place = tmp_path_factory.mktemp("slurm")
+    started = []
+    key, run = Path("/etc/munge/munge.key"), Path("/run/munge")
+    if not key.is_file():
+        key.write_bytes(os.urandom(1024))
+        shutil.chown(key, "munge", "munge")
+        key.chmod(0o400)
+    run.mkdir(exist_ok=True)
+    shutil.chown(run, "munge", "munge")
+    if subprocess.run(["munge", "-n"], capture_output=True).returncode != 0:
+        subprocess.run(["runuser", "-u", "munge", "--", "/usr/sbin/munged"], check=True)
+        started.append(int((run / "munged.pid").read_text()))
+    host = socket.gethostname().split(".")[0]
+    (place / "state").mkdir()
+    (place / "spool").mkdir()
+    conf = place / "slurm.conf"
+    conf.write_text(f"""
+ClusterName=one
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+SlurmctldPort={port()}
+SlurmdPort={port()}
+AuthType=auth/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+StateSaveLocation={place}/state
+SlurmdSpoolDir={place}/spool
+SlurmctldPidFile={place}/slurmctld.pid
+SlurmdPidFile={place}/slurmd.pid
+SlurmctldLogFile={place}/slurmctld.log
+SlurmdLogFile={place}/slurmd.log
+ReturnToService=2
+MpiDefault=none
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+""")
+    (place / "bin").mkdir()
+    (place / "bin" / "sacct").write_text(SACCT)
+    (place / "bin" / "sacct").chmod(0o755)
+    path = f"{place / 'bin'}:{os.environ['PATH']}:/usr/sbin"
+    environment = os.environ | {"SLURM_CONF": str(conf), "PATH": path, "PYTHONPATH": str(ROOT)}
+    for daemon in ("slurmctld", "slurmd"):
+        subprocess.run([daemon], check=True, env=environment)
+        started.append(int(wait(lambda d=daemon: _text(place / f"{d}.pid"), daemon, 20)))
+    wait(
+        lambda: "idle" in subprocess.run(["sinfo", "-h"], capture_output=True, text=True, env=environment).stdout,
+        "a node",
+        30,
+    )
+    yield environment
+    subprocess.run(["scancel", "--full", "--user=root"], env=environment)
+    for pid in reversed(started):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _text(path):
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def test_a_preempted_job_is_requeued_and_ends_like_the_undisturbed_one(slurm, tmp_path):
+    words = ["experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=ddp_cpu"]
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/sh\nexec srun " + " ".join([*TRAIN, *words, '"$@"']) + "\n")
+
+    def submit(name):
+        options = [
+            "--nodes=1",
+            "--ntasks-per-node=2",
+            "--requeue",
+            "--open-mode=append",
+            f"--output={tmp_path / name}.txt",
+        ]
+        return subprocess.run(
+            ["sbatch", "--parsable", *options, str(script), f"hydra.run.dir={tmp_path / name}"],
+            env=slurm, check=True, capture_output=True, text=True, cwd=tmp_path,
+        ).stdout.strip()  # fmt: skip
+
+    submit("whole")
+    job = submit("preempted")
+    folder = tmp_path / "preempted"
+    wait((folder / "checkpoints" / "last.ckpt").is_file, "the first epoch")
+    subprocess.run(["scancel", "--signal=USR1", job], env=slurm, check=True)
+
+    def restarted():
+        shown = subprocess.run(["scontrol", "show", "job", job], env=slurm, capture_output=True, text=True).stdout
+        return "Restarts=1" in shown and "JobState=PENDING" in shown
+
+    wait(restarted, "the job to be queued again")
+    assert not (folder / "result.json").exists()
+    # SLURM lets a requeued job wait for two minutes; the test does not.
+    subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], env=slurm, check=True)
+    results = {}
+    for name in ("whole", "preempted"):
+        wait((tmp_path / name / "result.json").is_file, f"{name}: {_text(tmp_path / f'{name}.txt')}")
+        results[name] = json.loads((tmp_path / name / "result.json").read_text())["metrics"]
+    assert results["preempted"]["effective_batch_count"] == 16
+    assert results["preempted"]["estimate_nats"] == pytest.approx(results["whole"]["estimate_nats"], abs=1e-6)
+
+
+def test_a_sweep_runs_one_job_a_trial(slurm, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher is not installed")
+    folder = tmp_path / "sweep"
+    words = [
+        "sweep=slurm", "experiment.num_samples=200", "estimator.max_epochs=1", "estimator.learning_rate=1e-3,2e-3",
+        "trainer=ddp_cpu", "hydra.launcher.cpus_per_task=2", f"hydra.sweep.dir={folder}",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 done of 2 trials" in done.stdout
+    for path in folder.glob("*/result.json"):
+        assert json.loads(path.read_text())["metrics"]["effective_batch_count"] == 512
+    assert (folder / "report.html").is_file()
