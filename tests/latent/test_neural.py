@@ -31,7 +31,7 @@ def test_bounds_find_a_moderate_dependence(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_bounds_find_nothing_in_independent_samples(name):
     x, y = pairs(600, 0.0, 1)
-    assert abs(lmi.estimate(x, y, name, max_epochs=8).nats) < 0.06
+    assert -0.3 < lmi.estimate(x, y, name, max_epochs=8).nats < 0.06  # a lower bound may stay below zero
 
 
 def test_infonce_stays_under_the_log_of_its_block():
