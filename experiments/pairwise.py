@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.estimators.histogram import Binning, Correction
+from experiments.pairwise_findings import findings
+from lmi.estimators.document_nulls import chosen_scheme
+from lmi.estimators.histogram import Binning, Correction, g_test_columns
 from lmi.estimators.pairwise import (
     GaussianPairs,
     constant_columns,
@@ -25,14 +27,15 @@ from lmi.estimators.pairwise import (
     pairwise_measure,
     pairwise_mi,
     rank_normal,
+    tied_columns,
     tiled,
 )
-from lmi.estimators.significance import chosen_scheme, effective_samples, pairwise_significance
-from lmi.report.pairwise_layers import figures_of_layers, off_diagonal
+from lmi.estimators.significance import effective_samples, pairwise_significance
 from lmi.results import Result
-from lmi.types import NATS_PER_BIT, Context
+from lmi.types import Context
 
 SHOWN_TOKENS = 4000  # tokens in a scatter plot, at most
+ABOVE_DIAGONAL = {"p", "z", "effective", "g_p", "gaussian"}  # kept as vectors, which halves them
 TOP = 6  # pairs kept with their tokens, by layer
 
 
@@ -60,10 +63,10 @@ class Pairwise:
         bins: bins a column of the histogram.
         binning: "width" or "mass".
         correction: "none" or "miller_madow", of the histogram.
-        null: "documents" re-pairs whole documents, "shift" turns them by random offsets, "auto" takes the first where
-            there are at least 6 equally long documents, "none" leaves it out.
-        draws: null draws of up to 64 x 64 pairs each.
-        rate: false-discovery rate of the survivors.
+        null: "documents" pairs each document with another, "shift" turns each by a random offset, "auto" takes the
+            first where there are at least 6 documents, "none" leaves significance out.
+        draws: null draws of up to 32 x 32 pairs each.
+        rate: false-discovery rate of the survivors among all pairs of all layers.
         atlas: whether to measure what covariance misses.
         top: rows of the table of strongest pairs.
         device: "cpu" for compiled loops, otherwise a torch device.
@@ -77,7 +80,7 @@ class Pairwise:
     binning: Binning = "width"
     correction: Correction = "none"
     null: Literal["auto", "shift", "documents", "none"] = "auto"
-    draws: int = 64
+    draws: int = 32
     rate: float = 0.05
     atlas: bool = True
     top: int = 20
@@ -92,7 +95,14 @@ class Pairwise:
                 layers = self._layers(replace(context, folder=Path(folder)))
         else:
             layers = self._layers(context)
-        return self._result(layers, time.perf_counter() - started)
+        return findings(
+            layers,
+            {"ksg": f"KSG, k = {self.k}", "histogram": f"{self.bins} bins", "gaussian": "Gaussian"}[self.estimator],
+            self.rate,
+            self.top,
+            self.activations.describe(),
+            time.perf_counter() - started,
+        )
 
     def _layers(self, context: Context) -> dict[str, dict[str, np.ndarray]]:
         assert context.folder is not None
@@ -155,6 +165,8 @@ class Pairwise:
     ) -> dict[str, np.ndarray]:
         constant = set(constant_columns(h))
         dims = torch.tensor([dim for dim in range(h.shape[1]) if dim not in constant])
+        if len(dims) < 2:
+            raise ValueError(f"{name}: {len(dims)} of {h.shape[1]} columns vary, and pairs need two")
         h = h[:, dims]
         settings: dict[str, Any] = {"k": self.k, "bins": self.bins, "binning": self.binning, "device": device}
         nats = pairwise_mi(
@@ -165,6 +177,7 @@ class Pairwise:
             "dims": dims,
             "constant": torch.tensor(sorted(constant)),
             "tokens": torch.tensor(len(h)),
+            "tied": dims[tied_columns(h, self.k)],
         }
         if self.null != "none":
             measure = pairwise_measure(self.estimator, correction=self.correction, **settings)
@@ -173,9 +186,14 @@ class Pairwise:
             significance = pairwise_significance(
                 nats, h, measure, documents, context.generator("null", name), scheme, self.draws, fabric, context.bar
             )
-            found |= {"p": significance.p, "q": significance.q, "null_nats": significance.null_nats}
+            found |= {"p": significance.p, "null_nats": significance.null_nats}
             found |= {"z": significance.z, "null_z": significance.null_z}
             found["effective"] = effective_samples(h, documents)
+            if self.estimator == "histogram":
+                plug_in = nats
+                if self.correction != "none":
+                    plug_in = pairwise_mi(h, None, "histogram", fabric=fabric, name=name, **settings)
+                found["g_p"] = g_test_columns(plug_in, h, found["effective"], self.bins, self.binning)
         ranked = [("top", nats)]
         if self.atlas:
             found["atlas"] = nonlinearity(h, self.k, device, fabric, context.bar)
@@ -188,87 +206,10 @@ class Pairwise:
             pairs = top_pairs(matrix, TOP)
             found[f"{label}_pairs"] = pairs
             found[f"{label}_values"] = h[shown][:, pairs].double()  # (tokens, pairs, 2)
+        upper = torch.triu_indices(len(nats), len(nats), 1)
+        for key in ABOVE_DIAGONAL & found.keys():
+            found[key] = found[key][upper[0], upper[1]]
         return {key: np.asarray(value) for key, value in found.items()}
-
-    def _result(self, layers: dict[str, dict[str, np.ndarray]], seconds: float) -> Result:
-        rows: list[dict[str, Any]] = []
-        notes: list[str] = []
-        arrays: dict[str, np.ndarray] = {}
-        off: dict[str, dict[str, np.ndarray]] = {}
-        for name, layer in layers.items():
-            off[name] = off_diagonal(layer)
-            for key in ("nats", "q", "atlas"):
-                if key in layer:
-                    arrays[f"{name}.{key}"] = layer[key].astype(np.float32)
-            arrays[f"{name}.dims"] = layer["dims"]
-            if layer["constant"].size:
-                notes.append(
-                    f"{name}: {layer['constant'].size} constant columns left out: {layer['constant'][:8].tolist()}"
-                )
-            row: dict[str, Any] = {
-                "layer": name,
-                "tokens": int(layer["tokens"]),
-                "dims": len(layer["dims"]),
-                "pairs": len(off[name]["nats"]),
-                "mean_bits": float(off[name]["nats"].mean()) / NATS_PER_BIT,
-                "max_bits": float(off[name]["nats"].max()) / NATS_PER_BIT,
-            }
-            if "q" in layer:
-                row["surviving"] = int((off[name]["q"] <= self.rate).sum())
-                row["surviving_ratio"] = row["surviving"] / row["pairs"]
-                row["null"] = str(layer["null"])
-                row["median_effective_tokens"] = float(np.median(off[name]["effective"]))
-            rows.append(row)
-        strongest = self._strongest(layers, off)
-        metrics: dict[str, Any] = {
-            "layers_count": len(rows),
-            "pairs_count": sum(row["pairs"] for row in rows),
-            "strongest_bits": max(row["max_bits"] for row in rows),
-            "seconds": seconds,
-        }
-        if self.null != "none":
-            metrics["surviving_pairs_count"] = sum(row["surviving"] for row in rows)
-            metrics["surviving_ratio"] = metrics["surviving_pairs_count"] / metrics["pairs_count"]
-            notes.append(
-                f"{metrics['surviving_pairs_count']} of {metrics['pairs_count']} pairs survive at a false-discovery "
-                f"rate of {self.rate:g} (null: {rows[0]['null']}, Benjamini-Hochberg within each layer)"
-            )
-        if self.estimator == "ksg":
-            notes.append("KSG may be negative where there is nothing to find; it is not clipped")
-        label = {"ksg": f"KSG, k = {self.k}", "histogram": f"{self.bins} bins", "gaussian": "Gaussian"}[self.estimator]
-        figures, captions = figures_of_layers(layers, label, self.rate)
-        return Result(
-            "pairwise",
-            metrics,
-            arrays,
-            {"layers": rows, "strongest": strongest, "source": [_scalars(self.activations.describe())]},
-            figures,
-            captions,
-            tuple(notes),
-        )
-
-    def _strongest(
-        self, layers: dict[str, dict[str, np.ndarray]], off: dict[str, dict[str, np.ndarray]]
-    ) -> list[dict[str, Any]]:
-        rows = []
-        for name, layer in layers.items():
-            for index in np.argsort(-off[name]["nats"])[: self.top]:
-                a, b = layer["dims"][off[name]["pairs"][index]]
-                row = {
-                    "layer": name,
-                    "dim_a": int(a),
-                    "dim_b": int(b),
-                    "mi_bits": off[name]["nats"][index] / NATS_PER_BIT,
-                }
-                for key, label in (("gaussian", "gaussian_bits"), ("atlas", "missed_bits")):
-                    if key in off[name]:
-                        row[label] = off[name][key][index] / NATS_PER_BIT
-                if "q" in off[name]:
-                    row["q_value"] = off[name]["q"][index]
-                rows.append(
-                    {key: float(value) if isinstance(value, np.floating) else value for key, value in row.items()}
-                )
-        return sorted(rows, key=lambda row: -row["mi_bits"])[: self.top]
 
 
 def top_pairs(matrix: Tensor, count: int) -> Tensor:
@@ -276,7 +217,3 @@ def top_pairs(matrix: Tensor, count: int) -> Tensor:
     upper = torch.triu_indices(len(matrix), len(matrix), 1)
     best = matrix[upper[0], upper[1]].argsort(descending=True)[:count]
     return upper[:, best].T.contiguous()
-
-
-def _scalars(description: dict[str, Any]) -> dict[str, Any]:
-    return {k: v if isinstance(v, (int, float, str, bool, type(None))) else str(v) for k, v in description.items()}

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmi.estimators.document_nulls import Null, chosen_scheme
+from lmi.estimators.histogram import g_test_columns
 from lmi.estimators.pairwise import pairwise_measure, tiled
-from lmi.estimators.significance import pairwise_significance
+from lmi.estimators.significance import benjamini_hochberg, effective_samples, pairwise_significance
 from lmi.report import pairwise as draw
 from lmi.results import Result
 from lmi.sources.planted import PlantedColumns
@@ -24,24 +26,26 @@ class PairwiseCalibration:
     Args:
         estimators: which to calibrate.
         autocorrelations: correlation of neighbouring tokens.
-        null: "shift" or "documents".
+        null: "documents", "shift" or "auto", as in ``Pairwise``.
         dims: columns.
-        documents: documents.
-        tokens: rows of a document.
+        lengths: rows of each document; the default is what ``experiment=pairwise`` reads.
+        bins: bins a column of the histogram.
         planted: dependent pairs in the runs that have any, half linear and half parabolas.
         draws: null draws.
+        single_draws: draws of the null that shuffles tokens singly, for comparison.
         seeds: independent data sets.
         rate: nominal false-discovery rate.
     """
 
     estimators: tuple[Literal["ksg", "histogram", "gaussian"], ...] = ("ksg", "histogram")
     autocorrelations: tuple[float, ...] = (0.0, 0.5, 0.9)
-    null: Literal["shift", "documents"] = "documents"
-    dims: int = 32
-    documents: int = 8
-    tokens: int = 40
+    null: Null = "auto"
+    dims: int = 128
+    lengths: tuple[int, ...] = (149, 115, 130, 103, 123, 95)
+    bins: int = 15
     planted: int = 8
-    draws: int = 16
+    draws: int = 32
+    single_draws: int = 8
     seeds: int = 20
     rate: float = 0.05
 
@@ -54,7 +58,7 @@ class PairwiseCalibration:
             for planted in (0, self.planted)
         ]
         rows, p_values = [], {}
-        for case in context.bar(cases, "calibration"):
+        for case in cases:
             row, p = self._case(*case, context)
             rows.append(row)
             if case[2] == 0:
@@ -77,32 +81,41 @@ class PairwiseCalibration:
             notes=(
                 f"false_discovery_ratio is the mean over {self.seeds} seeds of false discoveries / discoveries at rate "
                 f"{self.rate:g}; where nothing is planted it is the share of seeds with any discovery at all",
-                "row_shuffle_ratio is the same with the null of singly shuffled tokens",
+                "row_shuffle_ratio is the same with the null of singly shuffled tokens, g_test_ratio with the G-test at "
+                "the effective sample size",
             ),
         )
 
     def _case(self, estimator: Any, correlation: float, planted: int, context: Context) -> tuple[Any, np.ndarray]:
+        documents = torch.arange(len(self.lengths)).repeat_interleave(torch.tensor(self.lengths))
+        position = torch.cat([torch.arange(length) for length in self.lengths])
         source = PlantedColumns(
-            self.dims, 1, self.documents, self.tokens, correlation, planted // 2, planted - planted // 2
+            self.dims, 1, len(self.lengths), max(self.lengths), correlation, planted // 2, planted - planted // 2
         )
-        measure = pairwise_measure(estimator, bins=6)
+        scheme = chosen_scheme(documents, self.null)
+        measure = pairwise_measure(estimator, bins=self.bins)
         upper = torch.ones(self.dims, self.dims).triu(1).bool()
         true = torch.zeros(self.dims, self.dims, dtype=torch.bool)
         for pair in range(planted):
             true[2 * pair, 2 * pair + 1] = True
         true = true[upper]
-        ratios, naive, power, p_values = [], [], [], []
-        for seed in range(self.seeds):
+        ratios, naive, g_ratios, power, p_values = [], [], [], [], []
+        label = f"{estimator}, autocorrelation {correlation:g}, {planted} planted"
+        for seed in context.bar(range(self.seeds), label):
             # the same seed gives every estimator the same data
             data = context.child("data", seed, str(correlation), planted)
-            _, h, documents = next(source.layers(data))
+            _, equal, _ = next(source.layers(data))
+            h = equal[documents * max(self.lengths) + position]
             nats = tiled(measure, h)
             generator = data.generator("null", estimator)
-            found = pairwise_significance(nats, h, measure, documents, generator, self.null, self.draws)
+            found = pairwise_significance(nats, h, measure, documents, generator, scheme, self.draws)
             if not planted:
                 singly = torch.randperm(len(h), generator=generator)
-                shuffled = pairwise_significance(nats, h, measure, singly, generator, "documents", self.draws)
+                shuffled = pairwise_significance(nats, h, measure, singly, generator, "documents", self.single_draws)
                 naive.append(false_share(shuffled.q[upper], true, self.rate))
+            if estimator == "histogram":
+                p = g_test_columns(nats, h, effective_samples(h, documents), self.bins)
+                g_ratios.append(false_share(benjamini_hochberg(p[upper]), true, self.rate))
             ratios.append(false_share(found.q[upper], true, self.rate))
             power.append(float((found.q[upper][true] <= self.rate).double().mean()) if planted else float("nan"))
             p_values.append(found.p[upper][~true].numpy())
@@ -111,6 +124,7 @@ class PairwiseCalibration:
         row = {
             "estimator": estimator,
             "autocorrelation": correlation,
+            "null": scheme,
             "planted_pairs": planted,
             "false_discovery_ratio": float(np.mean(ratios)),
             "standard_error": error,
@@ -118,6 +132,7 @@ class PairwiseCalibration:
             "p_below_0.05_ratio": float((p <= 0.05).mean()),
             "p_below_0.001_ratio": float((p <= 0.001).mean()),
             "row_shuffle_ratio": float(np.mean(naive)) if naive else None,
+            "g_test_ratio": float(np.mean(g_ratios)) if g_ratios else None,
         }
         return row, p
 

@@ -94,6 +94,23 @@ def g_test(nats: Tensor, num_samples: Tensor | int, degrees: Tensor | int) -> Te
     return torch.from_numpy(np.asarray(chi2.sf(statistic.numpy(), np.asarray(degrees))))
 
 
+def g_test_columns(
+    nats: Tensor, columns: Tensor, num_samples: Tensor | int, bins: int = 15, binning: Binning = "width"
+) -> Tensor:
+    """p-values (d, d) by the G-test of plug-in MI (d, d) between all columns of (n, d); 1 on the diagonal.
+
+    The degrees of freedom count each column's occupied bins; ``num_samples`` is N or (d, d) effective ones.
+
+    >>> x = torch.rand(900, 3, generator=torch.Generator().manual_seed(0))
+    >>> p = g_test_columns(HistogramPairs(4).tile(*(HistogramPairs(4).prepare(x),) * 2), x, 900, 4)
+    >>> bool(p.diagonal().eq(1).all()), bool((p[0, 1:] > 0.01).all())
+    (True, True)
+    """
+    codes = bin_codes(columns, bins, binning)
+    occupied = torch.tensor([len(row.unique()) for row in codes])
+    return g_test(nats, num_samples, torch.outer(occupied - 1, occupied - 1)).fill_diagonal_(1.0)
+
+
 @dataclass(frozen=True)
 class HistogramPairs:
     """Histogram MI between columns, by counting in numba on the CPU."""

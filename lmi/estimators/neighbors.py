@@ -16,7 +16,7 @@ from torch import Tensor
 Metric = Literal["chebyshev", "euclidean"]
 Way = Literal["auto", "tree", "brute", "chunked"]
 
-TREE_SAMPLES = 10_000
+TREE_SAMPLES = 4000
 TREE_NEAREST_DIMENSIONS = 8
 TREE_COUNT_DIMENSIONS = 2
 CHUNK_ELEMENTS = 1 << 25

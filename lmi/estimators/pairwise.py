@@ -126,7 +126,9 @@ def pairwise_mi(
         (dx, dx), symmetric, or (dx, dy), float64 on the CPU.
 
     Raises:
-        ValueError: for shapes that do not fit, fewer than k + 1 rows, NaN or infinite entries, or constant columns.
+        ValueError: for shapes that do not fit, fewer than k + 1 rows, NaN or infinite entries, or constant columns;
+            the message begins with ``name``, or with y.
+        TypeError: for what is no tensor.
 
     >>> x = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     >>> nats = pairwise_mi(torch.cat([x, x[:, :1] + 0.1 * x[:, 1:2]], 1))
@@ -184,9 +186,12 @@ def check_columns(x: Tensor, least: int, name: str) -> None:
     """Refuse what no estimator can measure, by name.
 
     Raises:
-        ValueError: unless x is (n, d), floating, finite, with at least ``least`` rows and no constant column.
+        TypeError: unless x is a tensor.
+        ValueError: unless it is (n, d), floating, finite, with at least ``least`` rows, a column and no constant one.
     """
-    if x.ndim != 2 or not x.is_floating_point():
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}: expected a torch tensor (n, d), got {type(x).__name__}")
+    if x.ndim != 2 or x.shape[1] == 0 or not x.is_floating_point():
         raise ValueError(f"{name}: expected a floating-point matrix (n, d), got {tuple(x.shape)} of {x.dtype}")
     if len(x) < least:
         raise ValueError(f"{name}: {len(x)} rows (tokens), but at least {least} are needed: k + 1 for k neighbours")
@@ -210,6 +215,20 @@ def constant_columns(x: Tensor) -> list[int]:
     return (x == x[:1]).all(0).nonzero().flatten().tolist()
 
 
+def tied_columns(x: Tensor, k: int, share: float = 0.1) -> list[int]:
+    """Indices of the columns of x (n, d) where over ``share`` of the rows have a value that more than k rows have.
+
+    >>> tied_columns(torch.tensor([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [1.0, 4.0]]), k=2)
+    [0]
+    """
+    tied = []
+    for index, column in enumerate(x.T):
+        counts = column.unique(return_counts=True)[1]
+        if int(counts[counts > k].sum()) > share * len(x):
+            tied.append(index)
+    return tied
+
+
 def rank_normal(x: Tensor) -> Tensor:
     """Columns (n, d) mapped to normal scores by rank: Phi^-1((rank - 1/2) / n), ties sharing their mean rank.
 
@@ -231,6 +250,7 @@ def nonlinearity(x: Tensor, k: int = 3, device: str = "cpu", fabric: Any = None,
     >>> bool(nonlinearity(torch.cat([x, x.square()], 1))[0, 1] > 1)
     True
     """
+    check_columns(x, k + 1, "x")
     normal = rank_normal(x)
     gap = tiled(pairwise_measure("ksg", k=k, device=device), normal, None, fabric, bar, "ksg of ranks")
     gap = gap - tiled(pairwise_measure("gaussian", device=device), normal)

@@ -18,7 +18,7 @@ from numba.extending import intrinsic, models, register_model
 
 WIDTH = 16
 FAR = 1e300  # what pads a sorted column: further than any point
-TINY = np.finfo(np.float64).tiny  # a radius of 0 still counts points at distance 0, as scikit-learn does
+TINY = np.finfo(np.float64).tiny  # a radius of 0 still counts points at distance 0
 STRIDE = 4  # offsets between two looks at whether the window may end
 CHUNK = 32  # pairs a thread takes at a time
 
@@ -219,6 +219,37 @@ def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
     return total
 
 
+@njit(nogil=True, error_model="numpy", cache=True)
+def _psi_of_ties(x: Any, y: Any, radii: Any, n: int, psi: Any, k: int, counts: Any) -> float:
+    """Sum of psi(k_i) - psi(k) over points of radius 0, k_i the points that coincide with i (Gao et al. 2017)."""
+    total = 0.0
+    zero, tied = filled(TINY), filled(2 * TINY)
+    for start in range(0, n, WIDTH):
+        here = start + WIDTH
+        if not any_less(load(radii, here), tied):
+            continue
+        x_here, y_here = load(x, here), load(y, here)
+        same = filled(1.0)
+        gap = difference(x_here, x_here)
+        offset, end = 1, n - start
+        while offset < end:
+            for step in range(offset, min(offset + STRIDE, end)):
+                gap = difference(load(x, here + step), x_here)
+                same = count_less(same, larger(gap, distance(load(y, here + step), y_here)), zero)
+            offset = offset + STRIDE if any_less(gap, zero) else end
+        offset, end = 1, here
+        while offset < end:
+            for step in range(offset, min(offset + STRIDE, end)):
+                gap = difference(x_here, load(x, here - step))
+                same = count_less(same, larger(gap, distance(load(y, here - step), y_here)), zero)
+            offset = offset + STRIDE if any_less(gap, zero) else end
+        store(counts, 0, same)
+        for lane in range(min(WIDTH, n - start)):
+            if radii[here + lane] < 2 * TINY:
+                total += psi[int(counts[lane])] - psi[k]
+    return total
+
+
 @njit(parallel=True, nogil=True, error_model="numpy", cache=True)
 def ksg_pairs(
     x_sorted: Any, x_order: Any, y_values: Any, y_sorted: Any, y_order: Any, left: Any, right: Any, size: Any, psi: Any
@@ -243,5 +274,6 @@ def ksg_pairs(
                 y_radii[WIDTH + i] = radii[y_order[b, i]]
             total = _psi_of_counts(x_sorted[a], x_radii, n, psi, counts)
             total += _psi_of_counts(y_sorted[b], y_radii, n, psi, counts)
+            total -= _psi_of_ties(x_sorted[a], y_along_x, x_radii, n, psi, k, counts)
             nats[pair] = psi[k] + psi[n] - total / n
     return nats

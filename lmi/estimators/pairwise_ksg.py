@@ -4,7 +4,8 @@ For a pair (x, y) the points stand in the order of x. The k-th neighbour of a po
 least as far as its distance in x, so neighbours are looked for outwards from the point and the search ends where the
 distance in x alone exceeds the k-th smallest so far: about 2 sqrt(k n) of n points for independent columns. The counts
 of points strictly inside are found by walking the two sorted columns in the same way. Distances are differences of the
-same float64 numbers that scikit-learn forms, so that the neighbours and the counts are the same integers.
+same float64 numbers that scikit-learn forms, so that the neighbours and the counts are the same integers. Where more
+than k points coincide the radius is 0 and k is the number of them (Gao et al. 2017): what ties and discrete columns need.
 """
 
 from __future__ import annotations
@@ -130,5 +131,9 @@ class KsgPairsTorch:
                 joint = torch.maximum(dx, dy)
                 radius = joint.topk(self.k + 1, dim=2, largest=False, sorted=True).values[:, :, -1:].clamp_min(TINY)
                 counts = ((dx < radius).sum(2), (dy < radius).sum(2))
-                total[first : first + step] += psi[counts[0]].sum(1) + psi[counts[1]].sum(1)
+                terms = psi[counts[0]] + psi[counts[1]]
+                coincide = radius.squeeze(2) <= TINY
+                if coincide.any():
+                    terms -= torch.where(coincide, psi[(joint < radius).sum(2)] - psi[self.k], 0.0)
+                total[first : first + step] += terms.sum(1)
         return psi[self.k] + psi[n] - total / n

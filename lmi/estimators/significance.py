@@ -1,8 +1,4 @@
-"""Which of many pairs share anything: nulls that respect documents, pooled tails, false-discovery rates.
-
-Neighbouring tokens resemble each other, so shuffling single rows makes a null that is too narrow. The nulls here move
-one side of every pair by whole documents or along its document; each column keeps its autocorrelation and its
-distribution, only the alignment is lost.
+"""Which of many pairs share anything: pooled nulls with cautious tails, false-discovery rates.
 
 One pair would need 10^7 permutations for a p-value that survives correction over 300,000 pairs. Instead the null values
 of all pairs are pooled after each is standardised by mean and scale fitted per column, and beyond the largest of them
@@ -13,17 +9,15 @@ of an exponential tail known from that many looks, which errs on the side of cau
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from lmi.estimators.document_nulls import Scheme, document_places, null_rows
 from lmi.estimators.pairwise import Bar, Measure
 
-Scheme = Literal["shift", "documents"]
-Null = Literal["auto", "shift", "documents"]
-FEWEST_DOCUMENTS = 6  # 6! orders; with fewer, shuffling documents says little
-SIDE = 64  # columns drawn on each side at every null draw
+SIDE = 32  # columns drawn on each side at every null draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,72 +39,6 @@ class Significance:
     null_nats: Tensor
 
 
-def shifted_rows(documents: Tensor, generator: torch.Generator) -> Tensor:
-    """Row numbers (n,) that turn every document by a random number of its rows, never by 0.
-
-    >>> rows = shifted_rows(torch.tensor([0, 0, 1, 1]), torch.Generator().manual_seed(0))
-    >>> rows.tolist()
-    [1, 0, 3, 2]
-    """
-    rows = torch.arange(len(documents))
-    for place in _places(documents):
-        if len(place) > 1:
-            shift = int(torch.randint(1, len(place), (), generator=generator))
-            rows[place] = place.roll(-shift)
-    return rows
-
-
-def shuffled_documents(documents: Tensor, generator: torch.Generator) -> Tensor:
-    """Row numbers (n,) that lay whole documents out in another order; equal lengths keep positions aligned.
-
-    >>> rows = shuffled_documents(torch.tensor([0, 0, 1, 1, 2, 2]), torch.Generator().manual_seed(0))
-    >>> sorted(rows.tolist()), [int(rows[i + 1] - rows[i]) for i in (0, 2, 4)]
-    ([0, 1, 2, 3, 4, 5], [1, 1, 1])
-    """
-    places = _places(documents)
-    order = torch.randperm(len(places), generator=generator).tolist()
-    rows = torch.empty_like(documents)
-    rows[torch.cat(places)] = torch.cat([places[index] for index in order])
-    return rows
-
-
-def chosen_scheme(documents: Tensor, null: Null) -> Scheme:
-    """What "auto" means for these documents: whole documents where there are at least 6 and equally long, else shifts.
-
-    Only equally long documents can be re-paired without a break inside them; that null is exact. A turned document has
-    one break, so the null of shifts is a little too narrow where columns stay correlated over most of a document.
-
-    >>> chosen_scheme(torch.arange(8).repeat_interleave(5), "auto"), chosen_scheme(torch.zeros(40), "auto")
-    ('documents', 'shift')
-    """
-    if null != "auto":
-        return null
-    lengths = documents.unique(return_counts=True)[1]
-    return "documents" if len(lengths) >= FEWEST_DOCUMENTS and len(lengths.unique()) == 1 else "shift"
-
-
-def null_rows(documents: Tensor, scheme: Scheme, generator: torch.Generator) -> Tensor:
-    """Row numbers of one null draw under ``scheme``, after a check that the documents allow for it.
-
-    Raises:
-        ValueError: where too few rows or documents would move.
-    """
-    if scheme == "shift":
-        lengths = torch.stack([torch.tensor(len(place)) for place in _places(documents)])
-        if lengths[lengths >= 8].sum() < 0.9 * len(documents):
-            raise ValueError(
-                f"null 'shift' needs documents of at least 8 rows; {int((lengths < 8).sum())} of {len(lengths)} are "
-                "shorter and hold over a tenth of all rows: use null 'documents'"
-            )
-        return shifted_rows(documents, generator)
-    if scheme == "documents":
-        count = len(documents.unique())
-        if count < FEWEST_DOCUMENTS:
-            raise ValueError(f"null 'documents' needs at least {FEWEST_DOCUMENTS} documents, got {count}: use 'shift'")
-        return shuffled_documents(documents, generator)
-    raise ValueError(f"no null {scheme!r}: expected 'shift' or 'documents'")
-
-
 def pairwise_significance(
     nats: Tensor,
     x: Tensor,
@@ -118,14 +46,14 @@ def pairwise_significance(
     documents: Tensor,
     generator: torch.Generator,
     scheme: Scheme = "shift",
-    draws: int = 64,
+    draws: int = 32,
     fabric: Any = None,
     bar: Bar | None = None,
 ) -> Significance:
     """p- and q-values of all pairs of columns of x (n, d), from a null that respects documents.
 
-    Every draw moves the rows by ``scheme`` and measures up to 64 x 64 random pairs; the cost is that of
-    ``draws`` x 4096 pairs whatever d is.
+    Every draw moves the rows by ``scheme`` and measures up to 32 x 32 random pairs; the cost is that of
+    ``draws`` x 1024 pairs whatever d is.
 
     Args:
         nats: (d, d) the observed matrix of ``measure``.
@@ -133,10 +61,10 @@ def pairwise_significance(
         measure: what measured ``nats``, from ``pairwise_measure``.
         documents: (n,) the document of each row.
         generator: randomness.
-        scheme: "shift" turns each document by a random number of rows: dependence on the position in the document
-            counts as dependence. "documents" pairs whole documents: where they are equally long, what two columns
-            share only through the position is part of the null.
-        draws: null draws.
+        scheme: "documents" pairs each document with another, position by position: what two columns share only
+            through the position in the document is part of the null. "shift" turns each document by a random number of
+            rows: dependence on the position counts as dependence.
+        draws: null draws, at least 2.
         fabric: a launched ``lightning.Fabric``: draws are shared over its ranks.
         bar: wraps the loop over draws.
 
@@ -148,8 +76,8 @@ def pairwise_significance(
         raise ValueError(
             f"expected nats ({d}, {d}) and documents ({n},), got {tuple(nats.shape)}, {tuple(documents.shape)}"
         )
-    if d < 2:
-        raise ValueError("expected at least two columns: one has no pairs")
+    if d < 2 or draws < 2:
+        raise ValueError(f"expected at least two columns and two draws, got {d} and {draws}")
     size = min(d, SIDE)
     plans = [
         (null_rows(documents, scheme, generator), *(torch.randperm(d, generator=generator)[:size] for _ in range(2)))
@@ -165,16 +93,20 @@ def pairwise_significance(
         values = fabric.all_reduce(values.to(fabric.device), reduce_op="sum").cpu()
     left = torch.stack([a for _, a, _ in plans])[:, :, None].expand_as(values)
     right = torch.stack([b for _, _, b in plans])[:, None, :].expand_as(values)
-    left, right, null_nats = (entries[left != right] for entries in (left, right, values))
-    centre, log_scale = _fit_columns(left, right, null_nats, d)
+    half = (torch.arange(draws) % 2 == 0)[:, None, None].expand_as(values)
+    left, right, null_nats, half = (entries[left != right] for entries in (left, right, values, half))
 
-    def standardise(value: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    def standardise(value: Tensor, i: Tensor, j: Tensor, fitted: Tensor) -> Tensor:
+        centre, log_scale = _fit_columns(left[fitted], right[fitted], null_nats[fitted], d, size)
         return (value - centre[i] - centre[j]) / (log_scale[i] + log_scale[j]).exp()
 
-    null_z = standardise(null_nats, left, right)
+    # Each half of the draws by the other half's fit: a fit makes its own draws look narrower than new values are.
+    null_z = torch.empty_like(null_nats)
+    for own in (half, ~half):
+        null_z[own] = standardise(null_nats[own], left[own], right[own], ~own)
     unit = null_z.std()
     upper = torch.triu_indices(d, d, 1)
-    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], upper[0], upper[1]) / unit
+    null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], *upper, torch.ones_like(half)) / unit
     p = pooled_p_values(z, null_z, draws)
     q = benjamini_hochberg(p)
     full = [torch.ones(d, d, dtype=torch.float64), torch.ones(d, d, dtype=torch.float64), torch.zeros(d, d).double()]
@@ -184,8 +116,11 @@ def pairwise_significance(
     return Significance(full[0], full[1], full[2], null_z, null_nats)
 
 
-def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int) -> tuple[Tensor, Tensor]:
-    """Additive effects (d,), (d,): value_ij ~ centre_i + centre_j with log scale s_i + s_j, by ridged least squares."""
+def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int, ridge: float) -> tuple[Tensor, Tensor]:
+    """Additive effects (d,), (d,): value_ij ~ centre_i + centre_j with log scale s_i + s_j, by least squares.
+
+    ``ridge`` is how many values the mean of all pairs weighs in each column: one draw's.
+    """
 
     def solve(target: Tensor) -> Tensor:
         gram = torch.zeros(d, d, dtype=torch.float64)
@@ -193,9 +128,9 @@ def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int) -> tuple[T
         gram = gram + gram.T
         sums = torch.zeros(d, dtype=torch.float64)
         sums.index_add_(0, left, target).index_add_(0, right, target)
-        middle = target.mean() / 2  # effects shrink towards the mean of all pairs, by as much as one draw weighs
+        middle = target.mean() / 2  # effects shrink towards the mean of all pairs
         counts = gram.sum(1)
-        gram = gram + torch.diag(counts + 1.0)
+        gram = gram + torch.diag(counts + ridge)
         return middle + torch.linalg.solve(gram, sums - middle * (2 * counts))
 
     centre = solve(values)
@@ -259,7 +194,7 @@ def effective_samples(x: Tensor, documents: Tensor, lags: int = 50) -> Tensor:
     centred = x.double() - x.double().mean(0)
     variance = centred.square().sum(0)
     total = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64)
-    places = _places(documents)
+    places = document_places(documents)
     for lag in range(1, min(lags, max(len(place) for place in places) - 1) + 1):
         products = torch.zeros_like(variance)
         pairs = 0
@@ -270,10 +205,3 @@ def effective_samples(x: Tensor, documents: Tensor, lags: int = 50) -> Tensor:
         correlation = products / variance * n / max(pairs, 1)
         total += pairs / n * torch.outer(correlation, correlation)
     return n / (1 + 2 * total).clamp_min(1.0)
-
-
-def _places(documents: Tensor) -> list[Tensor]:
-    """Row numbers of each document, in order."""
-    order = documents.argsort(stable=True)
-    _, counts = documents[order].unique_consecutive(return_counts=True)
-    return list(order.split(counts.tolist()))

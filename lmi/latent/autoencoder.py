@@ -120,6 +120,7 @@ class PairedAutoencoder(LightningModule):
     def encode(self, x: Tensor, y: Tensor, rows: int = 16384) -> tuple[Tensor, Tensor]:
         """Latents of samples in their original units: (n, dx), (n, dy) -> (n, latent_dim) each, float64 on the CPU."""
         self.eval()
+        x, y = torch.as_tensor(x), torch.as_tensor(y)
         parts = [
             (self.x_encoder(scaled_x).double().cpu(), self.y_encoder(scaled_y).double().cpu())
             for scaled_x, scaled_y in (

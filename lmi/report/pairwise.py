@@ -27,7 +27,13 @@ def pair_in_full(x: np.ndarray, y: np.ndarray, x_name: str, y_name: str, bits: f
     table, x_edges, y_edges = np.histogram2d(x, y, bins=15)
     image = counts.pcolormesh(x_edges, y_edges, np.where(table > 0, table, np.nan).T, cmap=SEQUENTIAL, norm=LogNorm())
     dress(counts, f"{len(x)} tokens in 15 x 15 bins", x_name)
-    _bar(figure, image, counts, "tokens")
+    for axes in (scatter, counts):
+        axes.use_sticky_edges = False  # or the outermost tokens would be cut in half
+        axes.margins(0.03)
+    bar = _bar(figure, image, counts, "tokens")
+    ticks = [step * 10**power for power in range(8) for step in (1, 2, 5) if step * 10**power <= table.max()]
+    bar.set_ticks(ticks, labels=[f"{tick:,}" for tick in ticks])
+    bar.minorticks_off()
     return figure
 
 
@@ -60,7 +66,7 @@ def matrices(bits: Mapping[str, np.ndarray]) -> Figure:
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
 
-    figure = grid(len(names), panel, columns=min(4, len(names)), size=2.9)
+    figure = grid(len(names), panel, columns=_across(len(names)), size=2.7)
     _bar(figure, ScalarMappable(norm, SEQUENTIAL), figure.axes, "mutual information (bits)", extend="max")
     return figure
 
@@ -68,7 +74,7 @@ def matrices(bits: Mapping[str, np.ndarray]) -> Figure:
 def distributions(bits: Mapping[str, np.ndarray], null_bits: Mapping[str, np.ndarray]) -> Figure:
     """A histogram of all pairs' MI a layer, the null's as a line; the same bins and axes everywhere."""
     names = list(bits)
-    edges = _edges(bits)
+    edges = _edges(bits, null_bits)
 
     def panel(axes: Axes, index: int) -> None:
         name = names[index]
@@ -82,7 +88,7 @@ def distributions(bits: Mapping[str, np.ndarray], null_bits: Mapping[str, np.nda
         if index == 0:
             axes.legend(fontsize=8, frameon=False)
 
-    figure = grid(len(names), panel, columns=min(4, len(names)), size=2.9)
+    figure = grid(len(names), panel, columns=_across(len(names)), size=2.7)
     _share_limits(figure.axes)
     return figure
 
@@ -129,7 +135,7 @@ def significance(
     right.hist(null, edges, density=True, histtype="step", color=ORANGE, linewidth=1.5, label="null")
     right.set_yscale("log")
     right.legend(fontsize=8, frameon=False)
-    dress(right, "against the null", "standardised MI (null standard deviations)", "density")
+    dress(right, "against the null", "MI (standard deviations of the null)", "density")
     return figure
 
 
@@ -191,7 +197,7 @@ def calibration(p_values: Mapping[str, np.ndarray]) -> Figure:
         axes.plot(np.sort(p), np.arange(1, len(p) + 1) / len(p), color=colour, linewidth=1.3, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=7, frameon=False, loc="upper left")
     dress(axes, "p-values of pairs that share nothing", "p-value", "share of pairs at or below")
     return figure
 
@@ -213,8 +219,13 @@ def cost(axes_drawn: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[f
     return figure
 
 
-def _edges(bits: Mapping[str, np.ndarray]) -> np.ndarray:
-    every = np.concatenate(list(bits.values()))
+def _across(panels: int) -> int:
+    """Panels in a row: few enough that each stays legible on a page."""
+    return min(panels, 3 if panels <= 6 else 4 if panels <= 12 else 5)
+
+
+def _edges(*bits: Mapping[str, np.ndarray]) -> np.ndarray:
+    every = np.concatenate([values for values_of in bits for values in values_of.values()])
     return np.linspace(every.min(), every.max() + 1e-9, 70)
 
 

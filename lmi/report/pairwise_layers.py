@@ -14,27 +14,26 @@ Layer = Mapping[str, np.ndarray]
 
 
 def off_diagonal(layer: Layer) -> dict[str, np.ndarray]:
-    """The (d, d) matrices of a layer as vectors of their entries above the diagonal, and ``pairs`` (p, 2)."""
+    """What a layer says of each pair a < b, as vectors, the (d, d) matrices above their diagonals; ``pairs`` (p, 2)."""
     upper = np.triu_indices(len(layer["nats"]), 1)
-    square = layer["nats"].shape
-    return {name: array[upper] for name, array in layer.items() if array.shape == square} | {
-        "pairs": np.stack(upper, 1)
-    }
+    off = {name: layer[name][upper] for name in ("nats", "atlas") if name in layer}
+    off |= {name: layer[name] for name in ("p", "z", "effective", "g_p", "gaussian") if name in layer}
+    return off | {"pairs": np.stack(upper, 1)}
 
 
 def figures_of_layers(
-    layers: Mapping[str, Layer], estimator: str, rate: float
+    layers: Mapping[str, Layer], off: Mapping[str, Layer], estimator: str, rate: float
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Figures and captions: one pair, matrices, distributions, depth; significance and atlas where they were measured.
 
     Args:
         layers: name -> what ``experiments.pairwise`` keeps of a layer: ``nats``, ``dims``, ``top_pairs`` (p, 2) with
-            ``top_values`` (tokens, p, 2), and, where measured, ``q``, ``z``, ``null_z``, ``null_nats``, ``atlas``,
-            ``gaussian``, ``missed_pairs``, ``missed_values``.
+            ``top_values`` (tokens, p, 2), and, where measured, ``null_z``, ``null_nats``, ``atlas``,
+            ``missed_pairs``, ``missed_values``.
+        off: name -> the same above the diagonal, from ``off_diagonal``, with ``q`` where there is a null.
         estimator: what measured them, in words.
         rate: false-discovery rate of the survivors.
     """
-    off = {name: off_diagonal(layer) for name, layer in layers.items()}
     bits = {name: layer["nats"] / NATS_PER_BIT for name, layer in off.items()}
     best = max(off, key=lambda name: off[name]["nats"].max())
     pair = layers[best]["top_pairs"][0]
@@ -55,10 +54,11 @@ def figures_of_layers(
         "matrices": "MI between every two dimensions, one panel a layer, all on one colour scale, which ends at the "
         "99.5th percentile of all pairs. Dimensions stand in clustered order, the same in every panel where layers are "
         "equally wide.",
-        "distributions": "MI of all pairs in each layer (filled) and under the null (line).",
+        "distributions": "MI of all pairs in each layer (filled) and under the null (line). Where the null pairs documents "
+        "position by position, its tail is what columns share only through the position.",
         "depth": "The distributions of all layers over one another, coloured by depth.",
     }
-    if all("q" in layer for layer in layers.values()):
+    if all("q" in layer for layer in off.values()):
         figures["significance"] = draw.significance(
             {name: layer["q"] for name, layer in off.items()},
             {name: layer["z"] for name, layer in off.items()},
@@ -66,8 +66,9 @@ def figures_of_layers(
             rate,
         )
         captions["significance"] = (
-            f"Left: pairs that survive at a false-discovery rate of {rate:g}, share and count. Right: standardised "
-            "MI of all pairs of all layers and of the pooled null; what rises above the null's tail survives."
+            f"Left: pairs that survive at a false-discovery rate of {rate:g} over all pairs of all layers, share and "
+            "count by layer. Right: standardised MI of all pairs of all layers and of the pooled null; what rises above "
+            "the null's tail survives. The last bin holds everything beyond it."
         )
     if all("atlas" in layer for layer in layers.values()):
         where = max(off, key=lambda name: off[name]["atlas"].max())

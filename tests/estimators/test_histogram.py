@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from scipy.stats import chi2_contingency
 
-from lmi.estimators.histogram import bin_codes, g_test, histogram_mi, table_mi
+from lmi.estimators.histogram import bin_codes, g_test, g_test_columns, histogram_mi, table_mi
 
 
 def test_equal_mass_bins_hold_equal_counts():
@@ -31,3 +33,19 @@ def test_g_test_is_uniform_under_independence_with_full_cells():
     for level in (0.05, 0.25, 0.5):
         share = float((p <= level).double().mean())
         assert share == pytest.approx(level, abs=4 * (level * (1 - level) / 400) ** 0.5)
+
+
+def test_g_test_of_columns_is_scipys():
+    x = torch.rand(400, 3, generator=torch.Generator().manual_seed(2))
+    x[:, 1] = x[:, 0] + x[:, 1]
+    x[:, 2] = x[:, 2].round()  # two occupied bins of five
+    codes = bin_codes(x, 5).numpy()
+    nats = torch.tensor([[histogram_mi(x[:, a], x[:, b], 5) for b in range(3)] for a in range(3)])
+    p = g_test_columns(nats, x, 400, 5)
+    assert p.diagonal().eq(1).all()
+    for a, b in [(0, 1), (0, 2), (1, 2)]:
+        counts = np.histogram2d(codes[a], codes[b], bins=5, range=[[-0.5, 4.5]] * 2)[0]
+        counts = counts[counts.sum(1) > 0][:, counts.sum(0) > 0]
+        expected = chi2_contingency(counts, correction=False, lambda_="log-likelihood").pvalue
+        assert float(p[a, b]) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert (g_test_columns(nats, x, 200, 5) >= p).all(), "fewer effective rows, less evidence"

@@ -7,6 +7,7 @@ from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.preprocessing import scale
 
 from lmi.estimators.histogram import HistogramPairsTorch, histogram_mi
+from lmi.estimators.ksg import ksg_pointwise
 from lmi.estimators.pairwise import nonlinearity, pairwise_measure, pairwise_mi, rank_normal, tiled
 from lmi.estimators.pairwise_ksg import KsgPairsTorch
 
@@ -43,11 +44,29 @@ def test_ksg_equals_scikit_learn(n, k):
     assert np.allclose(nats[0, 1:].clamp_min(0).numpy(), clipped, rtol=0, atol=1e-9)
 
 
-def test_ksg_with_ties_counts_as_scikit_learn_does():
-    h = mixed(120, 6).mul(2).round()
+def test_ksg_of_tied_columns_is_the_mixture_form():
+    h = mixed(300, 6).mul(2).round()
+    h[:, 5] = torch.relu(h[:, 4])
     nats = pairwise_mi(h)
-    for a, b in [(0, 1), (2, 3), (4, 5), (2, 4)]:
-        assert nats[a, b] == pytest.approx(sklearn_before_clipping(h, a, b, 3), abs=1e-9)
+    v = torch.from_numpy(scale(h.numpy(), with_mean=False))
+    slow = tiled(KsgPairsTorch(3, "cpu"), h)
+    for a in range(6):
+        for b in range(6):
+            mixture = float(ksg_pointwise(v[:, [a]], v[:, [b]], 3, "mixture").mean())
+            assert nats[a, b] == pytest.approx(mixture - np.log(300) + digamma(300), abs=1e-9)
+    assert torch.allclose(nats, slow, rtol=0, atol=1e-10)
+
+
+def test_ksg_of_discrete_columns_meets_the_truth():
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randint(0, 2, (4000,), generator=generator).double()
+    flipped = torch.where(torch.rand(4000, generator=generator) < 0.1, 1 - x, x)
+    other = torch.randint(0, 4, (4000,), generator=generator).double()
+    nats = pairwise_mi(torch.stack([x, flipped, other], 1))
+    truth = np.log(2) + 0.1 * np.log(0.1) + 0.9 * np.log(0.9)
+    assert nats[0, 1] == pytest.approx(truth, abs=0.03)
+    assert nats[0, 0] == pytest.approx(np.log(2), abs=0.01)
+    assert abs(nats[0, 2]) < 0.01
 
 
 def test_ksg_window_finds_what_the_definition_says():
@@ -156,3 +175,24 @@ def test_bad_input_is_refused_by_name():
         pairwise_mi(h, h[:10])
     with pytest.raises(ValueError, match="did you mean 'histogram'"):
         pairwise_mi(h, estimator="histogran")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda h: h.numpy(), "expected a torch tensor"),
+        (lambda h: h[:, 0], r"got \(20,\)"),
+        (lambda h: h[:, :0], r"got \(20, 0\)"),
+        (lambda h: h.int(), "torch.int32"),
+        (lambda h: h[:3], "3 rows"),
+        (lambda h: h / 0, "NaN or infinite"),
+        (lambda h: h * 0, "4 constant columns"),
+    ],
+)
+def test_an_error_names_the_side_that_is_wrong(spoil, message):
+    h = mixed(20, 4)
+    for x, y, name in ((spoil(h), h, "layer 7"), (h, spoil(h), "y")):
+        with pytest.raises((ValueError, TypeError), match=f"^{name}: .*{message}"):
+            pairwise_mi(x, y, name="layer 7")
+    with pytest.raises((ValueError, TypeError), match=f"^x: .*{message}"):
+        nonlinearity(spoil(h))

@@ -5,42 +5,11 @@ from lmi.estimators.pairwise import pairwise_measure, tiled
 from lmi.estimators.significance import (
     benjamini_hochberg,
     effective_samples,
-    null_rows,
     pairwise_significance,
     pooled_p_values,
-    shifted_rows,
-    shuffled_documents,
 )
 from lmi.sources.planted import PlantedColumns
 from lmi.types import Context
-
-
-def test_shifts_stay_within_documents_and_keep_the_order():
-    documents = torch.tensor([3, 3, 3, 3, 1, 1, 1, 7])
-    for seed in range(20):
-        rows = shifted_rows(documents, torch.Generator().manual_seed(seed))
-        assert torch.equal(documents[rows], documents)
-        assert sorted(rows.tolist()) == list(range(8))
-        assert rows[0] != 0
-        assert (rows[1:4] - rows[:3] - 1).remainder(4).eq(0).all()
-
-
-def test_shuffled_documents_move_whole():
-    documents = torch.arange(7).repeat_interleave(5)
-    rows = shuffled_documents(documents, torch.Generator().manual_seed(1))
-    assert torch.equal(rows % 5, torch.arange(35) % 5), "positions stay aligned when documents are equally long"
-    assert documents[rows].view(7, 5).eq(documents[rows].view(7, 5)[:, :1]).all()
-    assert sorted(rows.tolist()) == list(range(35))
-
-
-def test_documents_that_allow_for_no_null_are_refused():
-    generator = torch.Generator()
-    with pytest.raises(ValueError, match="needs at least 6 documents, got 2"):
-        null_rows(torch.tensor([0, 0, 1, 1]), "documents", generator)
-    with pytest.raises(ValueError, match="at least 8 rows; 10 of 10 are shorter"):
-        null_rows(torch.arange(10).repeat_interleave(3), "shift", generator)
-    with pytest.raises(ValueError, match="expected 'shift' or 'documents'"):
-        null_rows(torch.zeros(10, dtype=torch.long), "rows", generator)
 
 
 def test_benjamini_hochberg_is_the_step_up_procedure():

@@ -17,11 +17,18 @@ def test_speed_compares_equal_values():
     for row in result.tables["speed"]:
         assert row["difference_nats"] < 1e-9
         assert row["ratio"] == pytest.approx(row["peer_seconds"] / row["ours_seconds"])
+    bars = {row["what"]: row for row in result.tables["bars"]}
+    assert len(bars) == 7
+    assert bars["KSG, 40 tokens, largest difference"]["met"]
+    fast = bars["KSG, 90 tokens, against scikit-learn"]
+    assert fast["met"] == (fast["measured"] >= 50)
     assert 0 < result.metrics["peak_memory_gigabytes"] < 64
 
 
 def test_calibration_separates_true_from_false():
-    small = PairwiseCalibration(("gaussian",), (0.9,), dims=20, seeds=4, planted=4)
+    small = PairwiseCalibration(
+        ("gaussian",), (0.9,), dims=20, lengths=(40, 30, 50, 45, 35, 40, 60), seeds=4, planted=4
+    )
     nothing, planted = small.run(Context()).tables["calibration"]
     assert nothing["row_shuffle_ratio"] == 1.0
     assert nothing["false_discovery_ratio"] <= 0.25

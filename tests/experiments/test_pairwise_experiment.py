@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import false_discovery_control
 
 from experiments.pairwise import ActivationSource, Pairwise, top_pairs
 from lmi.results import Result
@@ -26,6 +27,68 @@ def test_planted_pairs_come_out_on_top(tmp_path):
     assert np.array_equal(matrix, matrix.T)
     atlas = result.arrays["planted.1.atlas"]
     assert atlas[4, 5] > 0.3 > abs(atlas[0, 1])
+
+
+def test_discoveries_are_counted_over_all_pairs_of_all_layers(tmp_path):
+    result = Pairwise(SMALL, draws=16).run(Context(folder=tmp_path))
+    stored = [np.load(path) for path in sorted((tmp_path / "layers").glob("*.npz"))]
+    p = np.concatenate([layer["p"] for layer in stored])
+    assert len(p) == 2 * 66
+    upper = np.triu_indices(12, 1)
+    q = np.concatenate([result.arrays[f"planted.{layer}.q"][upper] for layer in range(2)])
+    assert np.allclose(q, false_discovery_control(p, method="bh"), rtol=1e-6)
+    *layers, total = result.tables["layers"]
+    assert [row["layer"] for row in layers] == ["planted.0", "planted.1"]
+    assert total["surviving"] == sum(row["surviving"] for row in layers) == int((q <= 0.05).sum())
+    assert f"{total['surviving']} of 132 pairs survive" in result.notes[0]
+    strict = Pairwise(SMALL, draws=16, rate=1e-9).run(Context(folder=tmp_path))
+    assert strict.metrics["surviving_pairs_count"] == 0, "another rate reads the same layers"
+
+
+def test_histogram_has_the_g_test_beside_the_null(tmp_path):
+    corrected = Pairwise(SMALL, "histogram", bins=5, correction="miller_madow", draws=8).run(Context(folder=tmp_path))
+    plain = Pairwise(SMALL, "histogram", bins=5, draws=8).run(Context(folder=tmp_path))
+    assert any(note.startswith("G-test at the effective number") for note in plain.notes)
+    for result in (corrected, plain):
+        first = result.tables["strongest"][0]
+        assert (first["dim_a"], first["dim_b"]) in {(0, 1), (2, 3)}
+        assert first["g_test_q_value"] < 1e-6
+        assert 40 < first["effective_tokens"] <= 180
+        assert result.metrics["g_test_surviving_pairs_count"] >= 2
+    by_pair = [
+        {(r["layer"], r["dim_a"], r["dim_b"]): r["g_test_q_value"] for r in result.tables["strongest"][:3]}
+        for result in (corrected, plain)
+    ]
+    for pair in by_pair[0].keys() & by_pair[1].keys():
+        assert by_pair[0][pair] == by_pair[1][pair], "the G-test takes the plug-in value"
+
+
+class Tied:
+    def layers(self, context):
+        h = torch.randn(60, 6, generator=context.generator("h"))
+        h[:, 2] = h[:, 2].relu()
+        h[:, 4] = 0.0
+        yield "mlp.0", h, torch.arange(6).repeat_interleave(10)
+
+    def describe(self):
+        return {}
+
+
+def test_tied_and_constant_columns_are_named():
+    notes = Pairwise(Tied(), draws=4).run(Context()).notes
+    assert any(note == "mlp.0: 1 constant columns left out: 4" for note in notes)
+    assert any(note.startswith("mlp.0: 1 columns are full of ties") and ": 2; where" in note for note in notes)
+
+
+class Still(Tied):
+    def layers(self, context):
+        for name, h, documents in super().layers(context):
+            yield name, h[:, 3:5], documents
+
+
+def test_a_layer_without_pairs_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"mlp\.0: 1 of 2 columns vary"):
+        Pairwise(Still(), draws=4).run(Context())
 
 
 class Killed(RuntimeError):
