@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmi.estimators.verdict import judged
 from lmi.settings import checked_fields, near
 from lmi.types import Context, Estimate, Estimator
 
@@ -24,16 +25,20 @@ def estimate(
     y: Any,
     estimator: str | Estimator = "latent",
     *,
+    given: Any = None,
+    y_is_label: bool = False,
     seed: int = 0,
     context: Context | None = None,
     **settings: Any,
 ) -> Estimate:
-    """The mutual information I(X; Y) between the rows of x and of y.
+    """The mutual information I(X; Y) between the rows of x and of y, or I(X; Y | Z) where z is ``given``.
 
     Args:
         x: (n, dx) or (n,): numpy array, torch tensor or DataFrame.
         y: (n, dy) or (n,), row by row the partners of x.
         estimator: ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
+        given: (n, dz) or (n,) what is conditioned on; for ``ksg`` and ``auto``.
+        y_is_label: whether y (n,) names classes, whose order and distances mean nothing; for ``ksg`` and ``auto``.
         seed: the same seed gives the same number.
         context: in place of ``seed``, for callers that want checkpoints, loggers or progress bars.
         settings: of the estimator named, such as ``k=5`` or ``latent_dim=4``.
@@ -63,8 +68,36 @@ def estimate(
         only = f"no column of {side} varies: a constant shares no information with anything"
         pointwise = torch.zeros(x.shape[0], dtype=torch.float64)
         return Estimate(0.0, "constant", x.shape[0], pointwise, (0.0, 0.0), warnings=(*warnings, only))
-    found = measure.estimate(x, y, Context(seed=seed) if context is None else context)
-    return dataclasses.replace(found, warnings=(*warnings, *found.warnings))
+    context = Context(seed=seed) if context is None else context
+    if y_is_label and given is not None:
+        raise ValueError("a label and something given at once are not supported: measure within each label instead")
+    if y_is_label:
+        found = _able(measure, "estimate_label", "labels").estimate_label(x, _labels(y), context)
+        warnings = [words for words in warnings if not words.startswith("y ")]
+    elif given is not None:
+        z, _, more = checked_pairs(given, y)
+        warnings += [words.replace("x ", "z ", 1) for words in more if words.startswith("x ")]
+        if z.shape[0] != x.shape[0]:
+            raise ValueError(f"x and z must be paired row by row: got {x.shape[0]} and {z.shape[0]} samples")
+        measured = _able(measure, "estimate_given", "conditions")
+        found = measured.estimate_given(x, y, z, context) if z.shape[1] else measure.estimate(x, y, context)
+    else:
+        found = measure.estimate(x, y, context)
+    found = dataclasses.replace(found, warnings=(*warnings, *found.warnings))
+    return found if found.verdict is not None else dataclasses.replace(found, verdict=judged(found))
+
+
+def _able(measure: Any, method: str, what: str) -> Any:
+    if not callable(getattr(measure, method, None)):
+        raise ValueError(f"{type(measure).__name__} does not take {what}; the estimators that do are ksg and auto")
+    return measure
+
+
+def _labels(y: Tensor) -> Tensor:
+    """(n,) class numbers from one column of any values."""
+    if y.shape[1] != 1:
+        raise ValueError(f"a label is one column; y has {y.shape[1]}")
+    return torch.unique(y[:, 0], return_inverse=True)[1]
 
 
 def estimator_class(name: str) -> type:
@@ -84,11 +117,14 @@ def estimator_class(name: str) -> type:
 def estimator_names() -> Iterator[str]:
     """Names that ``estimate`` takes."""
     import lmi.estimators
+    import lmi.latent
 
     yield "latent"
-    for module in pkgutil.iter_modules(lmi.estimators.__path__):
-        if any(True for _ in _estimators_in(f"lmi.estimators.{module.name}")):
-            yield module.name
+    for package in (lmi.estimators, lmi.latent):
+        for module in pkgutil.iter_modules(package.__path__):
+            # The class in latent/estimator.py is the one called "latent".
+            if module.name != "estimator" and any(True for _ in _estimators_in(f"{package.__name__}.{module.name}")):
+                yield module.name
 
 
 def _estimators_in(path: str) -> Iterator[type]:

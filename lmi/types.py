@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -111,6 +111,25 @@ class Null:
         return (1 + int((self.nats >= self.observed).sum())) / (1 + self.nats.numel())
 
 
+Level = Literal["reliable", "doubtful", "abstain"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far an estimate can be trusted.
+
+    Args:
+        level: ``reliable``; ``doubtful``, for the reasons given; ``abstain``, where the number should not be used.
+        reasons: in words.
+    """
+
+    level: Level
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.level + "".join(f"; {reason}" for reason in self.reasons)
+
+
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """A mutual information with its own evidence of trust. Everything is in nats unless its name says bits.
@@ -128,6 +147,8 @@ class Estimate:
         latents: (n, rx), (n, ry) the representation it was measured in, for estimators that learn one.
         model: the trained model, for estimators that have one; ``model.encode(x, y)`` embeds new samples.
         details: further numbers of the estimator's own, each with its unit in its name.
+        verdict: whether to trust it, and why not; ``lmi.estimate`` always gives one.
+        choice: for estimators that choose among several ways, which one was taken and why.
     """
 
     nats: float
@@ -141,6 +162,8 @@ class Estimate:
     latents: tuple[Tensor, Tensor] | None = None
     model: Any = None
     details: dict[str, float] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    choice: str = ""
 
     @property
     def bits(self) -> float:
@@ -165,6 +188,10 @@ class Estimate:
             )
         if math.isfinite(self.ceiling):
             line += f"\n  ceiling: {self.ceiling / NATS_PER_BIT:.2f} bits"
+        if self.verdict is not None:
+            line += f"\n  verdict: {self.verdict}"
+        if self.choice:
+            line += f"\n  {self.choice}"
         return line + "".join(f"\n  warning: {warning}" for warning in self.warnings)
 
 

@@ -9,6 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.estimators.columns import normal_scores
+from lmi.estimators.linear import leading_components
 from lmi.estimators.uncertainty import Spread, permutation_null
 from lmi.types import Context, Estimate
 
@@ -119,9 +121,14 @@ class GaussianEstimator:
 
     Args:
         permutations: size of the permutation null; 0 leaves it out.
+        ranks: each column to normal scores first, so that increasing maps of columns change nothing.
+        components: principal components of each side that are kept; 0 lets fresh pairs choose how many, ``None`` keeps
+            all columns.
     """
 
     permutations: Annotated[int, Field(ge=0)] = 100
+    ranks: bool = False
+    components: Annotated[int, Field(ge=0)] | None = None
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``.
@@ -130,6 +137,10 @@ class GaussianEstimator:
             ValueError: where there are not more samples than independent columns.
         """
         n = x.shape[0]
+        if self.ranks:
+            x, y = normal_scores(x), normal_scores(y)
+        if self.components is not None:
+            x, y = leading_components(x, y, self.components, context.generator("components"))
         fit = canonical_fit(x, y)
         if bool((fit.correlations > 1 - 1e-12).any()):
             count = int((fit.correlations > 1 - 1e-12).sum())

@@ -6,7 +6,7 @@ Kraskov, Stoegbauer, Grassberger, Phys. Rev. E 69, 066138 (2004); Gao, Kannan, O
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from lmi.estimators.neighbors import count_inside, nearest
 from lmi.estimators.uncertainty import doubts, permutation_null, subsample_spread
-from lmi.types import Context, Estimate
+from lmi.estimators.verdict import drift, judged, neighbour_doubts
+from lmi.types import Context, Estimate, Verdict
 
 Variant = Literal["ksg1", "ksg2", "mixture"]
 
@@ -132,6 +133,8 @@ class KSGEstimator:
         variant: ``auto`` is KSG1, and the mixture form where rows of x or of y repeat.
         standardise: divide each column by its standard deviation first, so that units do not matter.
         permutations: size of the permutation null; 0 leaves it out.
+        control_variate: measure the effective canonical variates, and take off what KSG says of draws
+            from the normal with their covariance; see ``lmi.estimators.control``.
         null_samples: the null is measured on at most so many samples: it is then wider than that of all of them.
     """
 
@@ -140,11 +143,16 @@ class KSGEstimator:
     standardise: bool = True
     permutations: Annotated[int, Field(ge=0)] = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
+    control_variate: bool = False
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``."""
         n = x.shape[0]
         require_neighbours(n, self.k)
+        if self.control_variate:
+            from lmi.estimators.control import read_controlled
+
+            return read_controlled(x, y, self.k, context)
         if self.standardise:
             x, y = standardised(x), standardised(y)
         variant: Variant
@@ -152,7 +160,42 @@ class KSGEstimator:
             variant = "mixture" if repeats(x) or repeats(y) else "ksg1"
         else:
             variant = self.variant
-        return read_ksg(x, y, self.k, variant, self.permutations, self.null_samples, context)
+        found = read_ksg(x, y, self.k, variant, self.permutations, self.null_samples, context)
+        return replace(found, verdict=ksg_verdict(found, x, y, self.k, variant, self.null_samples, context))
+
+    def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
+        """I(X; L) for a label, see ``lmi.estimators.conditional``."""
+        from lmi.estimators.conditional import read_label
+
+        return read_label(standardised(x) if self.standardise else _columns(x), label, self.k, context)
+
+    def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
+        """I(X; Y | Z), see ``lmi.estimators.conditional``."""
+        from lmi.estimators.conditional import read_conditional
+
+        require_neighbours(x.shape[0], self.k)
+        x, y, z = (standardised(side) if self.standardise else _columns(side) for side in (x, y, z))
+        return read_conditional(x, y, z, self.k, context)
+
+
+def ksg_verdict(
+    found: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
+) -> Verdict:
+    """Drift with the number of samples and stability in k, on at most ``most`` samples, beside the estimate's own warnings."""
+    few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
+    x, y = x[few], y[few]
+    n = few.numel()
+    if found.interval is None or n <= 2 * k:
+        return judged(found)
+
+    def statistic(part: Tensor) -> float:
+        return float(ksg_pointwise(x[part], y[part], k, variant).mean())
+
+    half = (found.interval[1] - found.interval[0]) / 2
+    base = found.nats if n == found.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
+    twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
+    moved = drift(statistic, n, context.generator("drift"))
+    return judged(found, neighbour_doubts(base, twice, half, moved))
 
 
 def read_ksg(

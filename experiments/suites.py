@@ -1,0 +1,132 @@
+"""The cases of the accuracy suites: sources with a known truth, each with a number of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from lmi.sources.digits_channel import DigitsChannel
+from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.mixtures import NormalMixture
+from lmi.sources.pushforward import Pushforward
+from lmi.sources.student import StudentT
+from lmi.types import NATS_PER_BIT, Source
+
+Suite = Literal["gaussian_grid", "nuisance_grid", "samples", "high_mi", "heavy_tails", "mixtures", "real"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One source and one sample size.
+
+    Args:
+        name: unique within the suite, fit for a file name.
+        group: cases are averaged within a group.
+        source: where the pairs come from.
+        num_samples: how many.
+    """
+
+    name: str
+    group: str
+    source: Source
+    num_samples: int
+
+
+def cases_of(suite: Suite) -> list[Case]:
+    """All cases of a suite, in a fixed order."""
+    return SUITES[suite]()
+
+
+def _twins(name: str, group: str, source: LowRankGaussian, num_samples: int) -> list[Case]:
+    return [
+        Case(f"{name}-linear", f"{group}linear", source, num_samples),
+        Case(f"{name}-nonlinear", f"{group}nonlinear", Pushforward(source, ("coordinates",)), num_samples),
+    ]
+
+
+def _gaussian_grid() -> list[Case]:
+    return [
+        case
+        for dim in (10, 100, 1000, 5000)
+        for rank in (1, 3, 5, 7, 9)
+        for bits in (0.0, 0.5, 1.0, 1.5, 2.0)
+        for case in _twins(
+            f"d{dim}-r{rank}-{bits:g}bits", "", LowRankGaussian(rank=rank, bits=bits, x_dim=dim, y_dim=dim), 2000
+        )
+    ]
+
+
+def _nuisance_grid() -> list[Case]:
+    return [
+        case
+        for dim in (20, 100, 1000, 5000)
+        for rank in (1, 3, 5, 7, 9)
+        for bits in (0.0, 0.5, 1.0, 1.5, 2.0)
+        for case in _twins(
+            f"d{dim}-r{rank}-{bits:g}bits-loud",
+            "loud ",
+            LowRankGaussian(rank=rank, bits=bits, x_dim=dim, y_dim=dim, nuisance_dims=rank, nuisance_scale=2.0),
+            2000,
+        )
+    ]
+
+
+def _samples() -> list[Case]:
+    return [
+        case
+        for n in (250, 500, 1000, 2000, 5000, 10_000, 20_000)
+        for rank in (1, 4, 8)
+        for case in _twins(f"n{n}-r{rank}", f"n={n} ", LowRankGaussian(rank=rank, bits=1.5, x_dim=50, y_dim=50), n)
+    ]
+
+
+def _high_mi() -> list[Case]:
+    return [
+        case
+        for dim in (1, 2, 3)
+        for nats in (1, 2, 3, 4, 5, 6, 8, 10)
+        for case in _twins(
+            f"d{dim}-{nats}nats",
+            "up to 5 nats " if nats <= 5 else "above 5 nats ",
+            LowRankGaussian(rank=dim, bits=nats / NATS_PER_BIT, x_dim=dim, y_dim=dim),
+            10_000,
+        )
+    ]
+
+
+def _heavy_tails() -> list[Case]:
+    return [
+        Case(f"d{dim}-df{degrees}-rho{rho:g}", f"d={dim}", StudentT(dim, degrees, rho), 5000)
+        for dim in (1, 2, 3, 5)
+        for degrees in (1, 2, 3, 5)
+        for rho in (0.0, 0.5, 0.8)
+    ]
+
+
+def _mixtures() -> list[Case]:
+    return [
+        Case(f"d{dim}-m{count}-s{apart:g}", f"d={dim}", NormalMixture(dim, count, apart, 100 * dim + count), 5000)
+        for dim in (1, 2, 3, 5)
+        for count in (2, 3, 5)
+        for apart in (1.0, 2.0, 4.0)
+    ]
+
+
+def _real() -> list[Case]:
+    return [
+        Case(f"digits{zero}{one}-{bits:g}bits", f"digits {zero} and {one}", DigitsChannel(bits, zero, one), 1500)
+        for zero, one in ((0, 1), (3, 8))
+        for bits in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    ]
+
+
+SUITES: dict[str, Callable[[], list[Case]]] = {
+    "gaussian_grid": _gaussian_grid,
+    "nuisance_grid": _nuisance_grid,
+    "samples": _samples,
+    "high_mi": _high_mi,
+    "heavy_tails": _heavy_tails,
+    "mixtures": _mixtures,
+    "real": _real,
+}

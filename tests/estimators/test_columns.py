@@ -1,0 +1,36 @@
+"""What is done to each side alone keeps the information and ignores what it should."""
+
+import torch
+
+from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
+
+
+def draw(n, d, seed=0):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_normal_scores_ignore_increasing_maps():
+    z = draw(200, 3)
+    assert torch.equal(normal_scores(z), normal_scores(z**3)) and torch.equal(normal_scores(z), normal_scores(z.exp()))
+    assert abs(float(normal_scores(z).mean())) < 1e-12
+
+
+def test_robust_scale_is_not_moved_by_an_outlier():
+    z = draw(1001, 1)
+    spoiled = z.clone()
+    spoiled[0] = 1e9
+    assert torch.allclose(robust_scaled(z)[1:], robust_scaled(spoiled)[1:], atol=0.05)
+    assert abs(float(robust_scaled(z).std()) - 1) < 0.1
+
+
+def test_components_keep_distances_both_ways_round():
+    for n, d in ((60, 8), (8, 60)):
+        z = draw(n, d, seed=1)
+        kept = principal_components(z, 100)
+        assert torch.allclose(torch.cdist(z, z), torch.cdist(kept, kept), atol=1e-6)
+        assert (kept.std(0).diff() <= 1e-9).all()
+
+
+def test_redundant_columns_are_left_out():
+    z = draw(100, 3)
+    assert principal_components(torch.cat((z, z @ draw(3, 20, 2)), 1), 50).shape[1] == 3
