@@ -148,9 +148,9 @@ def test_two_processes_give_one_folder_one_wandb_run_and_the_same_number(finishe
 LONG = (*SMALL, "estimator.max_epochs=60", "logger=none")
 
 
-def start_and_wait_for_epoch(folder, epoch):
+def start_and_wait_for_epoch(folder, epoch, *more):
     process = subprocess.Popen(
-        command(*LONG, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(),
+        command(*LONG, *more, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     last = folder / "run" / "checkpoints" / "last.ckpt"
@@ -184,7 +184,7 @@ def test_a_killed_run_goes_on_to_the_same_number(tmp_path):
 
 
 def test_ctrl_c_leaves_a_readable_folder_and_says_how_to_go_on(tmp_path):
-    process = start_and_wait_for_epoch(tmp_path, 2)
+    process = start_and_wait_for_epoch(tmp_path, 2, "estimator.max_epochs=3000", "estimator.patience=3000")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import lmi
-from lmi.latent import LatentEstimator
+from lmi.latent import LatentEstimator, TrainerSettings
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import split_folds, split_once
 from lmi.settings import SettingsError
@@ -135,6 +135,7 @@ def test_the_reference_setting_is_the_published_network():
     assert model.x_encoder[-1].negative_slope == 0.2
     out = [layer.out_features for layer in model.x_to_y if isinstance(layer, torch.nn.Linear)]
     assert out == [256, 512, 1024, 50]
+    model.trainer = TrainerSettings(accelerator="cpu").build(Context(), 1, [])
     optimiser = model.configure_optimizers()
     assert (optimiser.defaults["lr"], optimiser.defaults["eps"]) == (1e-4, 1e-7)
 
