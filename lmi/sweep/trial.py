@@ -44,7 +44,7 @@ def trial_folder(overrides: Sequence[str]) -> str:
     """A folder name for a trial that depends on its overrides alone, never on their order or on when it runs.
 
     >>> trial_folder(["experiment=arrays", "estimator.latent_dim=4", "seed=0"])
-    'arrays.latent_dim-4.seed-0.c8a7db'
+    'arrays.latent_dim-4.seed-0.34cc61'
     """
     words = []
     for override in overrides:
