@@ -152,6 +152,8 @@ def start_and_wait_for_epoch(folder, epoch, *more):
     process = subprocess.Popen(
         command(*LONG, *more, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell that runs tests in the background has them ignore Ctrl-C, and so would the program.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     last = folder / "run" / "checkpoints" / "last.ckpt"
     seen, deadline = set(), time.monotonic() + 120
