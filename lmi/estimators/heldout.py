@@ -53,9 +53,54 @@ def held_out(scores: Scores, x: Tensor, y: Tensor) -> HeldOut:
         f = scores(x[indices], y[indices])
         b = f.shape[0]
         own = f.diagonal().clone()
-        infonce = own - 0.5 * (torch.logsumexp(f, 1) + torch.logsumexp(f, 0)) + math.log(b)
-        f.diagonal().fill_(-math.inf)
-        dv = own - (torch.logsumexp(f.flatten(), 0) - math.log(b * (b - 1)))
+        rows, columns, others = log_sums(f)
+        infonce = own - 0.5 * (rows + columns) + math.log(b)
+        dv = own - (others - math.log(b * (b - 1)))
         parts.append((dv, infonce, own))
     dv, infonce, plain = (torch.cat(column).double() for column in zip(*parts, strict=True))
     return HeldOut(dv, infonce, plain)
+
+
+def log_sums(f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """log-sum-exp of every row (b,), of every column (b,), and of everything off the diagonal (), with one exponential.
+
+    >>> f = torch.randn(50, 50, generator=torch.Generator().manual_seed(0))
+    >>> rows, columns, _ = log_sums(f)
+    >>> torch.testing.assert_close((rows, columns), (torch.logsumexp(f, 1), torch.logsumexp(f, 0)))
+    """
+    top = f.amax(1)
+    e = (f - top[:, None]).exp_()
+    most = top.max()
+    weights = (top - most).exp_()
+    rows, columns = top + e.sum(1).log(), weights @ e
+    # Columns that lie far below the largest score vanish next to it: those are summed with a scale of their own.
+    lost = columns < 1e-30
+    columns = most + columns.log()
+    if bool(lost.any()):
+        columns[lost] = torch.logsumexp(f[:, lost], 0)
+    e.diagonal().fill_(0.0)
+    return rows, columns, most + (weights @ e.sum(1)).log()
+
+
+def shuffled_bounds(scores: Scores, x: Tensor, y: Tensor, permutations: int, generator: torch.Generator) -> Tensor:
+    """(r,) InfoNCE of the same critic on the same pairs shuffled, nats: what it says where there is nothing.
+
+    Shuffling y permutes the columns of the scores, so the two log sums stay and only the diagonal changes.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(500, 1, generator=g)
+    >>> null = shuffled_bounds(lambda a, b: -10 * (a - b.T) ** 2, x, x, 50, g)
+    >>> bool(null.max() < 0 < held_out(lambda a, b: -10 * (a - b.T) ** 2, x, x).infonce.mean())
+    True
+    """
+    n = x.shape[0]
+    totals = torch.zeros(permutations, dtype=torch.float64)
+    for indices in torch.arange(n).tensor_split(-(-n // BLOCK)):
+        f = scores(x[indices], y[indices]).double()
+        b = f.shape[0]
+        rows, columns, _ = log_sums(f)
+        rest = math.log(b) - 0.5 * (rows + columns).mean()
+        for i in range(permutations):
+            order = torch.randperm(b, generator=generator)
+            totals[i] += b * (f[torch.arange(b), order].mean() + rest)
+    return totals / n
