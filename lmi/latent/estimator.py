@@ -43,11 +43,12 @@ class LatentEstimator(EncoderFit):
         for split in splits:
             require_neighbours(split.estimate.numel(), self.k)
 
-        def read(latents: tuple[Tensor, Tensor], split: Split, own: Context) -> Estimate:
-            return self.read(latents[0][split.estimate], latents[1][split.estimate], own)
-
-        fits = self.on_every_split(x, y, splits, read, context)
+        fits = self.fit_and_read_all(x, y, splits, context)
         return fits[0] if len(fits) == 1 else pool(fits, splits, n)
+
+    def read_split(self, latents: tuple[Tensor, Tensor], split: Split, context: Context) -> Estimate:
+        """KSG on the latents of the estimate part."""
+        return self.read(latents[0][split.estimate], latents[1][split.estimate], context)
 
     def measure(
         self, model: PairedAutoencoder, trainer: Trainer | None, zx: Tensor, zy: Tensor, context: Context

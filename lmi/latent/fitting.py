@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated
@@ -20,11 +21,9 @@ from lmi.types import Context, Estimate
 
 SMALLEST_PART = 8
 
-Read = Callable[[tuple[Tensor, Tensor], Split, Context], Estimate]
-
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderFit(Architecture):
+class EncoderFit(Architecture, ABC):
     """How the samples are shared out and the encoders fitted.
 
     Args:
@@ -114,32 +113,27 @@ class EncoderFit(Architecture):
             save_model(model, folder / "model.safetensors")
         return trainer
 
-    def on_every_split(self, x: Tensor, y: Tensor, splits: list[Split], read: Read, context: Context) -> list[Estimate]:
-        """Encoders fitted on each split, and ``read`` of the latents; under several processes the first reads for all.
+    @abstractmethod
+    def read_split(self, latents: tuple[Tensor, Tensor], split: Split, context: Context) -> Estimate:
+        """An estimate from the latents of all samples, with one pointwise term for each sample of the estimate part."""
 
-        Args:
-            x: (n, dx).
-            y: (n, dy).
-            splits: one, or one for each fold.
-            read: latents of all samples, split, context -> an estimate with the pointwise terms of the estimate part.
-            context: of the whole estimate.
+    def fit_and_read(self, x: Tensor, y: Tensor, split: Split, context: Context) -> Estimate:
+        """Fit on one split and measure its estimate part; the pointwise terms of all other samples are NaN."""
+        model, trainer = self.fit(x, y, split, context)
+        model.held_out = split.estimate
+        latents = encode_shared(model, x, y, trainer)
+        found = self.read_once(model, trainer, lambda: self.read_split(latents, split, context))
+        assert found.pointwise is not None
+        pointwise = torch.full((x.shape[0],), torch.nan, dtype=torch.float64)
+        pointwise[split.estimate] = found.pointwise
+        return replace(found, pointwise=pointwise, latents=latents)
 
-        Returns:
-            One estimate for each split; its pointwise terms are NaN outside the estimate part.
-        """
+    def fit_and_read_all(self, x: Tensor, y: Tensor, splits: list[Split], context: Context) -> list[Estimate]:
+        """``fit_and_read`` on every split, each with seeds of its own; training curves are logged for the first."""
         x, y = x.to(torch.float32), y.to(torch.float32)
-        found = []
-        for i, split in enumerate(splits):
-            own = context if len(splits) == 1 else _fold(context, i)
-            model, trainer = self.fit(x, y, split, own)
-            model.held_out = split.estimate
-            latents = encode_shared(model, x, y, trainer)
-            one = self.read_once(model, trainer, lambda z=latents, s=split, c=own: read(z, s, c))  # type: ignore[misc]
-            assert one.pointwise is not None
-            pointwise = torch.full((x.shape[0],), torch.nan, dtype=torch.float64)
-            pointwise[split.estimate] = one.pointwise
-            found.append(replace(one, pointwise=pointwise, latents=latents))
-        return found
+        if len(splits) == 1:
+            return [self.fit_and_read(x, y, splits[0], context)]
+        return [self.fit_and_read(x, y, split, _fold(context, i)) for i, split in enumerate(splits)]
 
     def read_once(self, model: PairedAutoencoder, trainer: Trainer | None, read: Callable[[], Estimate]) -> Estimate:
         """``read()`` in the first process, for all; with what training has to say about itself."""
