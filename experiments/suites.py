@@ -13,7 +13,7 @@ from lmi.sources.pushforward import Pushforward
 from lmi.sources.student import StudentT
 from lmi.types import NATS_PER_BIT, Source
 
-Suite = Literal["gaussian_grid", "nuisance_grid", "samples", "high_mi", "heavy_tails", "mixtures", "real"]
+Suite = Literal["gaussian_grid", "nuisance_grid", "latents", "samples", "high_mi", "heavy_tails", "mixtures", "real"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,16 @@ def _nuisance_grid() -> list[Case]:
     ]
 
 
+def _latents() -> list[Case]:
+    return [
+        case
+        for rank, bits in ((1, 0.0), (1, 2.0), (4, 2.0), (8, 2.0), (8, 4.0))
+        for case in _twins(
+            f"r{rank}-{bits:g}bits", "", LowRankGaussian(rank=rank, bits=bits, x_dim=200, y_dim=200), 2000
+        )
+    ]
+
+
 def _samples() -> list[Case]:
     return [
         case
@@ -124,6 +134,7 @@ def _real() -> list[Case]:
 SUITES: dict[str, Callable[[], list[Case]]] = {
     "gaussian_grid": _gaussian_grid,
     "nuisance_grid": _nuisance_grid,
+    "latents": _latents,
     "samples": _samples,
     "high_mi": _high_mi,
     "heavy_tails": _heavy_tails,

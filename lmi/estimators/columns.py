@@ -5,6 +5,8 @@ None of it looks at the pairing, so it may use all samples without spoiling what
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,6 +27,24 @@ def normal_scores(z: Tensor) -> Tensor:
     z = z.detach().cpu().double()
     ranks = torch.from_numpy(np.ascontiguousarray(rankdata(z.numpy(), axis=0)))
     return torch.special.ndtri((ranks - 0.5) / z.shape[0])
+
+
+def normal_scores_at(reference: Tensor) -> Callable[[Tensor], Tensor]:
+    """A map of new rows to normal scores by the columns of ``reference`` (n, d), at most as far out as its own extremes.
+
+    >>> to_scores = normal_scores_at(torch.arange(9.0)[:, None])
+    >>> [round(score, 3) for score in to_scores(torch.tensor([[-5.0], [4.0], [4.0], [99.0]])).flatten().tolist()]
+    [-1.593, 0.0, 0.0, 1.593]
+    """
+    n = reference.shape[0]
+    columns = reference.double().T.sort(dim=1).values.contiguous()
+
+    def to_scores(z: Tensor) -> Tensor:
+        rows = z.double().T.contiguous()
+        below, up_to = (torch.searchsorted(columns, rows, right=right) for right in (False, True))
+        return torch.special.ndtri(((below + up_to).double() / (2 * n)).clamp(0.5 / n, 1 - 0.5 / n)).T
+
+    return to_scores
 
 
 def robust_scaled(z: Tensor) -> Tensor:
