@@ -79,8 +79,8 @@ class AccuracyExperiment:
             tables={"summary": summary, "cases": rows},
             figures=figures,
             captions={
-                "errors": "Mean error (estimate minus truth, bits) of every estimator in every case; the colour scale is "
-                "common, blue is too low and red too high.",
+                "errors": "Mean error (estimate minus truth, bits), a cell a case and a panel an estimator; the colour scale "
+                "is common, blue is too low and red too high.",
                 "truth": "Mean estimate against truth, one panel a group of cases; the dashed line is a perfect estimator.",
             }
             if done
@@ -164,6 +164,7 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
     covered = [held for held in map(is_covered, done) if held is not None]
     errors = np.array([(record["nats"] - record["truth_nats"]) / NATS_PER_BIT for record in done])
     null = np.array([record["truth_nats"] < 1e-9 for record in done], dtype=bool)
+    spread = spread_within_cases([record["case"] for record in done], errors)
 
     def rounded(value: Any) -> float:
         return round(float(value), 4)
@@ -172,7 +173,7 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
         "truth_bits": rounded(np.mean([record["truth_nats"] for record in records]) / NATS_PER_BIT),
         "mean_error_bits": rounded(errors.mean()) if done else None,
         "mean_abs_error_bits": rounded(np.abs(errors).mean()) if done else None,
-        "spread_bits": rounded(errors.std(ddof=1)) if len(done) > 1 else None,
+        "spread_bits": None if spread is None else rounded(spread),
         "null_within_0.03_bits_ratio": rounded((np.abs(errors[null]) < 0.03).mean()) if null.any() else None,
         "coverage_ratio": rounded(np.mean(covered)) if covered else None,
         "reliable_ratio": rounded(np.mean([r["verdict"] == "reliable" for r in done])) if done else None,
@@ -182,6 +183,17 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
         "failed": len(records) - len(done),
         "why": next((record["failed"] for record in records if record["failed"]), ""),
     }
+
+
+def spread_within_cases(cases: list[str], errors: np.ndarray) -> float | None:
+    """Root mean variance of errors over repeats of a case; ``None`` where no case was repeated.
+
+    >>> spread_within_cases(["a", "a", "b", "b", "c"], np.array([0.0, 2.0, 5.0, 7.0, 9.0])) == 2**0.5
+    True
+    """
+    repeated = [errors[[name == case for name in cases]] for case in dict.fromkeys(cases)]
+    variances = [own.var(ddof=1) for own in repeated if own.size > 1]
+    return float(np.sqrt(np.mean(variances))) if variances else None
 
 
 def case_rows(records: list[Record]) -> list[dict[str, Scalar]]:

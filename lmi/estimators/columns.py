@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,11 +21,23 @@ def normal_scores(z: Tensor) -> Tensor:
     >>> [round(score, 3) for score in normal_scores(torch.tensor([[1.0], [100.0], [2.0]])).flatten().tolist()]
     [-0.967, 0.967, 0.0]
     """
-    from scipy.stats import rankdata
-
     z = z.detach().cpu().double()
-    ranks = torch.from_numpy(np.ascontiguousarray(rankdata(z.numpy(), axis=0)))
-    return torch.special.ndtri((ranks - 0.5) / z.shape[0])
+    return torch.special.ndtri((mean_ranks(z) - 0.5) / z.shape[0])
+
+
+def mean_ranks(z: Tensor) -> Tensor:
+    """(n, d) rank of each entry in its column, from 1; ties share the mean of theirs.
+
+    >>> mean_ranks(torch.tensor([[3.0], [1.0], [3.0]])).flatten().tolist()
+    [2.5, 1.0, 2.5]
+    """
+    columns = z.T.contiguous()
+    ordered, order = columns.sort(dim=1)
+    if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
+        below, up_to = (torch.searchsorted(ordered, columns, right=right) for right in (False, True))
+        return ((below + up_to + 1).double() / 2).T.contiguous()
+    places = torch.arange(1, z.shape[0] + 1, dtype=torch.float64).expand_as(columns)
+    return torch.empty_like(places.contiguous()).scatter_(1, order, places).T.contiguous()
 
 
 def normal_scores_at(reference: Tensor) -> Callable[[Tensor], Tensor]:
@@ -69,14 +80,11 @@ def principal_components(z: Tensor, most: int) -> Tensor:
     >>> principal_components(torch.cat((z, z), 1), most=10).shape
     torch.Size([50, 2])
     """
-    z = z.double() - z.double().mean(0)
+    z = z.double()
+    z = z - z.mean(0)
     n, d = z.shape
-    if d <= n:
-        variances, directions = torch.linalg.eigh(z.T @ z)
-        coordinates = z @ directions[:, -min(most, d) :].flip(1)
-    else:
-        variances, left = torch.linalg.eigh(z @ z.T)
-        top = min(most, n)
-        coordinates = left[:, -top:].flip(1) * variances[-top:].flip(0).clamp(min=0).sqrt()
-    variances = variances.flip(0)[: coordinates.shape[1]]
+    top = min(most, n, d)
+    variances, vectors = torch.linalg.eigh(z.T @ z if d <= n else z @ z.T)
+    variances, vectors = variances[-top:].flip(0), vectors[:, -top:].flip(1)
+    coordinates = z @ vectors if d <= n else vectors * variances.clamp(min=0).sqrt()
     return coordinates[:, variances > RANK_TOLERANCE * variances[0]]

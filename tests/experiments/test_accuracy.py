@@ -3,6 +3,7 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,7 +33,7 @@ def test_linear_and_nonlinear_twins_share_their_truth():
 def record(nats, truth, low, high, verdict="reliable"):
     return {
         "truth_nats": truth, "nats": nats, "low_nats": low, "high_nats": high, "verdict": verdict, "seconds": 1.0,
-        "failed": "",
+        "failed": "", "case": "a",
     }  # fmt: skip
 
 
@@ -44,6 +45,9 @@ def test_reliable_but_wrong_is_counted():
     row = row_of([record(1.0, 0.0, 0.9, 1.1), record(0.0, 0.0, -0.1, 0.1)])
     assert row["reliable_but_wrong_count"] == 1 and row["coverage_ratio"] == 0.5
     assert row["null_within_0.03_bits_ratio"] == 0.5
+    assert row["spread_bits"] == pytest.approx(1 / np.log(2) / 2**0.5, abs=1e-4)
+    alone = row_of([record(1.0, 0.0, 0.9, 1.1), {**record(0.0, 0.0, -0.1, 0.1), "case": "b"}])
+    assert alone["spread_bits"] is None  # different cases are no repeats
 
 
 def test_a_run_and_its_resumption(tmp_path, monkeypatch):
