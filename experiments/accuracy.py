@@ -21,6 +21,7 @@ from experiments.suites import Case, Suite, cases_of
 from lmi.api import estimate, estimator_class
 from lmi.report.accuracy import error_map, truth_curves
 from lmi.results import Result, Scalar
+from lmi.sweep.process import die_with_parent
 from lmi.types import NATS_PER_BIT, Context
 
 CASES_FOLDER = "cases"
@@ -37,14 +38,14 @@ class AccuracyExperiment:
     Args:
         suite: which cases, see ``experiments.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
-        every: takes every so-manieth case of the suite; 1 takes all.
+        every: takes every so-manieth case of the suite; 1 takes all, 0 the few that ``auto`` measures in about a minute.
         repeats: fresh samples of each case.
         processes: how many work side by side; each gets its share of the threads.
     """
 
     suite: Suite = "gaussian_grid"
     estimators: tuple[str, ...] = ("auto", "ksg")
-    every: Annotated[int, Field(ge=1)] = 1
+    every: Annotated[int, Field(ge=0)] = 1
     repeats: Annotated[int, Field(ge=1)] = 1
     processes: Annotated[int, Field(ge=1)] = 1
 
@@ -53,7 +54,7 @@ class AccuracyExperiment:
         for name in self.estimators:
             if name not in PEERS:
                 estimator_class(name)
-        cases = cases_of(self.suite)[:: self.every]
+        cases = cases_of(self.suite, self.every)
         jobs = [
             (case, name, repeat, context.derive(self.suite, case.name, repeat), context.folder)
             for case in cases
@@ -63,7 +64,7 @@ class AccuracyExperiment:
         records = self._measure_all(jobs, context)
         rows = case_rows(records)
         summary = summary_rows(records)
-        metrics: dict[str, Scalar] = {"cases_count": len(cases), "records_count": len(records)}
+        metrics: dict[str, Scalar] = {"suite": self.suite, "cases_count": len(cases), "records_count": len(records)}
         for row in summary:
             if row["group"] == "all":
                 for name in ("mean_abs_error_bits", "coverage_ratio", "reliable_but_wrong_count"):
@@ -93,7 +94,7 @@ class AccuracyExperiment:
             return [measure(*job) for job in context.bar(jobs, self.suite)]
         threads = max(1, (os.cpu_count() or 1) // self.processes)
         workers = ProcessPoolExecutor(
-            self.processes, multiprocessing.get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
+            self.processes, multiprocessing.get_context("spawn"), initializer=start_worker, initargs=(threads,)
         )
         with workers:
             futures = {workers.submit(measure, *job): i for i, job in enumerate(jobs)}
@@ -101,6 +102,12 @@ class AccuracyExperiment:
             for future in context.bar(as_completed(futures), self.suite, total=len(jobs)):
                 found[futures[future]] = future.result()
         return [found[i] for i in range(len(jobs))]
+
+
+def start_worker(threads: int) -> None:
+    """A worker with its share of the threads, which is gone as soon as the run that started it is, however it ends."""
+    die_with_parent()
+    torch.set_num_threads(threads)
 
 
 def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | None) -> Record:

@@ -1,16 +1,29 @@
-"""Figures of an accuracy suite: errors as a heat map, estimates against the truth."""
+"""Figures of an accuracy suite: errors as a heat map, estimates against the truth; and its summary in Markdown.
+
+``python -m lmi.report.accuracy <run folder> ...`` prints the summaries of finished runs as one table.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from lmi.report.page import shown
 from lmi.report.style import DIVERGING, INK, PALETTE, dress, grid, new_figure
+from lmi.results import Result
 
 Row = Mapping[str, Any]
+SUMMARY = {
+    "suite": "suite", "group": "group", "estimator": "estimator", "records": "runs",
+    "mean_abs_error_bits": "mean abs. error (bits)", "mean_error_bits": "mean error (bits)", "spread_bits": "spread (bits)",
+    "null_within_0.03_bits_ratio": "nulls within 0.03 bits", "coverage_ratio": "in 90% interval",
+    "reliable_ratio": "called reliable", "reliable_but_wrong_count": "reliable, off by > 3 widths", "seconds": "seconds",
+    "why": "failed",
+}  # fmt: skip
 CELL = (0.42, 0.17)  # inches
 
 
@@ -89,3 +102,29 @@ def truth_curves(rows: Sequence[Row]) -> Figure:
             axes.legend(fontsize=7, frameon=False)
 
     return grid(len(groups), draw, columns=3, size=3.2)
+
+
+def markdown_summary(results: Sequence[Result]) -> str:
+    """The summaries of several runs as one Markdown table: suite, group, estimator; columns that say nothing left out.
+
+    >>> rows = [{"estimator": "ksg", "group": "all", "records": 4, "mean_error_bits": -0.25, "why": ""}]
+    >>> print(markdown_summary([Result("accuracy", {"suite": "real"}, tables={"summary": rows})]))
+    | suite | group | estimator | runs | mean error (bits) |
+    | --- | --- | --- | --- | --- |
+    | real | all | ksg | 4 | -0.25 |
+    """
+    rows = [{"suite": result.metrics["suite"], **row} for result in results for row in result.tables["summary"]]
+    rows.sort(key=lambda row: (str(row["suite"]), row["group"] == "all", str(row["group"])))
+    named = [name for name in SUMMARY if any(row.get(name) not in (None, "") for row in rows)]
+    lines = [[SUMMARY[name] for name in named], ["---"] * len(named)]
+    lines += [[shown(row.get(name)) for name in named] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m lmi.report.accuracy <run folder> ...")
+    try:
+        sys.stdout.write(markdown_summary([Result.load(folder) for folder in sys.argv[1:]]) + "\n")
+    except FileNotFoundError as error:
+        sys.exit(str(error))

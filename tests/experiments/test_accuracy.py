@@ -22,6 +22,13 @@ def test_every_suite_has_unique_cases_that_sample(suite):
         assert pairs.x.shape[0] == pairs.y.shape[0] == 20 and pairs.truth >= 0
 
 
+@pytest.mark.parametrize("suite", list(SUITES))
+def test_a_minute_of_a_suite_is_a_few_cases_of_every_kind(suite):
+    whole, few = cases_of(suite), cases_of(suite, 0)
+    assert 4 <= len(few) <= 10
+    assert {case.group.rpartition(" ")[2] for case in few} == {case.group.rpartition(" ")[2] for case in whole}
+
+
 def test_linear_and_nonlinear_twins_share_their_truth():
     names = {case.name: case for case in cases_of("gaussian_grid")}
     for dim, bits in ((10, 1.5), (100, 0.5)):
@@ -53,7 +60,7 @@ def test_reliable_but_wrong_is_counted():
 def test_a_run_and_its_resumption(tmp_path, monkeypatch):
     experiment = AccuracyExperiment("high_mi", ("ksg", "gaussian", "scikit-learn"), every=24)
     small = [type(case)(case.name, case.group, case.source, 300) for case in cases_of("high_mi")]
-    monkeypatch.setattr(accuracy, "cases_of", lambda suite: small)
+    monkeypatch.setattr(accuracy, "cases_of", lambda suite, every: small[::every])
     first = experiment.run(Context(3, tmp_path))
     assert len(list((tmp_path / "cases").glob("*.json"))) == 6
     assert set(first.figures) == {"errors", "truth"} and set(first.captions) == set(first.figures)
