@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 
 import numpy as np
 from torch import Tensor
@@ -39,5 +41,6 @@ def _latentmi(x: np.ndarray, y: np.ndarray) -> float:
         np.NaN = np.nan  # type: ignore[attr-defined]  # noqa: NPY201  latentmi 0.1.3 predates NumPy 2
     from latentmi import lmi as latentmi
 
-    pointwise, _, _ = latentmi.estimate(x, y)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints every epoch
+        pointwise, _, _ = latentmi.estimate(x, y)
     return float(np.nanmean(pointwise)) * NATS_PER_BIT

@@ -20,7 +20,7 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
 from lmi.estimators.control import controlled_ksg
 from lmi.estimators.density import Mixture, fit_mixture
-from lmi.estimators.heldout import shuffled_bounds
+from lmi.estimators.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.ksg import ksg_pointwise, repeats
 from lmi.estimators.uncertainty import Z_90
 from lmi.latent.candidates import FIT_SAMPLES, best_linear, closed_form, codes, mixtures, neural
@@ -264,11 +264,12 @@ class AutoEstimator:
             return None
         sx, sy = spaces[taken.space]
         tests = [part.test[:JUDGED_SAMPLES] for part in parts]
-        sums = [
-            test.numel() * shuffled_bounds(scores, sx[test], sy[test], self.permutations, generator)
-            for scores, test in zip(taken.critics, tests, strict=True)
-        ]
-        return Null(torch.stack(sums).sum(0) / sum(test.numel() for test in tests), taken.bound)
+        values = torch.zeros(self.permutations, dtype=torch.float64)
+        for scores, test in zip(taken.critics, tests, strict=True):
+            for block, f in held_out_blocks(scores, sx[test], sy[test]):
+                orders = [torch.randperm(block.numel(), generator=generator) for _ in range(self.permutations)]
+                values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
+        return Null(values / sum(test.numel() for test in tests), taken.bound)
 
 
 def prepared(x: Tensor, y: Tensor, components: int) -> dict[str, tuple[Tensor, Tensor]]:
