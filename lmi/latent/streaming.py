@@ -6,7 +6,7 @@ batches are cut from it. Ranks and workers take disjoint runs of that order, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.datamodule import Batches, batches_seen
+from lmi.latent.datamodule import Batch, Batches, groups_seen
 from lmi.latent.estimator import LatentEstimator
 from lmi.sources.shards import StreamedPairs
 from lmi.types import Context, Estimate
@@ -222,21 +222,22 @@ def _joined(pieces: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor
 
 
 class StreamBatches:
-    """Epochs of a ``BlockStream``, read by workers."""
+    """Epochs of a ``BlockStream``, read by workers; each of its batches is a group of its own."""
 
     def __init__(self, blocks: BlockStream, workers: int, trainer: Trainer) -> None:
         self.blocks, self.workers, self.trainer = blocks, workers, trainer
+        self.steps = len(blocks)
 
     def __len__(self) -> int:
-        return len(self.blocks)
+        return self.steps
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[list[Batch]]:
         self.blocks.epoch = self.trainer.current_epoch
-        skipped = batches_seen(self.trainer)()
+        skipped = groups_seen(self.trainer)()
         loader: Any = DataLoader(self.blocks, batch_size=None, num_workers=self.workers)
         for number, batch in enumerate(loader):
             if number >= skipped:
-                yield batch
+                yield [batch]
 
 
 class StreamDataModule(LightningDataModule):
@@ -255,15 +256,17 @@ class StreamDataModule(LightningDataModule):
 
     def val_dataloader(self) -> Batches:
         assert self.trainer is not None
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        n = self.found.stop[0].shape[0]
-        return Batches(self.found.stop, min(self.batch_size, n // world), lambda: torch.arange(n), rank, world)
+        world = self.trainer.world_size
+        size = min(self.batch_size, self.found.stop[0].shape[0] // world)
+        return Batches(self.found.stop, size, self.trainer.global_rank, world)
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def transfer_batch_to_device(
+        self, batch: Iterable[Batch], device: torch.device, dataloader_idx: int
+    ) -> Iterator[Batch]:
         assert self.trainer is not None
         model = self.trainer.lightning_module
         assert isinstance(model, PairedAutoencoder)
-        return model.scaled(*batch)
+        return (model.scaled(*pair) for pair in batch)  # which takes them to the device of its scale
 
 
 def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: Stream, context: Context) -> Estimate:

@@ -91,7 +91,7 @@ def test_an_epoch_goes_on_where_its_checkpoint_was_written(pairs):
         return list(StreamBatches(blocks, 1, SimpleNamespace(current_epoch=2, fit_loop=loop)))
 
     whole = batches(0)
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[20:], batches(20), strict=True))
+    assert all(torch.equal(a[0], b[0]) for [a], [b] in zip(whole[20:], batches(20), strict=True))
 
 
 def test_rows_that_cannot_spare_the_held_out_parts_are_refused(pairs):
