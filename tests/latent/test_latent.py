@@ -187,7 +187,7 @@ def test_nonlinear_twin_costs_little():
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_steps_are_the_same_however_many_a_call_takes(monkeypatch, precision):
-    pairs = LowRankGaussian(x_dim=6, y_dim=6).sample(600, torch.Generator().manual_seed(0))
+    pairs = draw(600)
     curves = []
     for steps in (1, 8):
         monkeypatch.setattr("lmi.latent.datamodule.STEPS_A_CALL", steps)
