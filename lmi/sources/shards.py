@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -217,7 +218,7 @@ def open_rows(pattern: str) -> Rows:
     Raises:
         FileNotFoundError, ValueError: see ``Shards.open``.
     """
-    name = None
+    name, pattern = None, os.path.expanduser(pattern)
     paths = sorted(glob.glob(pattern))
     if not paths and ":" in pattern:
         pattern, _, name = pattern.rpartition(":")

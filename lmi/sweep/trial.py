@@ -56,15 +56,21 @@ def trial_folder(overrides: Sequence[str]) -> str:
     return f"{readable}.{digest}" if readable else digest
 
 
-def sweep_folder(words: Sequence[str]) -> Path:
-    """``multirun/<experiment>/<digest of the command line>``: the same command finds its own sweep again.
+def with_sweep_folder(words: Sequence[str]) -> list[str]:
+    """The words of a ``-m`` command with its folder, ``multirun/<experiment>/<digest of the words>``, unless they name one.
 
-    >>> sweep_folder(["experiment=arrays", "seed=0,1"]) == sweep_folder(["seed=0,1", "experiment=arrays"])
-    True
+    The same command finds its own sweep again.
+
+    >>> with_sweep_folder(["-m", "experiment=arrays", "seed=0,1"])[-1]
+    "hydra.sweep.dir='multirun/arrays/04eec06e'"
     """
-    name = next((word.partition("=")[2] for word in words if word.startswith("experiment=")), "sweep")
-    digest = hashlib.blake2b("\0".join(sorted(words)).encode(), digest_size=4).hexdigest()
-    return Path("multirun") / re.sub(r"[^\w.-]+", "_", name) / digest
+    own = sorted(word for word in words if not word.startswith("-"))
+    if any(word.startswith("hydra.sweep.dir=") for word in own):
+        return list(words)
+    name = next((word.partition("=")[2] for word in own if word.startswith("experiment=")), "sweep")
+    digest = hashlib.blake2b("\0".join(own).encode(), digest_size=4).hexdigest()
+    folder = Path("multirun") / re.sub(r"[^\w.-]+", "_", name) / digest
+    return [*words, f"hydra.sweep.dir={quoted(folder)}"]
 
 
 def quoted(value: object) -> str:
@@ -160,9 +166,9 @@ def what_went_wrong(folder: Path, code: int) -> str:
     return (errors or lines or [f"exit code {code} and not a word"])[-1][:500]
 
 
-def read_trial(folder: Path) -> dict[str, Any]:
+def read_trial(folder: Path, name: str = TRIAL_FILE) -> dict[str, Any]:
     """What is known of the trial in ``folder``; nothing, if it has never been started."""
-    path = folder / TRIAL_FILE
+    path = folder / name
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 

@@ -97,3 +97,23 @@ def test_an_epoch_goes_on_where_its_checkpoint_was_written(pairs):
 def test_rows_that_cannot_spare_the_held_out_parts_are_refused(pairs):
     with pytest.raises(ValueError, match="cannot spare"):
         survey(pairs, Stream(2000, 2000), CONTEXT)
+
+
+def test_cached_activations_are_trained_on_from_disk(tmp_path):
+    """Through the whole of ``experiment=stream source=shards``, beside the same layers in memory."""
+    from experiments.stream import StreamExperiment
+    from lmi.activations.store import write_store
+    from lmi.sources.shards import Shards
+
+    z = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
+    z[:, 2:] += z[:, :2]
+    chunks = [
+        ({"h.0": part[:, :2], "h.1": part[:, 2:]}, {"documents": torch.zeros(len(part))}) for part in z.split(300)
+    ]
+    write_store(tmp_path, chunks, {})
+    source = Shards(str(tmp_path / "layer_000.safetensors"), str(tmp_path / "layer_001.safetensors"))
+    estimator = LatentEstimator(hidden=(32,), latent_dim=2, max_epochs=12, permutations=0)
+    stream = Stream(200, 800, 0, block_rows=128, buffer_blocks=4)
+    found = StreamExperiment(source, estimator, stream, compare_in_memory=True).run(CONTEXT).metrics
+    truth = torch.log(torch.tensor(2.0)).item()
+    assert abs(found["estimate_nats"] - truth) < 0.2 and abs(found["difference_nats"]) < 0.1
