@@ -68,8 +68,11 @@ def prepare_sweep(words: list[str]) -> Path:
         for key in {*firsts, *(config.hydra.sweeper.params or {})} - {*groups}:
             require_key(config, key)
         config = compose(list(firsts))
+        sweep = build(plain(config.sweep), "sweep")
+        for key in sweep.searched:
+            require_key(config, key)
         folder = Path(config.hydra.sweep.dir)
-        build(plain(config.sweep), "sweep").check(folder)
+        sweep.check(folder)
     return folder
 
 

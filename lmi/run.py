@@ -16,7 +16,7 @@ import yaml
 from lmi.results import RESULT_FILE
 from lmi.settings import build
 from lmi.sweep.process import was_requeued
-from lmi.sweep.trial import CONFIG_FILE
+from lmi.sweep.trial import CONFIG_FILE, write_whole
 
 # Threads that spin while they wait make training ten times slower wherever cores are shared: with other jobs, or by the
 # processes of one run. Read by OpenMP when torch is first imported.
@@ -66,7 +66,8 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
         cause = f" ({error.__cause__})" if isinstance(error, mistakes) and error.__cause__ else ""
-        place = f" (writing into {folder})" if folder and isinstance(error, OSError) and error.filename is None else ""
+        is_placed = not isinstance(error, OSError) or error.filename or str(folder) in str(error)
+        place = "" if folder is None or is_placed else f" (writing into {folder})"
         sys.exit(f"error: {error}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
 
 
@@ -79,7 +80,7 @@ def run(values: dict[str, Any], folder: Path) -> None:
     """
     experiment = build(values["experiment"], "experiment")
     if is_main_process():
-        (folder / CONFIG_FILE).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), "utf-8")
+        write_whole(folder / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
     from lightning.pytorch.loggers import CSVLogger
 

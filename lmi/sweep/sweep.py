@@ -43,6 +43,11 @@ class Sweep:
     trials: Annotated[int, Field(ge=1)] | None = None
     trial: Annotated[int, Field(ge=0)] | None = None
 
+    @property
+    def searched(self) -> list[str]:
+        """The settings that a study proposes."""
+        return [] if self.study is None else list(self.study.space)
+
     def check(self, folder: Path) -> None:
         """Refuse what no trial could run with, and note in ``folder`` what the sweep is after.
 

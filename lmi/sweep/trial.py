@@ -24,6 +24,7 @@ LOG_FILE = "log.txt"
 LOCK_FILE = "trial.lock"
 CONFIG_FILE = "config.yaml"
 POLL_SECONDS = 0.2
+HYDRA_LAST_WORDS = ("Set the environment variable HYDRA_FULL_ERROR", "full_key:", "object_type=")
 
 
 def own_overrides(overrides: Sequence[str], with_trial: bool = True) -> list[str]:
@@ -62,7 +63,7 @@ def with_sweep_folder(words: Sequence[str]) -> list[str]:
     The same command finds its own sweep again.
 
     >>> with_sweep_folder(["-m", "experiment=arrays", "seed=0,1"])[-1]
-    "hydra.sweep.dir='multirun/arrays/04eec06e'"
+    "hydra.sweep.dir='multirun/arrays/cc8f536f'"
     """
     own = sorted(word for word in words if not word.startswith("-"))
     if any(word.startswith("hydra.sweep.dir=") for word in own):
@@ -161,7 +162,9 @@ def what_went_wrong(folder: Path, code: int) -> str:
     if code < 0:
         return f"killed by {signal.Signals(-code).name}; see {LOG_FILE}"
     text = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(HYDRA_LAST_WORDS)
+    ]
     errors = [line for line in lines if line.startswith("error:")]
     return (errors or lines or [f"exit code {code} and not a word"])[-1][:500]
 
@@ -174,6 +177,19 @@ def read_trial(folder: Path, name: str = TRIAL_FILE) -> dict[str, Any]:
 
 def write_trial(folder: Path, record: Mapping[str, Any], name: str = TRIAL_FILE) -> None:
     """Write ``record`` as JSON, all of it or none of it."""
-    partial = folder / (name + ".partial")
-    partial.write_text(json.dumps(dict(record), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / name)
+    write_whole(folder / name, json.dumps(dict(record), indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, all of it or none of it.
+
+    Raises:
+        OSError: which names the path, for instance when the disk is full.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error}") from error

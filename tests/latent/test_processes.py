@@ -125,6 +125,14 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_with_what_to_do(tmp_path, da
         estimator.estimate(x, y, context)
 
 
+def test_a_damaged_model_is_refused_by_name(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "model.safetensors").write_bytes(os.urandom(300))
+    z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged"):
+        LatentEstimator(hidden=(8,), permutations=0).estimate(z, z, Context(folder=tmp_path))
+
+
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
     """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
     folder = tmp_path / "run"
@@ -136,6 +144,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
     assert done.returncode != 0
     assert "cannot write" in done.stderr and str(folder / "checkpoints" / "last.ckpt") in done.stderr
     assert "Traceback" not in done.stderr
+    assert not list(folder.rglob("*.partial"))
     assert "seed: 0" in (folder / "config.yaml").read_text() and not (folder / "result.json").exists()
     again = start(*words, f"hydra.run.dir={folder}", f"resume={folder}")
     out, _ = again.communicate(timeout=300)

@@ -128,6 +128,7 @@ def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
         (["estimator.latnt_dim=2,4"], "did you mean 'latent_dim'?"),
         (["estimater=latent,ksg"], "did you mean 'estimator'?"),
         (["sweep.objectve=error_bits", "seed=0,1"], "did you mean 'objective'?"),
+        (["sweep=optuna", "+sweep.study.space={estimator.latnt_dim:[2,4]}"], "did you mean 'latent_dim'?"),
     ],
 )
 def test_an_axis_that_is_not_in_the_config_is_refused_with_near_names(tmp_path, words, message):

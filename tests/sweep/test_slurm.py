@@ -189,6 +189,10 @@ def test_a_preempted_trial_of_a_sweep_is_requeued_and_ends_like_its_undisturbed_
         "name=whole,preempted", "hydra.launcher.cpus_per_task=1", f"hydra.sweep.dir={folder}",
     ]  # fmt: skip
 
+    def trial(name):
+        records = {path.parent: json.loads(path.read_text()) for path in folder.glob("*/trial.json")}
+        return next((place for place, record in records.items() if f"name={name}" in record["overrides"]), tmp_path)
+
     def run(*command):
         return subprocess.run(command, env=slurm, check=True, capture_output=True, text=True).stdout
 
@@ -196,20 +200,19 @@ def test_a_preempted_trial_of_a_sweep_is_requeued_and_ends_like_its_undisturbed_
         [*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as sweep:  # fmt: skip
-        wait(lambda: list(folder.glob("*name-preempted*/checkpoints/last.ckpt")), "the first epoch")
+        wait(lambda: (trial("preempted") / "checkpoints" / "last.ckpt").is_file(), "the first epoch")
         # The trials of a sweep are an array of jobs, in the order of the grid.
         job = wait(lambda: re.findall(r"^\d+_1 (\d+)$", run("squeue", "-h", "-t", "R", "-o", "%i %A"), re.M), "job")[0]
         run("scancel", "--signal=USR2", job)
         wait(lambda: "Restarts=1" in run("scontrol", "show", "job", job), "the job to be queued again")
-        assert not list(folder.glob("*name-preempted*/result.json"))
+        assert not (trial("preempted") / "result.json").exists()
         wait(lambda: "JobState=PENDING" in run("scontrol", "show", "job", job), "the job to wait")
         run("scontrol", "update", f"JobId={job}", "StartTime=now")
         out, _ = sweep.communicate(timeout=400)
     assert sweep.returncode == 0 and "2 done of 2 trials" in out, out
     whole, preempted = (
-        json.loads(next(folder.glob(f"*name-{name}*/result.json")).read_text())["metrics"]["estimate_nats"]
+        json.loads((trial(name) / "result.json").read_text())["metrics"]["estimate_nats"]
         for name in ("whole", "preempted")
     )
     assert preempted == pytest.approx(whole, abs=1e-6)
-    log = next(folder.glob("*name-preempted*/log.txt")).read_text()
-    assert log.count("report: ") == 1
+    assert (trial("preempted") / "log.txt").read_text().count("report: ") == 1
