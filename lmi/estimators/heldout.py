@@ -67,18 +67,19 @@ def log_sums(f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     >>> rows, columns, _ = log_sums(f)
     >>> torch.testing.assert_close((rows, columns), (torch.logsumexp(f, 1), torch.logsumexp(f, 0)))
     """
-    top = f.amax(1)
-    e = (f - top[:, None]).exp_()
+    own = f.diagonal()
+    apart = f.clone()
+    apart.diagonal().fill_(-math.inf)
+    top = apart.amax(1)
+    e = apart.sub_(top[:, None]).exp_()
     most = top.max()
-    weights = (top - most).exp_()
-    rows, columns = top + e.sum(1).log(), weights @ e
+    rows, columns = top + e.sum(1).log(), (top - most).exp_() @ e
     # Columns that lie far below the largest score vanish next to it: those are summed with a scale of their own.
     lost = columns < 1e-30
     columns = most + columns.log()
     if bool(lost.any()):
-        columns[lost] = torch.logsumexp(f[:, lost], 0)
-    e.diagonal().fill_(0.0)
-    return rows, columns, most + (weights @ e.sum(1)).log()
+        columns[lost] = torch.logsumexp(f[:, lost].masked_fill(torch.diag(lost)[:, lost], -math.inf), 0)
+    return torch.logaddexp(rows, own), torch.logaddexp(columns, own), torch.logsumexp(rows, 0)
 
 
 def held_out_blocks(scores: Scores, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
