@@ -192,14 +192,14 @@ class AutoEstimator:
     ) -> tuple[float, float, Candidate]:
         """The number, its standard error, and the candidate that it is of.
 
-        Where neighbours find clearly more in fresh kernel variates than the candidate with the best bound, and a density of
-        these confirms most of it, theirs is the number: no function of fresh samples knows more than the samples.
+        Where kernel variates have the better bound, if not clearly so, and neighbours find clearly more in fresh ones, theirs
+        is the number: no function of fresh samples knows more than the samples.
         """
         if taken.fresh:
             return *read_curved(taken, context)[:2], taken
         nats, error, taken = self.plain_value(taken, found, spaces, parts, few)
         curve = max((c for c in found if c.fresh), key=lambda c: c.bound, default=None)
-        if curve is not None and curve.bound > CONFIRMED * nats:
+        if curve is not None and (curve.bound > taken.bound or curve is taken.base):
             read, own, sampling = read_curved(curve, context)
             if read > nats + 2 * sampling and curve.bound > CONFIRMED * read:
                 return read, own, curve
@@ -235,6 +235,11 @@ class AutoEstimator:
             fresh_terms = torch.cat([model.ratio(sx[part.test], sy[part.test]) for part, model in pairs])
             seen_terms = torch.cat([model.ratio(sx[part.fit], sy[part.fit]) for part, model in pairs])
             return 0.5 * float(fresh_terms.mean() + seen_terms.mean()), float(fresh_terms.std()) / n**0.5, taken
+        if taken.base is not None and not taken.base.fresh:
+            # The base has a number of its own, often better than its bound; the critic adds what it gains on fresh pairs.
+            nats, error, _ = self.plain_value(taken.base, found, spaces, parts, few)
+            gain = (taken.terms - taken.base.terms)[~taken.terms.isnan()]
+            return nats + float(gain.mean()), math.hypot(error, float(gain.std()) / n**0.5), taken
         terms = torch.cat([judged.plain for judged in taken.judged])
         error = float(terms.std()) / terms.numel() ** 0.5
         fresh = max(taken.bound, taken.dv) if taken.dv < math.log(parts[0].test.numel()) - 2 else taken.plain

@@ -152,7 +152,8 @@ def neural(
         below = base.rebuild(others) if base.rebuild else base
         return neural(space, x, y, others, below, settings, context)
 
-    return replace(judged, optimism=base.optimism, rebuild=again)
+    own_base = base if base.complexity else None
+    return replace(judged, optimism=base.optimism, base=own_base, rebuild=again)
 
 
 def calibration(scores: Scores, x: Tensor, y: Tensor) -> float:
