@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from experiments.versus_latentmi import INSTALL, load_peer
+from experiments.peers import INSTALL, latentmi
 from lmi.estimators.ksg import ksg_pointwise
 from lmi.estimators.neighbors import Way, count_inside, nearest
 from lmi.report.style import BLUE, INK, ORANGE, dress, grid
@@ -88,12 +88,10 @@ class NeighborsSpeed:
         if find_spec("latentmi") is None:
             rows.append({"KSG": f"latentmi: not installed ({INSTALL})"})
         else:
-            load_peer()
-            from latentmi import ksg as peer
-
-            started = time.perf_counter()
-            theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
-            peer_seconds = time.perf_counter() - started
+            with latentmi("ksg") as peer:
+                started = time.perf_counter()
+                theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
+                peer_seconds = time.perf_counter() - started
             metrics |= {"latentmi_ksg_seconds": peer_seconds, "ksg_speed_ratio": peer_seconds / seconds}
             rows.append(
                 {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import statistics
 import time
@@ -16,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from experiments.peers import latentmi
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule
@@ -173,15 +173,8 @@ def peer_loop(estimator: LatentEstimator, train: Half, stop: Half) -> Callable[[
     Raises:
         ValueError: if it is not installed.
     """
-    if not hasattr(np, "NaN"):
-        np.NaN = np.nan  # type: ignore[attr-defined]  # noqa: NPY201  latentmi 0.1.3 is of the days of NumPy 1
-    try:
-        module: Any = importlib.import_module(f"{PEER}.lmi")
-        models: Any = importlib.import_module(f"{PEER}.models")
-    except ImportError as error:
-        raise ValueError(
-            f"the peer cannot be imported ({error}): pip install --no-deps latentmi==0.1.3, or experiment.peer=false"
-        ) from error
+    with latentmi("lmi") as module, latentmi("models") as models:
+        pass  # training itself needs no old NumPy
     _, train, stop = scaled_model(estimator, train, stop)
 
     def loop(epochs: int) -> None:

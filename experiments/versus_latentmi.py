@@ -6,19 +6,17 @@ import contextlib
 import io
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 from pydantic import Field
 
+from experiments.peers import latentmi
 from lmi.api import estimate
 from lmi.report.style import BLUE, GREY, INK, dress, new_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context, Estimator, Pairs, Source
-
-INSTALL = "pip install --no-deps latentmi==0.1.3"
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,12 @@ class VersusLatentMI:
         """Time and error of both.
 
         Raises:
-            ValueError: where the peer is not installed, with the command that installs it.
+            ValueError: where the peer is not installed, with the command that installs it, or the truth is unknown.
         """
-        peer = load_peer()
+        with latentmi("lmi") as peer:
+            return self._beside(peer, context)
+
+    def _beside(self, peer: Any, context: Context) -> Result:
         table: list[dict[str, Scalar]] = []
         for seed in context.bar(range(self.seeds), "seeds"):
             own = Context(seed=context.derive("seed", seed))
@@ -87,17 +88,6 @@ class VersusLatentMI:
                 "versus": "Error against time of both, a dot a seed; lower left is better. Time is on a log scale."
             },
         )
-
-
-def load_peer() -> Any:
-    """The peer's module, made to import under NumPy 2."""
-    if find_spec("latentmi") is None:
-        raise ValueError(f"latentmi is not installed; install it with: {INSTALL}")
-    if not hasattr(np, "NaN"):
-        vars(np)["NaN"] = np.nan
-    from latentmi import lmi as peer
-
-    return peer
 
 
 def run_peer(peer: Any, pairs: Pairs, context: Context) -> tuple[float, float]:

@@ -23,7 +23,7 @@ ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
 def estimate(
     x: Any,
     y: Any,
-    estimator: str | Estimator = "latent",
+    estimator: str | Estimator = "auto",
     *,
     given: Any = None,
     y_is_label: bool = False,
@@ -36,7 +36,7 @@ def estimate(
     Args:
         x: (n, dx) or (n,): numpy array, torch tensor or DataFrame.
         y: (n, dy) or (n,), row by row the partners of x.
-        estimator: ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
+        estimator: ``"auto"``, ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
         given: (n, dz) or (n,) what is conditioned on; for ``ksg`` and ``auto``.
         y_is_label: whether y (n,) names classes, whose order and distances mean nothing; for ``ksg`` and ``auto``.
         seed: the same seed gives the same number.

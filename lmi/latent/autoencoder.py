@@ -6,6 +6,7 @@ NeurIPS (2024).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lmi.estimators.bounds import donsker_varadhan, infonce
+from lmi.latent.datamodule import Batch
 from lmi.latent.nets import JointCritic, SeededDropout, perceptron
 from lmi.types import Context
 
@@ -82,6 +84,7 @@ class PairedAutoencoder(LightningModule):
     def __init__(self, x_dim: int, y_dim: int, architecture: Architecture, context: Context) -> None:
         super().__init__()
         self.architecture, self.context = architecture, context
+        self.automatic_optimization = False
         a, generator = architecture, context.generator("weights")
         down_x, down_y = (x_dim, *a.hidden, a.latent_dim), (y_dim, *a.hidden, a.latent_dim)
         up_x, up_y = down_x[::-1], down_y[::-1]
@@ -147,19 +150,30 @@ class PairedAutoencoder(LightningModule):
         self._dropout_stream = generator
         self.on_train_epoch_start()  # a fit that goes on inside an epoch does not start it
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        self._dropout_stream.manual_seed(self.context.derive("dropout", self.global_step, self.global_rank))
+    def training_step(self, batches: Iterable[Batch], batch_idx: int) -> None:
+        """A step for each batch of the group; what is summed here is logged once an epoch."""
+        optimiser: Any = self.optimizers()
+        schedule: Any = self.lr_schedulers()
+        for x, y in batches:
+            self._dropout_stream.manual_seed(self.context.derive("dropout", self.global_step, self.global_rank))
+            loss = self.loss(x, y)
+            with torch.autocast(self.device.type, enabled=False):
+                optimiser.zero_grad()
+                self.manual_backward(loss)
+                optimiser.step()
+                if schedule is not None:
+                    schedule.step()
+            # Autocast keeps its low-precision copies of the weights until the call returns; these have just changed.
+            torch.clear_autocast_cache()
+            self._epoch_loss += loss.detach() * x.shape[0]
+            self._epoch_samples += x.shape[0]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        loss = self.loss(*batch)
-        # Summed here and logged once an epoch: a call of Lightning's log a step is a tenth of the time of a small model.
-        self._epoch_loss += loss.detach() * batch[0].shape[0]
-        self._epoch_samples += batch[0].shape[0]
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        loss = self.loss(*batch)
-        self.log("stop_loss", loss, prog_bar=True, batch_size=batch[0].shape[0], sync_dist=True)
+    def validation_step(self, batches: Iterable[Batch], batch_idx: int) -> None:
+        total, samples = torch.zeros((), device=self.device), 0
+        for x, y in batches:
+            total += self.loss(x, y) * x.shape[0]
+            samples += x.shape[0]
+        self.log("stop_loss", total / samples, prog_bar=True, batch_size=samples, sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
         self._epoch_loss = torch.zeros((), device=self.device)
@@ -184,7 +198,8 @@ class PairedAutoencoder(LightningModule):
         if a.optimiser == "adam":
             return torch.optim.Adam(self.parameters(), lr=rate, eps=1e-7)
         optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=a.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=rate, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        self.trainer.fit_loop.setup_data()
+        batches: Any = self.trainer.train_dataloader
+        assert self.trainer.max_epochs is not None
+        steps = batches.steps * self.trainer.max_epochs
+        return [optimiser], [torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=steps)]

@@ -89,6 +89,7 @@ class ResumePoint(Checkpoint):
         try:
             trainer.save_checkpoint(partial)
         except (OSError, RuntimeError) as error:
+            partial.unlink(missing_ok=True)
             raise OSError(f"cannot write {partial}: {error}; {self.folder / 'last.ckpt'} is as it was") from error
         if trainer.is_global_zero:
             os.replace(partial, self.folder / "last.ckpt")
@@ -130,12 +131,17 @@ def require_checkpoint(path: Path, model: PairedAutoencoder) -> None:
 
 def save_model(model: PairedAutoencoder, path: Path) -> None:
     """Weights, scaling and training curves as safetensors, all of it or none of it."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state: Mapping[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
     curves = {f"curves.{name}": torch.tensor(values, dtype=torch.float64) for name, values in model.curves.items()}
     partial = path.with_suffix(".partial")
-    save_file({**state, **curves}, partial)
+    try:
+        save_file({**state, **curves}, partial)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error}") from error
     os.replace(partial, path)
 
 
@@ -143,12 +149,18 @@ def load_model(model: PairedAutoencoder, path: Path) -> None:
     """Fill ``model`` from what ``save_model`` wrote.
 
     Raises:
-        ValueError: if the file is of another architecture.
+        ValueError: if the file is damaged or of another architecture.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    state = load_file(path)
-    curves = {name: state.pop(f"curves.{name}").tolist() for name in model.curves}
+    try:
+        state = load_file(path)
+        curves = {name: state.pop(f"curves.{name}").tolist() for name in model.curves}
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(
+            f"{path} is damaged or not a fitted model ({error}); remove it to go on from last.ckpt"
+        ) from error
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

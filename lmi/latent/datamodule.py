@@ -16,6 +16,9 @@ from torch import Tensor
 
 from lmi.types import Context
 
+Batch = tuple[Tensor, Tensor]
+STEPS_A_CALL = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -53,32 +56,50 @@ def split_folds(n: int, folds: int, train: float, stop: float, generator: torch.
 
 
 class Batches:
-    """One epoch of batches of indices into whole tensors, shared out over ranks: each sample at most once an epoch."""
+    """One epoch of batches of whole tensors, shared out over ranks: each sample at most once an epoch.
+
+    They come in groups, as many a call of Lightning's loop: its own work around a call is a tenth of a small model's step.
+
+    Args:
+        tensors: of the same length.
+        batch_size: samples a step.
+        rank: of this process.
+        world: processes in all.
+        order: of the samples, for each epoch anew; ``None`` takes them as they are.
+        seen: how many groups to leave out.
+    """
 
     def __init__(
         self,
-        tensors: tuple[Tensor, ...],
+        tensors: tuple[Tensor, Tensor],
         batch_size: int,
-        order: Callable[[], Tensor],
         rank: int,
         world: int,
+        order: Callable[[], Tensor] | None = None,
         seen: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.tensors, self.batch_size, self.order, self.rank, self.world = tensors, batch_size, order, rank, world
-        self.seen = seen
+        self.tensors, self.batch_size, self.rank, self.world = tensors, batch_size, rank, world
+        self.order, self.seen = order, seen
         self.per_rank = tensors[0].shape[0] // world
+        self.steps = -(-self.per_rank // batch_size)
 
     def __len__(self) -> int:
-        return -(-self.per_rank // self.batch_size)
+        return -(-self.steps // STEPS_A_CALL)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        order = self.order()[self.rank :: self.world][: self.per_rank]
-        for indices in order.split(self.batch_size)[self.seen() :]:
-            yield tuple(tensor.index_select(0, indices) for tensor in self.tensors)
+    def __iter__(self) -> Iterator[Iterator[Batch]]:
+        order = torch.arange(self.tensors[0].shape[0]) if self.order is None else self.order()
+        mine = order[self.rank :: self.world][: self.per_rank].to(self.tensors[0].device)
+        for group in mine.split(self.batch_size * STEPS_A_CALL)[self.seen() :]:
+            yield self._gathered(group)
+
+    def _gathered(self, group: Tensor) -> Iterator[Batch]:
+        x, y = self.tensors
+        for indices in group.split(self.batch_size):
+            yield x.index_select(0, indices), y.index_select(0, indices)
 
 
-def batches_seen(trainer: Trainer) -> Callable[[], int]:
-    """How many batches of this epoch were trained on before the checkpoint that the fit goes on from; 0 for a fresh one."""
+def groups_seen(trainer: Trainer) -> Callable[[], int]:
+    """How many groups of this epoch were trained on before the checkpoint that the fit goes on from; 0 for a fresh one."""
     return lambda: int(trainer.fit_loop.epoch_loop.batch_progress.current.ready)
 
 
@@ -100,30 +121,31 @@ class PairsDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         assert self.trainer is not None
-        device = self.trainer.strategy.root_device
-        self.train = (self.train[0].to(device), self.train[1].to(device))
-        self.stop = (self.stop[0].to(device), self.stop[1].to(device))
+        device, precision = self.trainer.strategy.root_device, self.trainer.precision_plugin
+        self.train = precision.convert_input((self.train[0].to(device), self.train[1].to(device)))
+        self.stop = precision.convert_input((self.stop[0].to(device), self.stop[1].to(device)))
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        return batch  # the whole tensors are there already
+        return batch  # the whole tensors are there already, in the precision of training
 
     def train_dataloader(self) -> Batches:
         n = self.train[0].shape[0]
 
         def shuffled() -> Tensor:
             assert self.trainer is not None
-            generator = self.context.generator("epoch", self.trainer.current_epoch)
-            return torch.randperm(n, generator=generator).to(self.train[0].device)
+            return torch.randperm(n, generator=self.context.generator("epoch", self.trainer.current_epoch))
 
         assert self.trainer is not None
-        return self._batches(self.train, shuffled, batches_seen(self.trainer))
+        return self._batches(self.train, shuffled, groups_seen(self.trainer))
 
     def val_dataloader(self) -> Batches:
-        n = self.stop[0].shape[0]
-        return self._batches(self.stop, lambda: torch.arange(n, device=self.stop[0].device))
+        return self._batches(self.stop)
 
     def _batches(
-        self, tensors: tuple[Tensor, Tensor], order: Callable[[], Tensor], seen: Callable[[], int] = lambda: 0
+        self,
+        tensors: tuple[Tensor, Tensor],
+        order: Callable[[], Tensor] | None = None,
+        seen: Callable[[], int] = lambda: 0,
     ) -> Batches:
         assert self.trainer is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
@@ -131,4 +153,4 @@ class PairsDataModule(LightningDataModule):
         size = min(self.batch_size, tensors[0].shape[0] // world)
         if (tensors[0].shape[0] // world) % size == 1:
             size -= 1
-        return Batches(tensors, size, order, rank, world, seen)
+        return Batches(tensors, size, rank, world, order, seen)

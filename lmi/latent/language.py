@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,10 @@ class LanguageModeling(lightning.LightningModule):
 
 
 def new_network(architecture: Architecture, tokenizer: Tokenizer, context: Context) -> GPT2LMHeadModel:
-    """An untrained ``GPT2LMHeadModel`` without dropout, its weights drawn from ``context``'s seed."""
+    """An untrained ``GPT2LMHeadModel`` without dropout, its weights drawn from ``context``'s seed as GPT-2's were.
+
+    Transformers draws weights and dropout from the global random state; this leaves it alone.
+    """
     from transformers import GPT2Config, GPT2LMHeadModel
 
     end_token = tokenizer.token_to_id(END)
@@ -142,9 +146,19 @@ def new_network(architecture: Architecture, tokenizer: Tokenizer, context: Conte
         bos_token_id=end_token,
         eos_token_id=end_token,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(context.derive("weights"))
-        return GPT2LMHeadModel(config)
+    with torch.device("meta"):
+        network = GPT2LMHeadModel(config)
+    network.to_empty(device="cpu")
+    network.tie_weights()
+    generator, spread = context.generator("weights"), config.initializer_range
+    for name, parameter in network.named_parameters():
+        if parameter.ndim == 2:
+            is_added = name.endswith("c_proj.weight")  # to the residual stream, twice a block
+            std = spread / math.sqrt(2 * architecture.depth) if is_added else spread
+            torch.nn.init.normal_(parameter, std=std, generator=generator)
+        else:
+            torch.nn.init.constant_(parameter, 0.0 if name.endswith("bias") else 1.0)
+    return network
 
 
 def fit(

@@ -6,7 +6,7 @@ batches are cut from it. Ranks and workers take disjoint runs of that order, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.datamodule import Batches, batches_seen
+from lmi.latent.datamodule import Batch, Batches, groups_seen
 from lmi.latent.estimator import LatentEstimator
+from lmi.latent.survey import Survey, survey
 from lmi.sources.shards import StreamedPairs
 from lmi.types import Context, Estimate
 
@@ -40,98 +41,6 @@ class Stream:
     workers: Annotated[int, Field(ge=0)] = 1
     block_rows: Annotated[int, Field(ge=1)] = 4096
     buffer_blocks: Annotated[int, Field(ge=1)] = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """What one pass over the rows finds.
-
-    Args:
-        held_out: (n,) whether a row is in the stop or the estimate part.
-        stop: rows that decide when to stop.
-        estimate: rows to measure.
-        mean: of the training rows, each side.
-        deviation: standard deviation of the training rows, each side.
-    """
-
-    held_out: Tensor
-    stop: tuple[Tensor, Tensor]
-    estimate: tuple[Tensor, Tensor]
-    mean: tuple[Tensor, Tensor]
-    deviation: tuple[Tensor, Tensor]
-
-
-class Moments:
-    """Mean and variance of columns, block by block (Chan, Golub, LeVeque 1979), in float64.
-
-    >>> moments, z = Moments(2), torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
-    >>> moments.add(z[:30]), moments.add(z[30:])
-    (None, None)
-    >>> torch.allclose(moments.deviation().float(), z.std(0, correction=0))
-    True
-    """
-
-    def __init__(self, dim: int) -> None:
-        self.count = 0
-        self.mean = torch.zeros(dim, dtype=torch.float64)
-        self.squares = torch.zeros(dim, dtype=torch.float64)
-
-    def add(self, z: Tensor) -> None:
-        """Take in rows (m, dim)."""
-        if z.shape[0] == 0:
-            return
-        z = z.double()
-        mean = z.mean(0)
-        total = self.count + z.shape[0]
-        difference = mean - self.mean
-        self.squares += (z - mean).square().sum(0) + difference.square() * (self.count * z.shape[0] / total)
-        self.mean += difference * (z.shape[0] / total)
-        self.count = total
-
-    def deviation(self) -> Tensor:
-        """Population standard deviation of each column; 0 where it is no more than the rounding of a constant one."""
-        deviation = (self.squares / self.count).sqrt()
-        return torch.where(deviation > 1e-12 * self.mean.abs(), deviation, 0.0)
-
-
-def survey(pairs: StreamedPairs, stream: Stream, context: Context) -> Survey:
-    """Choose the held-out rows, and in one pass collect them and learn the scale of all others."""
-    n = pairs.x.shape[0]
-    held = stream.stop_samples + stream.estimate_samples
-    if held + 8 > n:
-        raise ValueError(
-            f"{n} rows cannot spare stop_samples={stream.stop_samples} and estimate_samples={stream.estimate_samples}"
-        )
-    order = torch.randperm(n, generator=context.generator("split"))
-    parts = [order[: stream.stop_samples].sort().values, order[stream.stop_samples : held].sort().values]
-    del order
-    held_out = torch.zeros(n, dtype=torch.bool)
-    held_out[parts[0]] = held_out[parts[1]] = True
-    is_stop = torch.zeros(n, dtype=torch.bool)
-    is_stop[parts[0]] = True
-    sides = (pairs.x, pairs.y)
-    moments = [Moments(rows.shape[1]) for rows in sides]
-    # Filled in place: small pieces that are kept between large blocks would leave holes all over the heap.
-    kept = [tuple(torch.empty(part.numel(), rows.shape[1], dtype=rows.dtype) for rows in sides) for part in parts]
-    filled = [0, 0]
-    starts = range(0, n, stream.block_rows)
-    for first in context.bar(starts, "scale", len(starts)):
-        here = slice(first, min(first + stream.block_rows, n))
-        chosen = (is_stop[here], held_out[here] & ~is_stop[here])
-        for side, rows in enumerate(sides):
-            block = torch.from_numpy(rows.read(here.start, here.stop))
-            moments[side].add(block[~held_out[here]])
-            for part, (mask, start) in enumerate(zip(chosen, filled, strict=True)):
-                kept[part][side][start : start + int(mask.sum())] = block[mask]
-        filled = [start + int(mask.sum()) for mask, start in zip(chosen, filled, strict=True)]
-    stop, estimate = ((x, y) for x, y in kept)
-    return Survey(
-        held_out,
-        stop,
-        estimate,
-        (moments[0].mean, moments[1].mean),
-        (moments[0].deviation(), moments[1].deviation()),
-    )
 
 
 class BlockStream(IterableDataset[tuple[Tensor, Tensor]]):
@@ -222,21 +131,22 @@ def _joined(pieces: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor
 
 
 class StreamBatches:
-    """Epochs of a ``BlockStream``, read by workers."""
+    """Epochs of a ``BlockStream``, read by workers; each of its batches is a group of its own."""
 
     def __init__(self, blocks: BlockStream, workers: int, trainer: Trainer) -> None:
         self.blocks, self.workers, self.trainer = blocks, workers, trainer
+        self.steps = len(blocks)
 
     def __len__(self) -> int:
-        return len(self.blocks)
+        return self.steps
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[list[Batch]]:
         self.blocks.epoch = self.trainer.current_epoch
-        skipped = batches_seen(self.trainer)()
+        skipped = groups_seen(self.trainer)()
         loader: Any = DataLoader(self.blocks, batch_size=None, num_workers=self.workers)
         for number, batch in enumerate(loader):
             if number >= skipped:
-                yield batch
+                yield [batch]
 
 
 class StreamDataModule(LightningDataModule):
@@ -255,15 +165,17 @@ class StreamDataModule(LightningDataModule):
 
     def val_dataloader(self) -> Batches:
         assert self.trainer is not None
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        n = self.found.stop[0].shape[0]
-        return Batches(self.found.stop, min(self.batch_size, n // world), lambda: torch.arange(n), rank, world)
+        world = self.trainer.world_size
+        size = min(self.batch_size, self.found.stop[0].shape[0] // world)
+        return Batches(self.found.stop, size, self.trainer.global_rank, world)
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def transfer_batch_to_device(
+        self, batch: Iterable[Batch], device: torch.device, dataloader_idx: int
+    ) -> Iterator[Batch]:
         assert self.trainer is not None
         model = self.trainer.lightning_module
         assert isinstance(model, PairedAutoencoder)
-        return model.scaled(*batch)
+        return (model.scaled(*pair) for pair in batch)  # which takes them to the device of its scale
 
 
 def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: Stream, context: Context) -> Estimate:
@@ -272,7 +184,7 @@ def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: St
     Raises:
         ValueError: where the rows cannot spare the held-out parts, or hold NaN.
     """
-    found = survey(pairs, stream, context)
+    found = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, context)
     model = PairedAutoencoder(pairs.x.shape[1], pairs.y.shape[1], estimator, context)
     for side, mean, deviation in zip(("x", "y"), found.mean, found.deviation, strict=True):
         model.set_scale(side, mean, deviation)

@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from pydantic import Field
 
 from lmi.types import Context
 
@@ -30,9 +31,9 @@ class TrainerSettings:
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
-    devices: int | Literal["auto"] = 1
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = 1
     strategy: Literal["auto", "ddp"] = "auto"
-    num_nodes: int = 1
+    num_nodes: Annotated[int, Field(ge=1)] = 1
     precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
 

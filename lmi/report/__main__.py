@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from lmi.report.page import write_report
-from lmi.report.sweep import is_sweep, write_sweep_report
+from lmi.report.sweep import write_sweep_report
+from lmi.report.trials import is_sweep
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:

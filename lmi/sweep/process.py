@@ -45,14 +45,10 @@ def threads_per_trial(jobs: int, processes: int) -> int | None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when the one that started it is gone: a killed sweep leaves nothing running."""
-    if sys.platform == "linux":
+    """Ask Linux to kill this process with the sweep or the first rank that started it, if one did: nothing is left running."""
+    is_child = SWEEP_VARIABLE in os.environ or os.environ.get("LOCAL_RANK", "0") != "0"
+    if is_child and sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def starts_under_a_parent() -> bool:
-    """Whether a sweep or Lightning's process launcher started this process."""
-    return SWEEP_VARIABLE in os.environ or os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def slurm_run_name() -> str | None:

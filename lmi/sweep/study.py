@@ -176,12 +176,11 @@ def _tell(study: Any, number: int, done: Mapping[str, Any], folder: Path, object
     if done["status"] != "done":
         study.tell(number, state=state.PRUNED if done["status"] == "pruned" else state.FAIL)
         return
-    metrics = Result.load(folder).metrics
-    value = metrics.get(objective)
-    if not isinstance(value, (int, float)):
+    value = Result.load(folder).metrics.get(objective)
+    if isinstance(value, (int, float)):
+        study.tell(number, float(value))
+    else:
         study.tell(number, state=state.FAIL)
-        raise ValueError(f"sweep.objective={objective!r} is no number of {folder}: it has {', '.join(sorted(metrics))}")
-    study.tell(number, float(value))
 
 
 def _watch(trial: Any, folder: Path) -> Callable[[], bool]:

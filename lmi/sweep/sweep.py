@@ -10,11 +10,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lmi.results import Result
+from lmi.settings import near
 from lmi.sweep.process import threads_per_trial, trial_environment
 from lmi.sweep.study import Study
-from lmi.sweep.trial import own_overrides, run_trial, write_trial
+from lmi.sweep.trial import own_overrides, read_trial, run_trial, write_trial
 
 SWEEP_FILE = "sweep.json"
+REFUSED = "refused"
+DEFAULT_OBJECTIVE = "best_stop_loss"
+
+
+def refusal(folder: Path) -> str | None:
+    """Why no further trial of the sweep in ``folder`` is run: its objective is no metric of the first that finished."""
+    return read_trial(folder, SWEEP_FILE).get(REFUSED)
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,16 @@ class Sweep:
         trial: number of this one, where there is a study.
     """
 
-    objective: str = "best_stop_loss"
+    objective: str = DEFAULT_OBJECTIVE
     direction: Literal["minimize", "maximize", "closest_to_zero"] = "minimize"
     study: Study | None = None
     trials: Annotated[int, Field(ge=1)] | None = None
     trial: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    def searched(self) -> list[str]:
+        """The settings that a study proposes."""
+        return [] if self.study is None else list(self.study.space)
 
     def check(self, folder: Path) -> None:
         """Refuse what no trial could run with, and note in ``folder`` what the sweep is after.
@@ -48,7 +61,7 @@ class Sweep:
         folder.mkdir(parents=True, exist_ok=True)
         write_trial(folder, {"objective": self.objective, "direction": self.direction}, SWEEP_FILE)
 
-    def run(self, command: Sequence[str], overrides: Sequence[str], folder: Path, jobs: int, processes: int) -> str:
+    def run(self, command: Sequence[str], overrides: Sequence[str], folder: Path, jobs: int, devices: int | str) -> str:
         """Run one trial, unless it is there already, and say in a line how it went.
 
         Args:
@@ -56,8 +69,11 @@ class Sweep:
             overrides: the trial's, sweep settings among them.
             folder: of the trial, inside that of the sweep.
             jobs: how many trials run at a time.
-            processes: how many processes each has on this machine.
+            devices: of each trial, a process for each where they are counted.
         """
+        if refusal(folder.parent):
+            return f"{folder.name}: not run"
+        processes = devices if isinstance(devices, int) else 1
         environment = trial_environment(folder.parent.name, threads_per_trial(jobs, processes))
         own = own_overrides(overrides, with_trial=False)
         if self.study is None:
@@ -70,5 +86,12 @@ class Sweep:
     def _outcome(self, record: dict[str, Any], folder: Path) -> str:
         if record["status"] != "done":
             return f"{record['status']} {record['error'] or ''}".rstrip()
-        value = Result.load(folder).metrics.get(self.objective)
+        metrics = Result.load(folder).metrics
+        # The default is a metric of trained estimators alone; a grid of others has no best, but nobody asked for one.
+        is_asked_for = self.study is not None or self.objective != DEFAULT_OBJECTIVE
+        if self.objective not in metrics and is_asked_for:
+            problem = f"sweep.objective: no metric {self.objective!r} in {folder}; {near(self.objective, metrics)}"
+            write_trial(folder.parent, {**read_trial(folder.parent, SWEEP_FILE), REFUSED: problem}, SWEEP_FILE)
+            return f"done, but {problem}"
+        value = metrics.get(self.objective)
         return f"done, {self.objective} = {value:.5g}" if isinstance(value, (int, float)) else "done"

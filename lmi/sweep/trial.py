@@ -24,6 +24,7 @@ LOG_FILE = "log.txt"
 LOCK_FILE = "trial.lock"
 CONFIG_FILE = "config.yaml"
 POLL_SECONDS = 0.2
+HYDRA_LAST_WORDS = ("Set the environment variable HYDRA_FULL_ERROR", "full_key:", "object_type=")
 
 
 def own_overrides(overrides: Sequence[str], with_trial: bool = True) -> list[str]:
@@ -56,15 +57,21 @@ def trial_folder(overrides: Sequence[str]) -> str:
     return f"{readable}.{digest}" if readable else digest
 
 
-def sweep_folder(words: Sequence[str]) -> Path:
-    """``multirun/<experiment>/<digest of the command line>``: the same command finds its own sweep again.
+def with_sweep_folder(words: Sequence[str]) -> list[str]:
+    """The words of a ``-m`` command with its folder, ``multirun/<experiment>/<digest of the words>``, unless they name one.
 
-    >>> sweep_folder(["experiment=arrays", "seed=0,1"]) == sweep_folder(["seed=0,1", "experiment=arrays"])
-    True
+    The same command finds its own sweep again.
+
+    >>> with_sweep_folder(["-m", "experiment=arrays", "seed=0,1"])[-1]
+    "hydra.sweep.dir='multirun/arrays/cc8f536f'"
     """
-    name = next((word.partition("=")[2] for word in words if word.startswith("experiment=")), "sweep")
-    digest = hashlib.blake2b("\0".join(sorted(words)).encode(), digest_size=4).hexdigest()
-    return Path("multirun") / re.sub(r"[^\w.-]+", "_", name) / digest
+    own = sorted(word for word in words if not word.startswith("-"))
+    if any(word.startswith("hydra.sweep.dir=") for word in own):
+        return list(words)
+    name = next((word.partition("=")[2] for word in own if word.startswith("experiment=")), "sweep")
+    digest = hashlib.blake2b("\0".join(own).encode(), digest_size=4).hexdigest()
+    folder = Path("multirun") / re.sub(r"[^\w.-]+", "_", name) / digest
+    return [*words, f"hydra.sweep.dir={quoted(folder)}"]
 
 
 def quoted(value: object) -> str:
@@ -155,19 +162,34 @@ def what_went_wrong(folder: Path, code: int) -> str:
     if code < 0:
         return f"killed by {signal.Signals(-code).name}; see {LOG_FILE}"
     text = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(HYDRA_LAST_WORDS)
+    ]
     errors = [line for line in lines if line.startswith("error:")]
     return (errors or lines or [f"exit code {code} and not a word"])[-1][:500]
 
 
-def read_trial(folder: Path) -> dict[str, Any]:
+def read_trial(folder: Path, name: str = TRIAL_FILE) -> dict[str, Any]:
     """What is known of the trial in ``folder``; nothing, if it has never been started."""
-    path = folder / TRIAL_FILE
+    path = folder / name
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def write_trial(folder: Path, record: Mapping[str, Any], name: str = TRIAL_FILE) -> None:
     """Write ``record`` as JSON, all of it or none of it."""
-    partial = folder / (name + ".partial")
-    partial.write_text(json.dumps(dict(record), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / name)
+    write_whole(folder / name, json.dumps(dict(record), indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, all of it or none of it.
+
+    Raises:
+        OSError: which names the path, for instance when the disk is full.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error}") from error

@@ -69,6 +69,20 @@ def test_training_learns_and_the_seed_fixes_it_without_touching_the_global_state
     assert nats_per_token(first, examples) < untrained - 0.5
 
 
+def test_fresh_weights_are_spread_as_transformers_spreads_them(tokenizer):
+    """Theirs are drawn from the global random state, ours from a generator; each parameter has the same spread."""
+    size = Architecture(width=64, depth=2, heads=2, context=64, vocabulary=300)
+    ours = new_network(size, tokenizer, Context(seed=1))
+    with torch.random.fork_rng():
+        theirs = type(ours)(ours.config)
+    assert not list(ours.buffers()) and ours.lm_head.weight is ours.transformer.wte.weight
+    expected = {name: (float(p.mean()), float(p.std())) for name, p in theirs.state_dict().items()}
+    found = {name: (float(p.mean()), float(p.std())) for name, p in ours.state_dict().items()}
+    assert expected.keys() == found.keys()
+    for name, (mean, std) in expected.items():
+        assert found[name][0] == pytest.approx(mean, abs=1e-3) and found[name][1] == pytest.approx(std, rel=0.05), name
+
+
 def test_the_loss_is_the_mean_code_length(tokenizer):
     network, examples = new_network(SMALL, tokenizer, Context()), torch.randint(0, 300, (7, 17))
     with torch.no_grad():

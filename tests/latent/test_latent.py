@@ -183,3 +183,18 @@ def test_nonlinear_twin_costs_little():
     bent = Pushforward(plain, ("coordinates",)).sample(4000, torch.Generator().manual_seed(0))
     found = lmi.estimate(bent.x, bent.y, "latent", seed=0, permutations=0)
     assert found.bits == pytest.approx(1.0, abs=0.12)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_steps_are_the_same_however_many_a_call_takes(monkeypatch, precision):
+    pairs = draw(600)
+    curves = []
+    for steps in (1, 8):
+        monkeypatch.setattr("lmi.latent.datamodule.STEPS_A_CALL", steps)
+        trainer = TrainerSettings(accelerator="cpu", precision=precision)
+        found = LatentEstimator(
+            hidden=(16,), latent_dim=2, batch_size=16, max_epochs=3, permutations=0, trainer=trainer
+        ).estimate(pairs.x, pairs.y, Context())
+        curves.append(found.model.curves)
+    assert curves[0]["stop_loss"] == pytest.approx(curves[1]["stop_loss"], rel=1e-6)
+    assert curves[0]["stop_loss"][-1] < curves[0]["stop_loss"][0]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -52,6 +53,25 @@ def test_two_processes_train_as_one_with_the_double_batch(tmp_path):
     assert np.abs(curves["one"] - curves["two"]).max() < 1e-4
     assert curves["one"][-1] < curves["one"][0]
     assert estimates["one"] == pytest.approx(estimates["two"], abs=1e-4)
+
+
+def test_two_nodes_give_the_number_of_two_devices_of_one(tmp_path):
+    """Both nodes are this machine; each runs the same command, as a cluster's launcher would start it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        cluster = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    words = ["experiment.num_samples=400", "estimator.batch_size=32", "estimator.max_epochs=3", "trainer=ddp_cpu"]
+    nodes = ["trainer.devices=1", "trainer.num_nodes=2", f"hydra.run.dir={tmp_path / 'nodes'}"]
+    processes = [start(*words, *nodes, env=cluster | {"NODE_RANK": str(rank)}) for rank in (0, 1)]
+    processes.append(start(*words, f"hydra.run.dir={tmp_path / 'devices'}"))
+    for process in processes:
+        out, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, out
+    one, two = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("devices", "nodes"))
+    assert two["metrics"]["effective_batch_count"] == 64
+    assert two["metrics"]["estimate_nats"] == one["metrics"]["estimate_nats"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["devices", "nodes"]
+    assert len(list((tmp_path / "nodes" / "csv").iterdir())) == 1
 
 
 def test_a_fit_preempted_inside_an_epoch_ends_like_the_undisturbed_one(tmp_path):
@@ -105,6 +125,14 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_with_what_to_do(tmp_path, da
         estimator.estimate(x, y, context)
 
 
+def test_a_damaged_model_is_refused_by_name(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "model.safetensors").write_bytes(os.urandom(300))
+    z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged"):
+        LatentEstimator(hidden=(8,), permutations=0).estimate(z, z, Context(folder=tmp_path))
+
+
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
     """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
     folder = tmp_path / "run"
@@ -116,6 +144,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
     assert done.returncode != 0
     assert "cannot write" in done.stderr and str(folder / "checkpoints" / "last.ckpt") in done.stderr
     assert "Traceback" not in done.stderr
+    assert not list(folder.rglob("*.partial"))
     assert "seed: 0" in (folder / "config.yaml").read_text() and not (folder / "result.json").exists()
     again = start(*words, f"hydra.run.dir={folder}", f"resume={folder}")
     out, _ = again.communicate(timeout=300)

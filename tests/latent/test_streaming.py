@@ -6,7 +6,8 @@ from torch.utils.data import DataLoader
 
 from lmi.latent import LatentEstimator
 from lmi.latent.datamodule import Split
-from lmi.latent.streaming import BlockStream, Moments, Stream, estimate_stream, survey
+from lmi.latent.streaming import BlockStream, Stream, estimate_stream
+from lmi.latent.survey import Moments, survey
 from lmi.sources.shards import GaussianShards, read_pairs
 from lmi.types import Context
 
@@ -32,7 +33,7 @@ def test_moments_of_blocks_are_those_of_the_whole_even_far_from_zero():
 @pytest.mark.parametrize(("world", "workers"), [(1, 0), (1, 2), (3, 0), (2, 2)])
 def test_every_training_row_comes_once_an_epoch_across_ranks_and_workers(pairs, world, workers):
     stream = Stream(300, 600, workers, block_rows=128, buffer_blocks=3)
-    found = survey(pairs, stream, CONTEXT)
+    found = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT)
     expected = torch.from_numpy(pairs.x.read(0, 3000))[~found.held_out]
     orders = []
     for epoch in (0, 1):
@@ -52,7 +53,7 @@ def test_every_training_row_comes_once_an_epoch_across_ranks_and_workers(pairs, 
 
 def test_rows_are_mixed_across_blocks(pairs):
     stream = Stream(300, 600, 0, block_rows=128, buffer_blocks=4)
-    found = survey(pairs, stream, CONTEXT)
+    found = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT)
     row_of = {float(value): row for row, value in enumerate(pairs.x.read(0, 3000)[:, 0])}
     first = next(iter(BlockStream(pairs, found.held_out, stream, 64, CONTEXT, 0, 1)))[0]
     assert len({row_of[float(value)] // 128 for value in first[:, 0]}) == 4
@@ -83,7 +84,15 @@ def test_an_epoch_goes_on_where_its_checkpoint_was_written(pairs):
     from lmi.latent.streaming import StreamBatches
 
     stream = Stream(300, 600, 1, block_rows=128, buffer_blocks=3)
-    blocks = BlockStream(pairs, survey(pairs, stream, CONTEXT).held_out, stream, 32, CONTEXT, 0, 1)
+    blocks = BlockStream(
+        pairs,
+        survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT).held_out,
+        stream,
+        32,
+        CONTEXT,
+        0,
+        1,
+    )
 
     def batches(done):
         progress = SimpleNamespace(current=SimpleNamespace(ready=done))
@@ -91,9 +100,29 @@ def test_an_epoch_goes_on_where_its_checkpoint_was_written(pairs):
         return list(StreamBatches(blocks, 1, SimpleNamespace(current_epoch=2, fit_loop=loop)))
 
     whole = batches(0)
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[20:], batches(20), strict=True))
+    assert all(torch.equal(a[0], b[0]) for [a], [b] in zip(whole[20:], batches(20), strict=True))
 
 
 def test_rows_that_cannot_spare_the_held_out_parts_are_refused(pairs):
     with pytest.raises(ValueError, match="cannot spare"):
-        survey(pairs, Stream(2000, 2000), CONTEXT)
+        survey(pairs, 2000, 2000, 4096, CONTEXT)
+
+
+def test_cached_activations_are_trained_on_from_disk(tmp_path):
+    """Through the whole of ``experiment=stream source=shards``, beside the same layers in memory."""
+    from experiments.stream import StreamExperiment
+    from lmi.activations.store import write_store
+    from lmi.sources.shards import Shards
+
+    z = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
+    z[:, 2:] += z[:, :2]
+    chunks = [
+        ({"h.0": part[:, :2], "h.1": part[:, 2:]}, {"documents": torch.zeros(len(part))}) for part in z.split(300)
+    ]
+    write_store(tmp_path, chunks, {})
+    source = Shards(str(tmp_path / "layer_000.safetensors"), str(tmp_path / "layer_001.safetensors"))
+    estimator = LatentEstimator(hidden=(32,), latent_dim=2, max_epochs=12, permutations=0)
+    stream = Stream(200, 800, 0, block_rows=128, buffer_blocks=4)
+    found = StreamExperiment(source, estimator, stream, compare_in_memory=True).run(CONTEXT).metrics
+    truth = torch.log(torch.tensor(2.0)).item()
+    assert abs(found["estimate_nats"] - truth) < 0.2 and abs(found["difference_nats"]) < 0.2

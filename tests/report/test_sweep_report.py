@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from lmi.report.sweep import best_config, command_line, read_trials, swept_axes, write_sweep_report
+from lmi.report.sweep import best_config, command_line, write_sweep_report
+from lmi.report.trials import read_trials, swept_axes
 from lmi.results import Result
 
 

@@ -3,7 +3,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lmi.sources.shards import GaussianShards, Shards, open_rows
+from lmi.activations.store import write_store
+from lmi.sources.rows import open_rows
+from lmi.sources.shards import GaussianShards, Shards
 
 
 def test_rows_are_the_same_whatever_the_format_and_however_they_are_cut(tmp_path):
@@ -17,6 +19,17 @@ def test_rows_are_the_same_whatever_the_format_and_however_they_are_cut(tmp_path
     for first, last in ((0, 100), (30, 60), (40, 42), (99, 100)):
         assert np.array_equal(a.read(first, last), z[first:last].numpy())
         assert np.array_equal(b.read(first, last), z[first:last].numpy())
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_files_of_the_activation_cache_are_shards(tmp_path, monkeypatch, kind):
+    rows = [torch.randn(n, 5, generator=torch.Generator().manual_seed(n)).to(kind) for n in (7, 9)]
+    chunks = [({"first": z[:, :3], "last": z[:, 3:]}, {"documents": torch.zeros(len(z))}) for z in rows]
+    store = write_store(tmp_path / "cache" / "key", chunks, {})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pairs = Shards("~/cache/key/layer_000.safetensors", "~/cache/key/layer_001.safetensors").open()
+    for side, name in ((pairs.x, "first"), (pairs.y, "last")):
+        assert torch.equal(torch.from_numpy(side.read(2, 15)), store.layer(name)[2:15].float())
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])

@@ -128,6 +128,7 @@ def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
         (["estimator.latnt_dim=2,4"], "did you mean 'latent_dim'?"),
         (["estimater=latent,ksg"], "did you mean 'estimator'?"),
         (["sweep.objectve=error_bits", "seed=0,1"], "did you mean 'objective'?"),
+        (["sweep=optuna", "+sweep.study.space={estimator.latnt_dim:[2,4]}"], "did you mean 'latent_dim'?"),
     ],
 )
 def test_an_axis_that_is_not_in_the_config_is_refused_with_near_names(tmp_path, words, message):
@@ -137,10 +138,30 @@ def test_an_axis_that_is_not_in_the_config_is_refused_with_near_names(tmp_path, 
 
 
 def test_the_same_command_finds_its_sweep_again_and_another_does_not():
-    from lmi.sweep.trial import sweep_folder
+    from lmi.sweep.trial import with_sweep_folder
 
-    assert sweep_folder(["seed=0,1", "experiment=arrays"]) == sweep_folder(["experiment=arrays", "seed=0,1"])
-    assert sweep_folder(["seed=0,1"]) != sweep_folder(["seed=0,2"])
+    def folder(*words):
+        return with_sweep_folder(words)[-1]
+
+    assert folder("-m", "seed=0,1", "experiment=arrays") == folder("experiment=arrays", "seed=0,1", "-m")
+    assert folder("-m", "seed=0,1") != folder("-m", "seed=0,2")
+    assert folder("-m", "hydra.sweep.dir=here", "seed=0,1") == "seed=0,1"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["sweep=joblib"], ["sweep=optuna", "sweep.trials=3"]], ids=["grid", "joblib", "optuna"]
+)
+def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(tmp_path, words):
+    folder = tmp_path / "sweep"
+    axes = [] if "sweep.trials=3" in words else ["seed=range(5)"]
+    study = ["~sweep.study.space", "+sweep.study.space={experiment.num_samples:[100,120]}"] if not axes else []
+    done = subprocess.run(
+        command("-m", *words, *KSG, *axes, *study, "sweep.objective=estimate_bit", f"hydra.sweep.dir={folder}"),
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0 and "Traceback" not in done.stderr, done.stderr
+    assert "no metric 'estimate_bit'" in done.stderr and "did you mean 'estimate_bits'?" in done.stderr
+    assert 1 <= len(trials(folder)) <= 2
 
 
 def test_trackers_group_the_trials_of_a_sweep(tmp_path):

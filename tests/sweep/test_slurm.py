@@ -5,6 +5,7 @@ It needs root and Debian's slurmctld, slurmd, slurm-client and munge; elsewhere 
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -177,3 +178,41 @@ def test_a_sweep_runs_one_job_a_trial(slurm, tmp_path):
     for path in folder.glob("*/result.json"):
         assert json.loads(path.read_text())["metrics"]["effective_batch_count"] == 512
     assert (folder / "report.html").is_file()
+
+
+def test_a_preempted_trial_of_a_sweep_is_requeued_and_ends_like_its_undisturbed_twin(slurm, tmp_path):
+    """Two trials that differ in nothing but the name of the run; one of them is told to leave in the middle."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher is not installed")
+    folder = tmp_path / "sweep"
+    words = [
+        "sweep=slurm", "experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=cpu",
+        "name=whole,preempted", "hydra.launcher.cpus_per_task=1", f"hydra.sweep.dir={folder}",
+    ]  # fmt: skip
+
+    def trial(name):
+        records = {path.parent: json.loads(path.read_text()) for path in folder.glob("*/trial.json")}
+        return next((place for place, record in records.items() if f"name={name}" in record["overrides"]), tmp_path)
+
+    def run(*command):
+        return subprocess.run(command, env=slurm, check=True, capture_output=True, text=True).stdout
+
+    with subprocess.Popen(
+        [*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as sweep:  # fmt: skip
+        wait(lambda: (trial("preempted") / "checkpoints" / "last.ckpt").is_file(), "the first epoch")
+        # The trials of a sweep are an array of jobs, in the order of the grid.
+        job = wait(lambda: re.findall(r"^\d+_1 (\d+)$", run("squeue", "-h", "-t", "R", "-o", "%i %A"), re.M), "job")[0]
+        run("scancel", "--signal=USR2", job)
+        wait(lambda: "Restarts=1" in run("scontrol", "show", "job", job), "the job to be queued again")
+        assert not (trial("preempted") / "result.json").exists()
+        wait(lambda: "JobState=PENDING" in run("scontrol", "show", "job", job), "the job to wait")
+        run("scontrol", "update", f"JobId={job}", "StartTime=now")
+        out, _ = sweep.communicate(timeout=400)
+    assert sweep.returncode == 0 and "2 done of 2 trials" in out, out
+    whole, preempted = (
+        json.loads((trial(name) / "result.json").read_text())["metrics"]["estimate_nats"]
+        for name in ("whole", "preempted")
+    )
+    assert preempted == pytest.approx(whole, abs=1e-6)
+    assert (trial("preempted") / "log.txt").read_text().count("report: ") == 1
