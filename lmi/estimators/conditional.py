@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lmi.estimators.ksg import _above, _columns, ksg_ceiling, psi
+from lmi.estimators.ksg_terms import as_columns, just_above, ksg_ceiling, psi
 from lmi.estimators.neighbors import count_inside, nearest
 from lmi.estimators.uncertainty import subsample_spread
 from lmi.estimators.verdict import drift, judged, neighbour_doubts
@@ -81,7 +81,7 @@ def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
     >>> abs(float(ross_pointwise(x, label).mean()) - 0.6931) < 0.01
     True
     """
-    x = _columns(x)
+    x = as_columns(x)
     kept = torch.zeros(x.shape[0], dtype=torch.bool)
     radius, sizes, neighbours = (torch.zeros(x.shape[0], dtype=torch.float64) for _ in range(3))
     for value in torch.unique(label):
@@ -94,7 +94,7 @@ def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
     if not kept.any():
         raise ValueError("every sample has a label of its own: expected a label, got what looks like a number")
     counted = x[kept]
-    inside = (count_inside(counted, _above(radius[kept])) - 1).clamp(min=1).to(x)
+    inside = (count_inside(counted, just_above(radius[kept])) - 1).clamp(min=1).to(x)
     terms = torch.zeros(x.shape[0], dtype=torch.float64)
     terms[kept] = (
         psi(int(kept.sum())) + torch.digamma(neighbours[kept]) - torch.digamma(sizes[kept]) - torch.digamma(inside)
@@ -122,7 +122,7 @@ def conditional_pointwise(x: Tensor, y: Tensor, z: Tensor, k: int = 3) -> Tensor
     >>> abs(float(conditional_pointwise(x, y, z).mean())) < 0.05
     True
     """
-    x, y, z = _columns(x), _columns(y), _columns(z)
+    x, y, z = as_columns(x), as_columns(y), as_columns(z)
     radius = nearest(torch.cat((x, y, z), 1), k)[0][:, -1]
     counts = [count_inside(side, radius).clamp(min=1).to(x) for side in (z, torch.cat((x, z), 1), torch.cat((y, z), 1))]
     return psi(k) + torch.digamma(counts[0]) - torch.digamma(counts[1]) - torch.digamma(counts[2])

@@ -15,7 +15,7 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.density import Mixture, fit_mixture
 from lmi.estimators.gaussian import canonical_fit
-from lmi.estimators.ksg import ksg_pointwise
+from lmi.estimators.ksg_terms import ksg_pointwise
 from lmi.estimators.uncertainty import Z_90
 from lmi.estimators.verdict import judged
 from lmi.types import Context, Estimate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -10,9 +10,15 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
+from lmi.estimators.ksg_terms import ksg_pointwise
 from lmi.estimators.linear import leading_components
 from lmi.estimators.uncertainty import Spread, permutation_null
+from lmi.estimators.verdict import judged
 from lmi.types import Context, Estimate
+
+NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
+NEIGHBOUR_SAMPLES = 5000
+NEIGHBOURS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +174,7 @@ class GaussianEstimator:
         warnings: tuple[str, ...] = ()
         if 10 * (fit.rank_x + fit.rank_y) > n:
             warnings = (f"{n} samples are few for {fit.rank_x} + {fit.rank_y} columns: the interval is optimistic",)
-        return Estimate(
+        found = Estimate(
             nats=nats,
             estimator="gaussian",
             num_samples=n,
@@ -178,3 +184,31 @@ class GaussianEstimator:
             warnings=warnings,
             details={"standard_error_nats": spread.standard_error, "rank_x": fit.rank_x, "rank_y": fit.rank_y},
         )
+        return replace(found, verdict=judged(found, normality_doubts(x, y, nats, spread.standard_error, self.ranks)))
+
+
+def normality_doubts(x: Tensor, y: Tensor, nats: float, error: float, ranks: bool) -> tuple[str, ...]:
+    """What speaks against the closed form: it changes with the columns' normal scores, or neighbours find more.
+
+    Args:
+        x: (n, dx) as measured.
+        y: (n, dy).
+        nats: the estimate.
+        error: its standard error, nats.
+        ranks: whether the columns are normal scores already.
+    """
+    reasons = []
+    tolerance = max(4 * error, 0.05)
+    n, dims = x.shape[0], x.shape[1] + y.shape[1]
+    if not ranks and 10 * dims <= n:
+        fit = canonical_fit(normal_scores(x), normal_scores(y))
+        scored = float(gaussian_pointwise(fit).mean()) - gaussian_bias(n, fit.rank_x, fit.rank_y)
+        if abs(scored - nats) > max(tolerance, 4 * gaussian_standard_error(fit)):
+            reasons.append(f"on the columns' normal scores it is {scored:.2f} nats: they are not jointly normal")
+    if dims <= NEIGHBOUR_DIMENSIONS and n > 10 * NEIGHBOURS:
+        few = slice(0, NEIGHBOUR_SAMPLES)
+        terms = ksg_pointwise(normal_scores(x[few]), normal_scores(y[few]), NEIGHBOURS)
+        said, own = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
+        if said - nats > max(tolerance, 4 * own):
+            reasons.append(f"nearest neighbours find {said:.2f} nats: there is dependence that is not linear")
+    return tuple(reasons)

@@ -24,7 +24,7 @@ from lmi.estimators.heldout import (
     held_out_blocks,
     shuffled_bounds,
 )
-from lmi.estimators.ksg import ksg_pointwise
+from lmi.estimators.ksg_terms import ksg_pointwise
 from lmi.estimators.linear import fit_linear
 from lmi.estimators.uncertainty import Z_90
 from lmi.estimators.verdict import judged

@@ -73,3 +73,27 @@ def test_a_copied_column_is_infinite_and_said():
     pairs = draw(200, 2, 1.0, seed=5)
     with pytest.raises(ValueError, match="infinite"):
         GaussianEstimator().estimate(pairs.x, torch.cat((pairs.y, pairs.x[:, :1]), 1), Context())
+
+
+def test_the_verdict_sees_that_the_model_is_wrong():
+    g = torch.Generator().manual_seed(6)
+    x = torch.randn(1500, 1, generator=g, dtype=torch.float64)
+    noise = torch.randn(1500, 1, generator=g, dtype=torch.float64)
+    normal = GaussianEstimator(permutations=0).estimate(x, x + noise, Context()).verdict
+    assert normal.level == "reliable"
+    bent = GaussianEstimator(permutations=0).estimate((2 * x).exp(), x + noise, Context()).verdict
+    assert bent.level == "doubtful" and any("normal scores" in reason for reason in bent.reasons)
+    for ranks in (False, True):
+        found = GaussianEstimator(permutations=0, ranks=ranks).estimate(x, x**2 + 0.1 * noise, Context())
+        assert found.verdict.level == "doubtful"
+        assert any("nearest neighbours find" in reason for reason in found.verdict.reasons)
+
+
+def test_wide_normal_samples_are_not_doubted():
+    hits = 0
+    for seed in range(10):
+        pairs = LowRankGaussian(rank=3, bits=1.0, x_dim=20, y_dim=20, noise=0.5).sample(
+            1500, torch.Generator().manual_seed(seed)
+        )
+        hits += GaussianEstimator(permutations=0).estimate(pairs.x, pairs.y, Context()).verdict.level == "reliable"
+    assert hits >= 8

@@ -16,7 +16,7 @@ def draw(n, rank, bits, seed, dim, noise=0.5):
     return source.sample(n, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize(("n", "rank", "bits", "dim"), [(300, 1, 1.0, 400), (600, 3, 1.5, 700)])
+@pytest.mark.parametrize(("n", "rank", "bits", "dim"), [(300, 1, 1.0, 400), (500, 3, 1.5, 550)])
 def test_more_dimensions_than_samples(n, rank, bits, dim):
     errors, spreads = [], []
     for seed in range(4):
@@ -35,11 +35,11 @@ def test_more_dimensions_than_samples(n, rank, bits, dim):
 
 def test_independence_is_nothing():
     values = []
-    for seed in range(1000, 1020):
+    for seed in range(1000, 1012):
         pairs = draw(200, 2, 0.0, seed, 150)
         values.append(lmi.estimate(pairs.x, pairs.y, "gaussian", ridge=True, permutations=0).nats)
     values = torch.tensor(values)
-    assert abs(float(values.mean())) < 4 * float(values.std()) / math.sqrt(20)
+    assert abs(float(values.mean())) < 4 * float(values.std()) / math.sqrt(12)
     assert float(values.abs().max()) < 0.08
 
 
