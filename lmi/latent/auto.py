@@ -28,7 +28,7 @@ from lmi.latent.critic import CriticSettings
 from lmi.latent.curved import curved, read_curved
 from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
-from lmi.latent.trust import doubts, fold_doubts, level_of
+from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
 from lmi.types import Context, Estimate, Null, Verdict
 
 FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
@@ -116,12 +116,16 @@ class AutoEstimator:
         wavering: tuple[str, ...] = ()
         if total <= KSG_DIMENSIONS and few and not tied:
             nats, error, corrected, wavering = ksg_corrected(nats, error, taken, found, spaces, context)
-        details |= {"standard_error_nats": error, "ksg_correction_nats": corrected}
         if tied and total <= KSG_DIMENSIONS:
             mixture = ksg_pointwise(robust_scaled(x), robust_scaled(y), 5, "mixture")
             said, own = float(mixture.mean()), float(mixture.std()) / n**0.5
             if said > nats + 2 * math.hypot(own, error):
                 nats, error, taken = said, own, replace(taken, name="KSG for ties")
+        excess = nats - NEAR_LIMIT * sample_limit(n)
+        if excess > 0 and not (taken.rank and taken.space == "columns"):
+            # Ranks, neighbours and critics resolve no more than so many samples; a covariance does.
+            error = math.hypot(error, 0.3 * excess)
+        details |= {"standard_error_nats": error, "ksg_correction_nats": corrected}
         rising = 0.0
         if not taken.rank and taken.rebuild and not few:
             halves = [Part(p.train[: p.train.numel() // 2], p.stop, p.test) for p in parts[:1]]
@@ -325,8 +329,8 @@ def ksg_corrected(
     approximate = bool(taken.models) and model is not None and model.centres.shape[0] > 2
     if abs(held.correction) < 2.5 * held.noise and not approximate:
         return nats, math.hypot(error, 0.3 * held.noise), 0.0, ()
-    # Neighbours see only a part of what the density misses, so a share of the correction is in doubt.
-    error = math.hypot(max(error, held.error), 0.3 * held.correction)
+    # Neighbours see only a part of what the density misses, so half of the correction is in doubt.
+    error = math.hypot(max(error, held.error), 0.5 * held.correction)
     twice = controlled_ksg(x, y, model, 2 * KSG_NEIGHBOURS, generator).nats
     wavering: tuple[str, ...] = ()
     if abs(twice - held.nats) > max(2 * error, 0.1 * abs(held.nats), 0.02):

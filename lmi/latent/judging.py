@@ -14,7 +14,7 @@ from lmi.types import Context
 
 JUDGED_SAMPLES = 2000
 NEURAL = 100  # complexity of a neural critic, above that of any mixture
-SURE = 2.0  # standard errors by which a more complex candidate has to win
+SURE = 2.5  # standard errors by which a more complex candidate has to win: there are a dozen that could by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def independent(n: int, parts: list[Part]) -> Candidate:
 
 
 def take(found: list[Candidate]) -> Candidate:
-    """The simplest candidate that no more complex one beats by more than two standard errors of the difference."""
+    """The simplest candidate that no more complex one beats by more than 2.5 standard errors of the difference."""
     taken = found[0]
     for candidate in sorted(found[1:], key=lambda c: (c.complexity, -c.bound)):
         gain = candidate.terms - taken.terms

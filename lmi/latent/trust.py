@@ -7,6 +7,13 @@ import math
 from lmi.latent.judging import NEURAL, Candidate, Part
 from lmi.types import Level
 
+NEAR_LIMIT = 0.75  # share of ``sample_limit`` from which an estimate is in doubt
+
+
+def sample_limit(n: int) -> float:
+    """About the most that n samples can show, nats."""
+    return math.log(n / 4)
+
 
 def doubts(
     nats: float,
@@ -23,8 +30,8 @@ def doubts(
 ) -> list[tuple[str, float]]:
     """Reasons not to trust the estimate, each with how much it weighs: 1 is enough for doubt, 3 for abstaining."""
     reasons: list[tuple[str, float]] = []
-    limit = math.log(n / 4)
-    if nats > 0.75 * limit:
+    limit = sample_limit(n)
+    if nats > NEAR_LIMIT * limit:
         weight = 3.0 if nats > limit and not taken.rank else 1.0
         reasons.append((f"the estimate is near what {n} samples can show ({limit:.1f} nats)", weight))
     # On a line each neighbours are exact enough to be believed; in more dimensions they see only a part of what is missing.
