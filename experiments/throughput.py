@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import torch
+from lightning.pytorch.loggers import CSVLogger
 from pydantic import Field
 from torch import Tensor
 
@@ -62,6 +65,7 @@ class ThroughputExperiment:
         ours, theirs = self.estimator, self.reference
         loops: dict[str, Callable[[int], None]] = {
             "lmi": lambda epochs: lightning_loop(ours, train, rest, epochs),
+            "lmi, into a run folder": lambda epochs: run_folder_loop(ours, train, rest, epochs),
             "plain PyTorch": lambda epochs: plain_loop(ours, train, rest, epochs),
         }
         if self.bfloat16:
@@ -77,11 +81,13 @@ class ThroughputExperiment:
         for loop in loops.values():
             loop(1)
         seconds: dict[str, list[float]] = {name: [] for name in loops}
+        processor: dict[str, list[float]] = {name: [] for name in loops}
         for _ in context.bar(range(self.repeats), "rounds"):
             for name, loop in loops.items():
-                started = time.perf_counter()
+                started, busy = time.perf_counter(), time.process_time()
                 loop(self.epochs)
                 seconds[name].append(time.perf_counter() - started)
+                processor[name].append(time.process_time() - busy)
         samples = self.num_samples * self.epochs
         rate = {name: samples / statistics.median(times) for name, times in seconds.items()}
         rows: list[dict[str, Scalar]] = [
@@ -90,12 +96,15 @@ class ThroughputExperiment:
                 "networks": "published" if name == PEER or "published" in name else "lmi's",
                 "samples a second": round(value),
                 "of plain PyTorch": round(ratio(seconds, name, plain_of(name)), 3),
+                "in processor time": round(ratio(processor, name, plain_of(name)), 3),
                 **({"times latentmi": round(ratio(seconds, name, PEER), 2)} if self.peer else {}),
+                **({"times latentmi in processor time": round(ratio(processor, name, PEER), 2)} if self.peer else {}),
             }
             for name, value in rate.items()
         ]
         metrics: dict[str, Scalar] = {
             "lmi_of_plain_ratio": ratio(seconds, "lmi", "plain PyTorch"),
+            "lmi_of_plain_processor_ratio": ratio(processor, "lmi", "plain PyTorch"),
             "published_of_plain_ratio": ratio(seconds, "lmi, published networks", "plain PyTorch, published networks"),
             **({"lmi_of_peer_ratio": ratio(seconds, "lmi", PEER)} if self.peer else {}),
             **({"published_of_peer_ratio": ratio(seconds, "lmi, published networks", PEER)} if self.peer else {}),
@@ -131,11 +140,21 @@ def scaled_model(estimator: LatentEstimator, train: Half, stop: Half) -> tuple[P
     return model, model.scaled(*train), model.scaled(*stop)
 
 
-def lightning_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs: int) -> None:
-    """Training as an estimate does it."""
+def lightning_loop(
+    estimator: LatentEstimator, train: Half, stop: Half, epochs: int, context: Context | None = None
+) -> None:
+    """Training as ``lmi.estimate`` does it."""
+    context = context or Context()
     model, train, stop = scaled_model(estimator, train, stop)
     estimator = replace(estimator, max_epochs=epochs, patience=epochs)
-    estimator.train(model, PairsDataModule(train, stop, estimator.batch_size, Context()), Context())
+    estimator.train(model, PairsDataModule(train, stop, estimator.batch_size, context), context)
+
+
+def run_folder_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs: int) -> None:
+    """Training as ``train.py`` does it: a checkpoint and a line of ``metrics.csv`` every epoch."""
+    with tempfile.TemporaryDirectory() as folder:
+        logger = CSVLogger(folder, name="csv", flush_logs_every_n_steps=1)
+        lightning_loop(estimator, train, stop, epochs, Context(folder=Path(folder), loggers=(logger,)))
 
 
 def plain_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs: int, compiled: bool = False) -> None:
