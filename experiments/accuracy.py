@@ -21,6 +21,7 @@ from experiments.suites import Case, Suite, cases_of
 from lmi.api import estimate, estimator_class
 from lmi.report.accuracy import error_map, truth_curves
 from lmi.results import Result, Scalar
+from lmi.sweep.process import die_with_parent
 from lmi.types import NATS_PER_BIT, Context
 
 CASES_FOLDER = "cases"
@@ -37,14 +38,14 @@ class AccuracyExperiment:
     Args:
         suite: which cases, see ``experiments.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
-        every: takes every so-manieth case of the suite; 1 takes all.
+        every: takes every so-manieth case of the suite; 1 takes all, 0 the few that ``auto`` measures in about a minute.
         repeats: fresh samples of each case.
         processes: how many work side by side; each gets its share of the threads.
     """
 
     suite: Suite = "gaussian_grid"
     estimators: tuple[str, ...] = ("auto", "ksg")
-    every: Annotated[int, Field(ge=1)] = 1
+    every: Annotated[int, Field(ge=0)] = 1
     repeats: Annotated[int, Field(ge=1)] = 1
     processes: Annotated[int, Field(ge=1)] = 1
 
@@ -53,7 +54,7 @@ class AccuracyExperiment:
         for name in self.estimators:
             if name not in PEERS:
                 estimator_class(name)
-        cases = cases_of(self.suite)[:: self.every]
+        cases = cases_of(self.suite, self.every)
         jobs = [
             (case, name, repeat, context.derive(self.suite, case.name, repeat), context.folder)
             for case in cases
@@ -63,7 +64,7 @@ class AccuracyExperiment:
         records = self._measure_all(jobs, context)
         rows = case_rows(records)
         summary = summary_rows(records)
-        metrics: dict[str, Scalar] = {"cases_count": len(cases), "records_count": len(records)}
+        metrics: dict[str, Scalar] = {"suite": self.suite, "cases_count": len(cases), "records_count": len(records)}
         for row in summary:
             if row["group"] == "all":
                 for name in ("mean_abs_error_bits", "coverage_ratio", "reliable_but_wrong_count"):
@@ -79,8 +80,8 @@ class AccuracyExperiment:
             tables={"summary": summary, "cases": rows},
             figures=figures,
             captions={
-                "errors": "Mean error (estimate minus truth, bits) of every estimator in every case; the colour scale is "
-                "common, blue is too low and red too high.",
+                "errors": "Mean error (estimate minus truth, bits), a cell a case and a panel an estimator; the colour scale "
+                "is common, blue is too low and red too high.",
                 "truth": "Mean estimate against truth, one panel a group of cases; the dashed line is a perfect estimator.",
             }
             if done
@@ -93,7 +94,7 @@ class AccuracyExperiment:
             return [measure(*job) for job in context.bar(jobs, self.suite)]
         threads = max(1, (os.cpu_count() or 1) // self.processes)
         workers = ProcessPoolExecutor(
-            self.processes, multiprocessing.get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
+            self.processes, multiprocessing.get_context("spawn"), initializer=start_worker, initargs=(threads,)
         )
         with workers:
             futures = {workers.submit(measure, *job): i for i, job in enumerate(jobs)}
@@ -101,6 +102,12 @@ class AccuracyExperiment:
             for future in context.bar(as_completed(futures), self.suite, total=len(jobs)):
                 found[futures[future]] = future.result()
         return [found[i] for i in range(len(jobs))]
+
+
+def start_worker(threads: int) -> None:
+    """A worker with its share of the threads, which is gone as soon as the run that started it is, however it ends."""
+    die_with_parent()
+    torch.set_num_threads(threads)
 
 
 def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | None) -> Record:
@@ -164,6 +171,7 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
     covered = [held for held in map(is_covered, done) if held is not None]
     errors = np.array([(record["nats"] - record["truth_nats"]) / NATS_PER_BIT for record in done])
     null = np.array([record["truth_nats"] < 1e-9 for record in done], dtype=bool)
+    spread = spread_within_cases([record["case"] for record in done], errors)
 
     def rounded(value: Any) -> float:
         return round(float(value), 4)
@@ -172,7 +180,7 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
         "truth_bits": rounded(np.mean([record["truth_nats"] for record in records]) / NATS_PER_BIT),
         "mean_error_bits": rounded(errors.mean()) if done else None,
         "mean_abs_error_bits": rounded(np.abs(errors).mean()) if done else None,
-        "spread_bits": rounded(errors.std(ddof=1)) if len(done) > 1 else None,
+        "spread_bits": None if spread is None else rounded(spread),
         "null_within_0.03_bits_ratio": rounded((np.abs(errors[null]) < 0.03).mean()) if null.any() else None,
         "coverage_ratio": rounded(np.mean(covered)) if covered else None,
         "reliable_ratio": rounded(np.mean([r["verdict"] == "reliable" for r in done])) if done else None,
@@ -182,6 +190,17 @@ def row_of(records: list[Record]) -> dict[str, Scalar]:
         "failed": len(records) - len(done),
         "why": next((record["failed"] for record in records if record["failed"]), ""),
     }
+
+
+def spread_within_cases(cases: list[str], errors: np.ndarray) -> float | None:
+    """Root mean variance of errors over repeats of a case; ``None`` where no case was repeated.
+
+    >>> spread_within_cases(["a", "a", "b", "b", "c"], np.array([0.0, 2.0, 5.0, 7.0, 9.0])) == 2**0.5
+    True
+    """
+    repeated = [errors[[name == case for name in cases]] for case in dict.fromkeys(cases)]
+    variances = [own.var(ddof=1) for own in repeated if own.size > 1]
+    return float(np.sqrt(np.mean(variances))) if variances else None
 
 
 def case_rows(records: list[Record]) -> list[dict[str, Scalar]]:

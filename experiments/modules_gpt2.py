@@ -12,9 +12,9 @@ from torch import Tensor
 
 from lmi.activations import LanguageModel, block_names, capture
 from lmi.activations.text import read_documents
-from lmi.estimators.gaussian_modules import gaussian_pairwise
 from lmi.estimators.jacobian import jacobian_mi
 from lmi.estimators.modularity import find_modules
+from lmi.estimators.pairwise import pairwise_mi
 from lmi.estimators.uncertainty import Z_90
 from lmi.report.modules import noise_curves_figure
 from lmi.results import Result, Scalar
@@ -28,6 +28,7 @@ class ModulesGPT2:
     Args:
         model: a GPT-2; its blocks must have an ``mlp``.
         num_modules: modules to find among each block's output neurons.
+        neighbours: of KSG, for the graph of neurons.
         tokens: tokens the Jacobian is taken at, drawn from the texts that come with lmi.
         noise: output noise, as a share of the root mean square of the block's output.
         depths: which blocks; ``None`` is all.
@@ -35,6 +36,7 @@ class ModulesGPT2:
 
     model: LanguageModel = field(default_factory=LanguageModel)
     num_modules: Annotated[int, Field(ge=2)] = 4
+    neighbours: Annotated[int, Field(ge=1)] = 30
     tokens: Annotated[int, Field(ge=2)] = 32
     noise: tuple[Annotated[float, Field(gt=0)], ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     depths: tuple[Annotated[int, Field(ge=0)], ...] | None = None
@@ -53,7 +55,7 @@ class ModulesGPT2:
             block = network.get_submodule(name)
             chosen = torch.randperm(len(inputs[name]), generator=context.generator("tokens"))[: self.tokens]
             x = inputs[name][chosen].float()
-            found = find_modules(gaussian_pairwise(outputs[name].float()), self.num_modules, 0)
+            found = find_modules(pairwise_mi(outputs[name].float(), k=self.neighbours, name=name), self.num_modules, 0)
             shuffled = found[torch.randperm(len(found), generator=context.generator("random modules", name))]
             scale = float(outputs[name].double().pow(2).mean().sqrt())
             sigmas = torch.tensor(sorted(self.noise), dtype=torch.float64) * scale

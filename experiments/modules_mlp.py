@@ -15,9 +15,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lmi.estimators.gaussian_modules import gaussian_pairwise
 from lmi.estimators.jacobian import jacobian_mi
 from lmi.estimators.modularity import ModularityScore, find_modules, modularity_score
+from lmi.estimators.pairwise import pairwise_mi
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.report.modules import graphs_figure, modularity_figure
 from lmi.results import Result, Scalar
@@ -78,6 +78,7 @@ class ModulesMLP:
         width: neurons of each hidden layer.
         depth: hidden layers.
         num_modules: modules to find in each layer.
+        neighbours: of KSG, for the graph of neurons.
         splits: random partitions of the same sizes to score against.
         max_epochs: passes over the training images.
         batch_size: images a step.
@@ -90,6 +91,7 @@ class ModulesMLP:
     width: Annotated[int, Field(ge=4)] = 64
     depth: Annotated[int, Field(ge=1)] = 2
     num_modules: Annotated[int, Field(ge=2)] = 4
+    neighbours: Annotated[int, Field(ge=1)] = 30
     splits: Annotated[int, Field(ge=1)] = 100
     max_epochs: Annotated[int, Field(ge=1)] = 30
     batch_size: Annotated[int, Field(ge=1)] = 64
@@ -119,7 +121,7 @@ class ModulesMLP:
                 layers = model.layers(x)
             for place, activations in enumerate(layers):
                 title = f"layer {place + 1}, {stage} training"
-                pairwise = gaussian_pairwise(activations[:half])
+                pairwise = pairwise_mi(activations[:half], k=self.neighbours)
                 labels = find_modules(pairwise, self.num_modules, context.derive("spectral") % 2**31)
                 score = modularity_score(activations[half:], labels, self.splits, context.generator("splits"))
                 local = jacobian_mi(
@@ -153,14 +155,14 @@ class ModulesMLP:
                 ),
             },
             captions={
-                "graphs": "Pairwise MI of the neurons of each layer (Gaussian copula), sorted by module; lines are "
+                "graphs": "Pairwise MI of the neurons of each layer (KSG), sorted by module; lines are "
                 "module borders. One colour scale.",
                 "modularity": "Total correlation between modules on images they were not found on: the modules found "
                 "(points) and random modules of the same sizes (ticks). The gap is the modularity, in bits.",
             },
             notes=(
-                "Modules are found and scored by linear dependence of neurons (Gaussian total correlation); what they "
-                "share beyond that is not counted.",
+                "Modules are found by KSG of every two neurons and scored by Gaussian total correlation: what modules share "
+                "beyond linear dependence is not counted in the score.",
             ),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ def peer_estimate(name: str, x: Tensor, y: Tensor, context: Context) -> float:
     """
     if name == "scikit-learn":
         return _scikit_learn(x.numpy(), y.numpy(), context.derive("scikit-learn") % 2**32)
-    with latentmi("lmi") as peer:
+    with latentmi("lmi") as peer, contextlib.redirect_stdout(io.StringIO()):  # it prints every epoch
         pointwise, _, _ = peer.estimate(x.numpy(), y.numpy())
     return float(np.nanmean(pointwise)) * NATS_PER_BIT
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lmi.results import Result as Result
     from lmi.types import Context as Context
     from lmi.types import Estimate as Estimate
+    from lmi.types import Verdict as Verdict
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _HOMES = {
     "Result": "lmi.results",
     "Context": "lmi.types",
     "Estimate": "lmi.types",
+    "Verdict": "lmi.types",
     "Activations": "lmi.activations",
     "LanguageModel": "lmi.activations",
     "capture": "lmi.activations",

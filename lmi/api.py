@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lmi.estimators.verdict import judged
 from lmi.settings import checked_fields, near
-from lmi.types import Context, Estimate, Estimator
+from lmi.types import Context, Estimate, Estimator, Verdict
 
 ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
 
@@ -23,7 +23,7 @@ ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
 def estimate(
     x: Any,
     y: Any,
-    estimator: str | Estimator = "latent",
+    estimator: str | Estimator = "auto",
     *,
     given: Any = None,
     y_is_label: bool = False,
@@ -36,7 +36,7 @@ def estimate(
     Args:
         x: (n, dx) or (n,): numpy array, torch tensor or DataFrame.
         y: (n, dy) or (n,), row by row the partners of x.
-        estimator: ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
+        estimator: ``"auto"``, ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
         given: (n, dz) or (n,) what is conditioned on; for ``ksg`` and ``auto``.
         y_is_label: whether y (n,) names classes, whose order and distances mean nothing; for ``ksg`` and ``auto``.
         seed: the same seed gives the same number.
@@ -64,10 +64,7 @@ def estimate(
         measure = estimator
     x, y, warnings = checked_pairs(x, y)
     if x.shape[1] == 0 or y.shape[1] == 0:
-        side = "x" if x.shape[1] == 0 else "y"
-        only = f"no column of {side} varies: a constant shares no information with anything"
-        pointwise = torch.zeros(x.shape[0], dtype=torch.float64)
-        return Estimate(0.0, "constant", x.shape[0], pointwise, (0.0, 0.0), warnings=(*warnings, only))
+        return _of_a_constant(x, y, warnings)
     context = Context(seed=seed) if context is None else context
     if y_is_label and given is not None:
         raise ValueError("a label and something given at once are not supported: measure within each label instead")
@@ -85,6 +82,22 @@ def estimate(
         found = measure.estimate(x, y, context)
     found = dataclasses.replace(found, warnings=(*warnings, *found.warnings))
     return found if found.verdict is not None else dataclasses.replace(found, verdict=judged(found))
+
+
+def _of_a_constant(x: Tensor, y: Tensor, warnings: list[str]) -> Estimate:
+    """Exactly 0, whatever the estimator: the one number here that needs no estimating."""
+    side = "x" if x.shape[1] == 0 else "y"
+    only = f"no column of {side} varies: a constant shares no information with anything"
+    return Estimate(
+        0.0,
+        "constant",
+        x.shape[0],
+        torch.zeros(x.shape[0], dtype=torch.float64),
+        (0.0, 0.0),
+        warnings=(*warnings, only),
+        verdict=Verdict("reliable"),
+        choice=f"nothing was estimated: {only}",
+    )
 
 
 def _able(measure: Any, method: str, what: str) -> Any:

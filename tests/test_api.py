@@ -86,6 +86,17 @@ def test_constant_columns_are_said_and_count_nothing():
     assert any("no column of x varies" in warning for warning in nothing.warnings)
 
 
+@pytest.mark.parametrize("estimator", ["ksg", "gaussian", "latent", "auto"])
+def test_a_constant_is_an_estimate_like_any_other(estimator):
+    varies = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    for x, y, side in ((torch.ones(50, 3), varies, "x"), (varies, torch.zeros(50), "y")):
+        found = lmi.estimate(x, y, estimator)
+        assert (found.nats, found.interval, float(found.pointwise.abs().sum())) == (0.0, (0.0, 0.0), 0.0)
+        assert found.verdict == lmi.Verdict("reliable")
+        assert f"no column of {side} varies" in found.choice
+        assert "verdict: reliable" in str(found)
+
+
 def test_integers_are_not_truncated_and_ties_are_said():
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 5, (400,), generator=generator)

@@ -5,7 +5,8 @@ None of it looks at the pairing, so it may use all samples without spoiling what
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -20,11 +21,41 @@ def normal_scores(z: Tensor) -> Tensor:
     >>> [round(score, 3) for score in normal_scores(torch.tensor([[1.0], [100.0], [2.0]])).flatten().tolist()]
     [-0.967, 0.967, 0.0]
     """
-    from scipy.stats import rankdata
-
     z = z.detach().cpu().double()
-    ranks = torch.from_numpy(np.ascontiguousarray(rankdata(z.numpy(), axis=0)))
-    return torch.special.ndtri((ranks - 0.5) / z.shape[0])
+    return torch.special.ndtri((mean_ranks(z) - 0.5) / z.shape[0])
+
+
+def mean_ranks(z: Tensor) -> Tensor:
+    """(n, d) rank of each entry in its column, from 1; ties share the mean of theirs.
+
+    >>> mean_ranks(torch.tensor([[3.0], [1.0], [3.0]])).flatten().tolist()
+    [2.5, 1.0, 2.5]
+    """
+    columns = z.T.contiguous()
+    ordered, order = columns.sort(dim=1)
+    if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
+        below, up_to = (torch.searchsorted(ordered, columns, right=right) for right in (False, True))
+        return ((below + up_to + 1).double() / 2).T.contiguous()
+    places = torch.arange(1, z.shape[0] + 1, dtype=torch.float64).expand_as(columns)
+    return torch.empty_like(places.contiguous()).scatter_(1, order, places).T.contiguous()
+
+
+def normal_scores_at(reference: Tensor) -> Callable[[Tensor], Tensor]:
+    """A map of new rows to normal scores by the columns of ``reference`` (n, d), at most as far out as its own extremes.
+
+    >>> to_scores = normal_scores_at(torch.arange(9.0)[:, None])
+    >>> [round(score, 3) for score in to_scores(torch.tensor([[-5.0], [4.0], [4.0], [99.0]])).flatten().tolist()]
+    [-1.593, 0.0, 0.0, 1.593]
+    """
+    n = reference.shape[0]
+    columns = reference.double().T.sort(dim=1).values.contiguous()
+
+    def to_scores(z: Tensor) -> Tensor:
+        rows = z.double().T.contiguous()
+        below, up_to = (torch.searchsorted(columns, rows, right=right) for right in (False, True))
+        return torch.special.ndtri(((below + up_to).double() / (2 * n)).clamp(0.5 / n, 1 - 0.5 / n)).T
+
+    return to_scores
 
 
 def robust_scaled(z: Tensor) -> Tensor:
@@ -49,14 +80,11 @@ def principal_components(z: Tensor, most: int) -> Tensor:
     >>> principal_components(torch.cat((z, z), 1), most=10).shape
     torch.Size([50, 2])
     """
-    z = z.double() - z.double().mean(0)
+    z = z.double()
+    z = z - z.mean(0)
     n, d = z.shape
-    if d <= n:
-        variances, directions = torch.linalg.eigh(z.T @ z)
-        coordinates = z @ directions[:, -min(most, d) :].flip(1)
-    else:
-        variances, left = torch.linalg.eigh(z @ z.T)
-        top = min(most, n)
-        coordinates = left[:, -top:].flip(1) * variances[-top:].flip(0).clamp(min=0).sqrt()
-    variances = variances.flip(0)[: coordinates.shape[1]]
+    top = min(most, n, d)
+    variances, vectors = torch.linalg.eigh(z.T @ z if d <= n else z @ z.T)
+    variances, vectors = variances[-top:].flip(0), vectors[:, -top:].flip(1)
+    coordinates = z @ vectors if d <= n else vectors * variances.clamp(min=0).sqrt()
     return coordinates[:, variances > RANK_TOLERANCE * variances[0]]

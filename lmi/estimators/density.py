@@ -14,6 +14,7 @@ from torch import Tensor
 
 DEGREES = (1.0, 1e3)  # least and most degrees of freedom; at the most the density is normal to any purpose
 SAMPLES_A_PARAMETER = 4
+TILE = 1 << 18  # scores of so many pairs and components are worked out at once, so that they stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,8 @@ class Mixture:
     def log_density(self, z: Tensor, side: slice = slice(None)) -> Tensor:
         """(n,) log density of z (n, d), or of the marginal of the dimensions in ``side``."""
         centres, scales = self.centres[:, side], self.scales[:, side, side]
-        return torch.logsumexp(self.weights.log() + _t_log_density(z, centres, scales, self.degrees), dim=1)
+        logs = _t_of_square(_squares(z.T, centres, torch.linalg.cholesky(scales)), scales, self.degrees)
+        return torch.logsumexp(logs + self.weights.log()[:, None], 0)
 
     def ratio(self, x: Tensor, y: Tensor) -> Tensor:
         """(n,) log p(x, y) - log p(x) - log p(y) of paired samples, nats."""
@@ -52,18 +54,24 @@ class Mixture:
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """(n, m) log density ratio of every x (n, dx) with every y (m, dy), nats."""
-        split, d = self.dx, self.centres.shape[1]
-        parts = []
-        for weight, centre, scale in zip(self.weights, self.centres, self.scales, strict=True):
-            precision = torch.linalg.inv(scale)
-            u, v = x - centre[:split], y - centre[split:]
-            square = _square(u, precision[:split, :split])[:, None] + _square(v, precision[split:, split:])[None, :]
-            square = square + 2 * u @ precision[:split, split:] @ v.T
-            # Single precision is ample for scores, and their exponentials are most of the work.
-            parts.append((weight.log() + _t_of_square(square, scale, d, self.degrees)).float())
-        joint = torch.logsumexp(torch.stack(parts), 0) if len(parts) > 1 else parts[0]
+        split, m = self.dx, self.weights.numel()
+        precision = torch.linalg.inv(self.scales)
+        u, v = (z[None] - self.centres[:, None, side] for z, side in ((x, slice(0, split)), (y, slice(split, None))))
+        # (u, v) P (u, v)' = (u Pxx u', 1, 2 u Pxy) (1, v Pyy v', v)': one product gives the squares of a whole tile.
+        across = u @ precision[:, :split, split:]
+        one_x, one_y = (torch.ones_like(z[:, :, :1]) for z in (u, v))
+        left = torch.cat((_forms(u, precision[:, :split, :split]), one_x, 2 * across), 2)
+        right = torch.cat((one_y, _forms(v, precision[:, split:, split:]), v), 2).transpose(1, 2).contiguous()
         x_side, y_side = self.log_density(x, slice(0, split)), self.log_density(y, slice(split, None))
-        return joint - x_side[:, None].float() - y_side[None, :].float()
+        weights = self.weights.log().float()[:, None, None]
+        out = torch.empty(x.shape[0], y.shape[0])
+        height = max(1, TILE // (m * y.shape[0]))
+        for first in range(0, x.shape[0], height):
+            rows = slice(first, first + height)
+            # Single precision is ample for scores, and their logarithms and exponentials are most of the work.
+            square = torch.bmm(left[:, rows], right).float()
+            out[rows] = torch.logsumexp(_t_of_square(square, self.scales, self.degrees).add_(weights), 0)
+        return out - x_side[:, None].float() - y_side[None, :].float()
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """``n`` fresh pairs."""
@@ -113,71 +121,83 @@ def fit_mixture(
     if n < SAMPLES_A_PARAMETER * components * (d + 1):
         raise ValueError(f"{n} samples are too few for {components} component(s) in {d} dimensions")
     floor = 1e-6 * torch.diag(z.var(0).clamp(min=1e-300)) if components > 1 else torch.zeros(d, d, dtype=z.dtype)
-    share = _clusters(z, components, generator)
+    share = _clusters(z, components, generator).T.contiguous()  # (m, n), and so is all that follows
+    columns = z.T.contiguous()
     degrees = 10.0 if heavy else DEGREES[1]
-    inner = torch.ones(n, components, dtype=z.dtype)  # stays so for normal components
+    inner = torch.ones_like(share)  # stays so for normal components
     before = -math.inf
     for step in range(iterations):
         # Kent, Tyler and Vardi: dividing by the sum of weights x inner instead of weights alone converges far faster.
-        counts = share.sum(0).clamp(min=1e-12)
+        counts = share.sum(1).clamp(min=1e-12)
         pull = share * inner
-        mass = pull.sum(0).clamp(min=1e-12)
-        centres = pull.T @ z / mass[:, None]
-        apart = z[:, None, :] - centres
-        scales = torch.einsum("nm,nmi,nmj->mij", pull, apart, apart) / mass[:, None, None] + floor
+        mass = pull.sum(1).clamp(min=1e-12)
+        centres = pull @ z / mass[:, None]
+        apart = columns - centres[:, :, None]
+        scales = torch.bmm(apart * pull[:, None, :], apart.transpose(1, 2)) / mass[:, None, None] + floor
+        squares = _whitened(apart, torch.linalg.cholesky(scales))
         mixture = Mixture(counts / n, centres, scales, degrees, x.shape[1])
         if heavy and step % 3 == 2:
-            mixture = _best_degrees(mixture, z)
+            mixture = _best_degrees(mixture, squares)
             degrees = mixture.degrees
-        logs = mixture.weights.log() + _t_log_density(z, centres, scales, degrees)
-        total = torch.logsumexp(logs, 1)
-        share = (logs - total[:, None]).exp()
+        logs = _t_of_square(squares, scales, degrees).add_(mixture.weights.log()[:, None])
+        most = logs.amax(0)
+        share = logs.sub_(most).exp_()
+        whole = share.sum(0)
+        share /= whole
         if degrees < DEGREES[1]:
-            inner = (degrees + d) / (degrees + _squares(z, centres, scales))
+            inner = (degrees + d) / (degrees + squares)
         if step % 10 == 9:
-            now = float(total.mean())
+            now = float((whole.log() + most).mean())
             if now - before < tolerance and step > 10:
                 break
             before = now
     return mixture
 
 
-def _best_degrees(mixture: Mixture, z: Tensor) -> Mixture:
+def _best_degrees(mixture: Mixture, squares: Tensor) -> Mixture:
     """The same mixture with the likeliest degrees of freedom among its own and some near ones."""
     tried = [
         replace(mixture, degrees=min(max(mixture.degrees * factor, DEGREES[0]), DEGREES[1]))
         for factor in (0.5, 0.8, 0.95, 1.0, 1.05, 1.25, 2.0)
     ]
-    squares = _squares(z, mixture.centres, mixture.scales)
-    d = z.shape[1]
+    weights = mixture.weights.log()[:, None]
     logs = [
-        float(torch.logsumexp(mixture.weights.log() + _t_of_square(squares, mixture.scales, d, t.degrees), 1).mean())
-        for t in tried
+        float(torch.logsumexp(_t_of_square(squares, mixture.scales, t.degrees).add_(weights), 0).mean()) for t in tried
     ]
     return tried[max(range(len(tried)), key=logs.__getitem__)]
 
 
-def _t_log_density(z: Tensor, centres: Tensor, scales: Tensor, degrees: float) -> Tensor:
-    return _t_of_square(_squares(z, centres, scales), scales, z.shape[1], degrees)
-
-
-def _t_of_square(square: Tensor, scale: Tensor, d: int, degrees: float) -> Tensor:
-    determinant = torch.linalg.slogdet(scale).logabsdet
+def _t_of_square(square: Tensor, scales: Tensor, degrees: float) -> Tensor:
+    """Log density of each of m components from squared Mahalanobis distances (m, ...), a fresh tensor of their kind."""
+    d = scales.shape[-1]
+    shape = (-1,) + (1,) * (square.ndim - 1)
+    determinant = torch.linalg.slogdet(scales).logabsdet
     if degrees >= DEGREES[1]:
-        return -0.5 * (square + determinant + d * math.log(2 * math.pi))
+        constant = -0.5 * (determinant + d * math.log(2 * math.pi))
+        return (-0.5 * square).add_(constant.to(square).view(shape))
     constant = math.lgamma((degrees + d) / 2) - math.lgamma(degrees / 2) - 0.5 * d * math.log(degrees * math.pi)
-    return constant - 0.5 * determinant - 0.5 * (degrees + d) * torch.log1p(square / degrees)
+    logs = (square / degrees).log1p_().mul_(-0.5 * (degrees + d))
+    return logs.add_((constant - 0.5 * determinant).to(square).view(shape))
 
 
-def _squares(z: Tensor, centres: Tensor, scales: Tensor) -> Tensor:
-    """(n, m) squared Mahalanobis distances to each centre."""
-    roots = torch.linalg.cholesky(scales)
-    apart = (z[None, :, :] - centres[:, None, :]).transpose(1, 2)
-    return (torch.linalg.solve_triangular(roots, apart, upper=False) ** 2).sum(1).T
+def _squares(columns: Tensor, centres: Tensor, roots: Tensor) -> Tensor:
+    """(m, n) squared Mahalanobis distances of columns (d, n) to each centre (m, d); ``roots`` as in ``_whitened``."""
+    return _whitened(columns - centres[:, :, None], roots)
 
 
-def _square(z: Tensor, matrix: Tensor) -> Tensor:
-    return ((z @ matrix) * z).sum(1)
+def _whitened(apart: Tensor, roots: Tensor) -> Tensor:
+    """(m, n) squared lengths of differences (m, d, n) once the Cholesky ``roots`` (m, d, d) of the scales are undone."""
+    eye = torch.eye(roots.shape[1], dtype=roots.dtype).expand_as(roots)
+    lengths, *rest = torch.bmm(torch.linalg.solve_triangular(roots, eye, upper=False), apart).unbind(1)
+    total = lengths.square()
+    for lengths in rest:
+        total.addcmul_(lengths, lengths)
+    return total
+
+
+def _forms(z: Tensor, matrices: Tensor) -> Tensor:
+    """(m, n, 1) quadratic forms of rows z (m, n, d)."""
+    return ((z @ matrices) * z).sum(2, keepdim=True)
 
 
 def _clusters(z: Tensor, components: int, generator: torch.Generator) -> Tensor:

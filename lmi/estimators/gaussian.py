@@ -60,7 +60,7 @@ def canonical_fit(x: Tensor, y: Tensor) -> CanonicalFit:
     if rank_x + rank_y >= n:
         raise ValueError(
             f"the Gaussian closed form needs more samples than dimensions: got {n} samples for {rank_x} + {rank_y} "
-            f"independent columns; reduce the dimension first"
+            f"independent columns; components=0 or ridge=true reduce the dimension first"
         )
     left, correlations, right = torch.linalg.svd(basis_x.T @ basis_y, full_matrices=False)
     scale = n**0.5
@@ -124,21 +124,30 @@ class GaussianEstimator:
         ranks: each column to normal scores first, so that increasing maps of columns change nothing.
         components: principal components of each side that are kept; 0 lets fresh pairs choose how many, ``None`` keeps
             all columns.
+        ridge: regularised CCA, whose shrinkage fresh pairs choose and whose variates are measured on samples that taught
+            none of them; for dimensions as many as samples. In place of ``components``.
     """
 
     permutations: Annotated[int, Field(ge=0)] = 100
     ranks: bool = False
     components: Annotated[int, Field(ge=0)] | None = None
+    ridge: bool = False
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``.
 
         Raises:
-            ValueError: where there are not more samples than independent columns.
+            ValueError: where there are not more samples than independent columns, or ``ridge`` is set with ``components``.
         """
+        if self.ridge and self.components is not None:
+            raise ValueError(f"ridge and components={self.components} are two ways to reduce the dimension: set one")
         n = x.shape[0]
         if self.ranks:
             x, y = normal_scores(x), normal_scores(y)
+        if self.ridge:
+            from lmi.estimators.ridge import read_ridge
+
+            return read_ridge(x, y, self.permutations, context)
         if self.components is not None:
             x, y = leading_components(x, y, self.components, context.generator("components"))
         fit = canonical_fit(x, y)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from lmi.estimators.partition import PartitionLike, module_indices
@@ -87,32 +86,6 @@ def gaussian_mi_samples(activations: Tensor, partition: PartitionLike) -> float:
             "expected more samples than neurons"
         )
     return nats - 0.5 * (sum(_log_determinant_bias(n, rank) for rank in ranks) - _log_determinant_bias(n, sum(ranks)))
-
-
-def gaussian_pairwise(activations: Tensor) -> Tensor:
-    """(d, d) MI in nats of every two neurons under a Gaussian copula, -1/2 log(1 - r^2), r of the normal scores.
-
-    Ranks first, so that any monotone nonlinearity on a neuron changes nothing; debiased, so that independence gives 0
-    in the mean. The diagonal is 0: what a neuron shares with itself is no edge of a graph. Constant neurons share
-    nothing, and ties get the mean of their ranks.
-
-    >>> x = torch.randn(4000, 1, generator=torch.Generator().manual_seed(0))
-    >>> mi = gaussian_pairwise(torch.cat([x, x.exp(), -x], dim=1) + 1e-3)
-    >>> bool(mi[0, 1] > 5), bool(mi[0, 2] > 5)
-    (True, True)
-    """
-    n = len(activations)
-    ranks = rankdata(activations.detach().double().cpu().numpy(), axis=0)
-    scores = torch.special.ndtri((torch.from_numpy(ranks) - 0.5) / n)
-    scores = scores - scores.mean(dim=0)
-    length = torch.linalg.vector_norm(scores, dim=0)
-    constant = length < 1e-9
-    scores = scores / torch.where(constant, 1.0, length)
-    bias = 0.5 * (2 * _log_determinant_bias(n, 1) - _log_determinant_bias(n, 2))
-    matrix = -0.5 * torch.log1p(-((scores.T @ scores) ** 2).clamp(max=1 - 1e-15)) - bias
-    matrix[constant] = 0.0
-    matrix[:, constant] = 0.0
-    return matrix.fill_diagonal_(0.0)
 
 
 def _checked_covariance(cov: Tensor | np.ndarray) -> Tensor:

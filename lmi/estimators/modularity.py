@@ -51,7 +51,8 @@ def find_modules(pairwise: Tensor, num_modules: int, seed: int = 0) -> Tensor:
     """(d,) labels of modules that share much inside and little across: spectral clustering of the graph of MI.
 
     Args:
-        pairwise: (d, d) MI of every two neurons, symmetric; what is below zero counts as no edge, the diagonal too.
+        pairwise: (d, d) MI of every two neurons, symmetric; what is below zero counts as no edge, the diagonal too. From
+            ``pairwise_mi``: weak dependence wants many neighbours (k = 30), whose estimates scatter less.
         num_modules: how many to find.
         seed: of the library's clustering.
 
@@ -63,13 +64,14 @@ def find_modules(pairwise: Tensor, num_modules: int, seed: int = 0) -> Tensor:
     True
     """
     d = len(pairwise)
-    if pairwise.shape != (d, d) or not bool(torch.isfinite(pairwise).all()):
+    if pairwise.shape != (d, d) or not bool((torch.isfinite(pairwise.cpu()) | torch.eye(d, dtype=torch.bool)).all()):
         raise ValueError(f"pairwise of shape {tuple(pairwise.shape)}: expected a square matrix of finite numbers")
+    pairwise = pairwise.detach().double().cpu().clone().fill_diagonal_(0.0)
     if not torch.allclose(pairwise, pairwise.T, atol=1e-6):
         raise ValueError("pairwise is not symmetric: expected MI of every two neurons")
     if not 2 <= num_modules <= d:
         raise ValueError(f"{num_modules} modules of {d} neurons: expected 2 to {d}")
-    graph = pairwise.detach().double().cpu().clamp(min=0).fill_diagonal_(0.0)
+    graph = pairwise.clamp(min=0)
     # An edge of nothing keeps the graph in one piece, which the library's eigensolver needs.
     graph = graph + 1e-6 * float(graph.max()) + 1e-12
     cluster = SpectralClustering(num_modules, affinity="precomputed", assign_labels="cluster_qr", random_state=seed)

@@ -20,26 +20,16 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
 from lmi.estimators.control import controlled_ksg
 from lmi.estimators.density import Mixture, fit_mixture
+from lmi.estimators.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.ksg import ksg_pointwise, repeats
 from lmi.estimators.uncertainty import Z_90
-from lmi.latent.candidates import (
-    FIT_SAMPLES,
-    JUDGED_SAMPLES,
-    NEURAL,
-    Candidate,
-    Part,
-    best_linear,
-    closed_form,
-    codes,
-    deal,
-    independent,
-    mixtures,
-    neural,
-    take,
-)
+from lmi.latent.candidates import FIT_SAMPLES, best_linear, closed_form, codes, mixtures, neural
 from lmi.latent.critic import CriticSettings
+from lmi.latent.curved import curved, read_curved
+from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
-from lmi.types import Context, Estimate, Level, Null, Verdict
+from lmi.latent.trust import doubts, fold_doubts, level_of
+from lmi.types import Context, Estimate, Null, Verdict
 
 FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
 KSG_DIMENSIONS = 6  # up to so many the KSG correction is made
@@ -48,6 +38,7 @@ KSG_NEIGHBOURS = 5
 COMPONENTS = (1, 2, 4, 8, 16)
 CLUSTERS = (2, 3, 5, 10)
 SMALLEST = 60
+CONFIRMED = 0.7  # share of what neighbours say of kernel variates that a density has to find in fresh pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +99,9 @@ class AutoEstimator:
                     )
         self.climb(spaces, parts, few, found, consider, context)
         total = min(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values())
+        if total > KSG_DIMENSIONS:
+            for space, sides in spaces.items():
+                consider(f"kernel variates of {space}", lambda s=space, z=sides: curved(s, z[0], z[1], parts, context))  # type: ignore[misc]
         if self.neural and total > 4:
             base = take(found)
             space = base.space or max(found, key=lambda c: c.bound).space or "columns"
@@ -116,11 +110,12 @@ class AutoEstimator:
                 lambda: neural(space, *spaces[space], parts, base, self.critic, context),
             )
         taken = take(found)
-        nats, error, taken = self.value(taken, found, spaces, parts, few)
+        nats, error, taken = self.value(taken, found, spaces, parts, few, context)
         details = {f"{c.name} bound_nats": c.bound for c in found}
         corrected = 0.0
+        wavering: tuple[str, ...] = ()
         if total <= KSG_DIMENSIONS and few and not tied:
-            nats, error, corrected = ksg_corrected(nats, error, taken, found, spaces, context)
+            nats, error, corrected, wavering = ksg_corrected(nats, error, taken, found, spaces, context)
         details |= {"standard_error_nats": error, "ksg_correction_nats": corrected}
         if tied and total <= KSG_DIMENSIONS:
             mixture = ksg_pointwise(robust_scaled(x), robust_scaled(y), 5, "mixture")
@@ -134,7 +129,7 @@ class AutoEstimator:
         rivals = [c for c in found if c is not taken and c.bound > taken.bound - 0.5 * abs(taken.bound)]
         copies = repeats(torch.cat((x, y), 1))
         reasons = doubts(nats, error, taken, rivals, corrected, n, total, dropped, tied and few, rising, copies)
-        null = self.null(taken, spaces, nats, context) if self.permutations else None
+        reasons += [(words, 1.0) for words in (*wavering, *fold_doubts(taken, parts))]
         ceiling = math.log(min(n, JUDGED_SAMPLES) / 2)
         choice = f"auto took {taken.name}: " + ", ".join(f"{c.name} {c.bound:.3f}" for c in found) + " nats held out"
         return Estimate(
@@ -143,7 +138,7 @@ class AutoEstimator:
             num_samples=n,
             pointwise=None if taken.terms.isnan().any() else taken.terms - taken.terms.mean() + nats,
             interval=(nats - Z_90 * error, nats + Z_90 * error),
-            null=null,
+            null=self.null(taken, found, spaces, parts, context) if self.permutations else None,
             ceiling=ceiling if taken.rank == 0 else math.inf,
             warnings=tuple(dropped),
             details=details,
@@ -193,6 +188,30 @@ class AutoEstimator:
         spaces: dict[str, tuple[Tensor, Tensor]],
         parts: list[Part],
         few: bool,
+        context: Context,
+    ) -> tuple[float, float, Candidate]:
+        """The number, its standard error, and the candidate that it is of.
+
+        Where neighbours find clearly more in fresh kernel variates than the candidate with the best bound, and a density of
+        these confirms most of it, theirs is the number: no function of fresh samples knows more than the samples.
+        """
+        if taken.fresh:
+            return *read_curved(taken, context)[:2], taken
+        nats, error, taken = self.plain_value(taken, found, spaces, parts, few)
+        curve = max((c for c in found if c.fresh), key=lambda c: c.bound, default=None)
+        if curve is not None and curve.bound > CONFIRMED * nats:
+            read, own, sampling = read_curved(curve, context)
+            if read > nats + 2 * sampling and curve.bound > CONFIRMED * read:
+                return read, own, curve
+        return nats, error, taken
+
+    def plain_value(
+        self,
+        taken: Candidate,
+        found: list[Candidate],
+        spaces: dict[str, tuple[Tensor, Tensor]],
+        parts: list[Part],
+        few: bool,
     ) -> tuple[float, float, Candidate]:
         """The number, its standard error, and the candidate that it is of."""
         n = taken.terms.numel()
@@ -219,21 +238,38 @@ class AutoEstimator:
         terms = torch.cat([judged.plain for judged in taken.judged])
         error = float(terms.std()) / terms.numel() ** 0.5
         fresh = max(taken.bound, taken.dv) if taken.dv < math.log(parts[0].test.numel()) - 2 else taken.plain
-        return fresh + 0.5 * max(taken.optimism, 0.0), error, taken
+        return fresh + 0.5 * max(taken.optimism(), 0.0), error, taken
 
     def null(
-        self, taken: Candidate, spaces: dict[str, tuple[Tensor, Tensor]], nats: float, context: Context
+        self,
+        taken: Candidate,
+        found: list[Candidate],
+        spaces: dict[str, tuple[Tensor, Tensor]],
+        parts: list[Part],
+        context: Context,
     ) -> Null | None:
-        """What the chosen candidate's own number is under shuffled pairs, with nothing fitted again but the closed form."""
-        if not taken.rank:
-            return None
-        sx, sy = (z[:, : taken.rank] for z in spaces[taken.space])
+        """The evidence for dependence under shuffled pairs: the closed form, or the bound of the critics as they are.
+
+        Where independence was taken it is that of the normal closed form on ranks.
+        """
         generator = context.generator("null")
-        values = [
-            closed_form(sx, sy[torch.randperm(sy.shape[0], generator=generator)], taken.rank)[0]
-            for _ in range(self.permutations)
-        ]
-        return Null(torch.tensor(values, dtype=torch.float64), nats)
+        normal = taken if taken.rank else next((c for c in reversed(found) if c.rank), None)
+        if taken.rank or (not taken.complexity and normal):
+            assert normal is not None
+            sx, sy = (z[:, : normal.rank] for z in spaces[normal.space])
+            orders = [torch.randperm(sy.shape[0], generator=generator) for _ in range(self.permutations)]
+            values = torch.tensor([closed_form(sx, sy[order], normal.rank)[0] for order in orders])
+            return Null(values.double(), closed_form(sx, sy, normal.rank)[0])
+        if not taken.complexity:
+            return None
+        sx, sy = spaces[taken.space]
+        tests = [part.test[:JUDGED_SAMPLES] for part in parts]
+        values = torch.zeros(self.permutations, dtype=torch.float64)
+        for scores, test in zip(taken.critics, tests, strict=True):
+            for block, f in held_out_blocks(scores, sx[test], sy[test]):
+                orders = [torch.randperm(block.numel(), generator=generator) for _ in range(self.permutations)]
+                values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
+        return Null(values / sum(test.numel() for test in tests), taken.bound)
 
 
 def prepared(x: Tensor, y: Tensor, components: int) -> dict[str, tuple[Tensor, Tensor]]:
@@ -261,8 +297,8 @@ def ksg_corrected(
     found: list[Candidate],
     spaces: dict[str, tuple[Tensor, Tensor]],
     context: Context,
-) -> tuple[float, float, float]:
-    """The estimate held against neighbours: number, standard error and correction, 0 where it is not significant.
+) -> tuple[float, float, float, tuple[str, ...]]:
+    """The estimate held against neighbours: number, standard error, correction (0 where it is not significant), doubts.
 
     A mixture of several components is only an approximation, so it is always corrected.
     """
@@ -283,58 +319,11 @@ def ksg_corrected(
     held = controlled_ksg(x, y, model, KSG_NEIGHBOURS, generator)
     approximate = bool(taken.models) and model is not None and model.centres.shape[0] > 2
     if abs(held.correction) < 2.5 * held.noise and not approximate:
-        return nats, math.hypot(error, 0.3 * held.noise), 0.0
+        return nats, math.hypot(error, 0.3 * held.noise), 0.0, ()
     # Neighbours see only a part of what the density misses, so a share of the correction is in doubt.
-    return held.nats, math.hypot(max(error, held.error), 0.3 * held.correction), held.correction
-
-
-def doubts(
-    nats: float,
-    error: float,
-    taken: Candidate,
-    rivals: list[Candidate],
-    corrected: float,
-    n: int,
-    dims: int,
-    dropped: list[str],
-    tied: bool,
-    rising: float,
-    copies: int,
-) -> list[tuple[str, float]]:
-    """Reasons not to trust the estimate, each with how much it weighs: 1 is enough for doubt, 3 for abstaining."""
-    reasons: list[tuple[str, float]] = []
-    limit = math.log(n / 4)
-    if nats > 0.75 * limit:
-        weight = 3.0 if nats > limit and not taken.rank else 1.0
-        reasons.append((f"the estimate is near what {n} samples can show ({limit:.1f} nats)", weight))
-    # On a line each neighbours are exact enough to be believed; in more dimensions they see only a part of what is missing.
-    tolerance = 0.15 if dims <= 2 else 0.03
-    if abs(corrected) > tolerance:
-        reasons.append((f"nearest neighbours and the fitted density disagree by {abs(corrected):.2f} nats", 1.0))
-    apart = nats - taken.bound
-    if taken.complexity and apart > max(0.2 * nats, 4 * error, 0.06) and nats < limit - 2:
-        reasons.append(
-            (f"fresh pairs confirm only {taken.bound:.2f} of {nats:.2f} nats", 3.0 if apart > 0.7 * nats else 1.0)
-        )
-    if taken.complexity >= NEURAL:
-        others = [c.bound for c in rivals if c.complexity < NEURAL]
-        if not others or taken.bound - max(others) > max(0.1 * nats, 0.04):
-            reasons.append(("only a neural critic finds this much, and its value is a lower bound", 1.0))
-    if rising > max(0.05 * nats, error, 0.02):
-        reasons.append((f"half of the training samples find {rising:.2f} nats less, so more would find more", 1.0))
-    if n < 20 * dims and not taken.complexity:
-        reasons.append((f"{n} samples in {dims} dimensions could hide a dependence that is not linear", 1.0))
-    if error > max(0.25 * abs(nats), 0.05):
-        reasons.append((f"its standard error is {error:.2f} nats", 1.0))
-    if copies > 0.01 * n:
-        reasons.append((f"{copies} pairs are copies of others, so fresh pairs are not all fresh", 1.0))
-    if tied:
-        reasons.append(("more than 5% of the rows repeat: densities do not exist there", 1.0))
-    reasons += [(words, 0.5) for words in dropped]
-    return reasons
-
-
-def level_of(reasons: list[tuple[str, float]]) -> Level:
-    """Reliable, doubtful or abstain."""
-    weight = sum(own for _, own in reasons)
-    return "reliable" if weight < 1 else "doubtful" if weight < 3 else "abstain"
+    error = math.hypot(max(error, held.error), 0.3 * held.correction)
+    twice = controlled_ksg(x, y, model, 2 * KSG_NEIGHBOURS, generator).nats
+    wavering: tuple[str, ...] = ()
+    if abs(twice - held.nats) > max(2 * error, 0.1 * abs(held.nats), 0.02):
+        wavering = (f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}",)
+    return held.nats, error, held.correction, wavering

@@ -74,5 +74,5 @@ class JointCritic(nn.Module):
         self.out = linear(hidden, 1, generator)
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
-        hidden = torch.relu(self.from_x(zx)[:, None, :] + self.from_y(zy)[None, :, :])
+        hidden = (self.from_x(zx)[:, None, :] + self.from_y(zy)[None, :, :]).relu_()
         return self.out(hidden).squeeze(-1)

@@ -1,39 +1,78 @@
-"""Figures of an accuracy suite: errors as a heat map, estimates against the truth."""
+"""Figures of an accuracy suite: errors as a heat map, estimates against the truth; and its summary in Markdown.
+
+``python -m lmi.report.accuracy <run folder> ...`` prints the summaries of finished runs as one table.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from lmi.report.page import shown
 from lmi.report.style import DIVERGING, INK, PALETTE, dress, grid, new_figure
+from lmi.results import Result
 
 Row = Mapping[str, Any]
-NAMED_CASES = 40
+SUMMARY = {
+    "suite": "suite", "group": "group", "estimator": "estimator", "records": "runs",
+    "mean_abs_error_bits": "mean abs. error (bits)", "mean_error_bits": "mean error (bits)", "spread_bits": "spread (bits)",
+    "null_within_0.03_bits_ratio": "nulls within 0.03 bits", "coverage_ratio": "in 90% interval",
+    "reliable_ratio": "called reliable", "reliable_but_wrong_count": "reliable, off by > 3 widths", "seconds": "seconds",
+    "why": "failed",
+}  # fmt: skip
+CELL = (0.42, 0.17)  # inches
+
+
+def place_of(case: str) -> tuple[str, str, str]:
+    """Panel, row and column of a case in the map of errors, from its name: words, all values but the last, the last value.
+
+    >>> place_of("d100-r3-0.5bits-linear-loud")
+    ('linear loud', 'd100 r3', '0.5 bits')
+    >>> place_of("digits01-0.4bits")
+    ('', 'digits01', '0.4 bits')
+    """
+    tokens = case.split("-")
+    words = [token for token in tokens if token.isalpha()]
+    *rows, column = [token for token in tokens if not token.isalpha()]
+    for unit in ("bits", "nats"):
+        column = column.replace(unit, f" {unit}")
+    return " ".join(words), " ".join(rows), column
 
 
 def error_map(rows: Sequence[Row]) -> Figure:
-    """Mean error in bits, cases down and estimators across, on one colour scale around zero."""
-    cases = list(dict.fromkeys(row["case"] for row in rows))
+    """Mean error in bits, a panel for each estimator and kind of case, the cases a grid, on one colour scale around zero."""
     estimators = list(dict.fromkeys(row["estimator"] for row in rows))
-    errors = np.full((len(cases), len(estimators)), np.nan)
+    places = {row["case"]: place_of(row["case"]) for row in rows}
+    kinds, down, across = (list(dict.fromkeys(place[i] for place in places.values())) for i in range(3))
+    errors = np.full((len(kinds), len(estimators), len(down), len(across)), np.nan)
     for row in rows:
-        errors[cases.index(row["case"]), estimators.index(row["estimator"])] = row["mean_error_bits"]
+        kind, own, column = places[row["case"]]
+        place = (kinds.index(kind), estimators.index(row["estimator"]), down.index(own), across.index(column))
+        errors[place] = row["mean_error_bits"]
     limit = max(float(np.nanquantile(np.abs(errors), 0.95)), 0.05)
-    height = min(1.2 + 0.17 * len(cases), 12.0)
-    figure = new_figure(2.8 + 0.8 * len(estimators), height)
-    axes = dress(figure.add_subplot())
-    image = axes.imshow(errors, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    axes.set_xticks(range(len(estimators)), estimators, fontsize=8, rotation=30, ha="right")
-    step = -(-len(cases) // NAMED_CASES)
-    axes.set_yticks(range(0, len(cases), step), cases[::step], fontsize=6)
-    if len(cases) <= NAMED_CASES:
-        for i, j in zip(*np.nonzero(np.isfinite(errors)), strict=True):
-            color = "white" if abs(errors[i, j]) > 0.6 * limit else INK
-            axes.text(j, i, f"{errors[i, j]:+.2f}", ha="center", va="center", fontsize=6, color=color)
-    bar = figure.colorbar(image, ax=axes, shrink=0.7, extend="both")
+    width = max(CELL[0] * len(across), 1.3)
+    height = CELL[1] * len(down) + 0.6
+    figure = new_figure(1.9 + (width + 0.15) * len(estimators), max(height * len(kinds) + 0.2, 2.2))
+    panels = figure.subplots(len(kinds), len(estimators), sharex=True, sharey=True, squeeze=False)
+    for i, kind in enumerate(kinds):
+        for j, estimator in enumerate(estimators):
+            axes = dress(panels[i, j], f"{estimator}, {kind}" if kind else estimator)
+            axes.title.set_fontsize(8)
+            image = axes.imshow(
+                errors[i, j], aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest"
+            )
+            axes.set_xticks(range(len(across)), across, fontsize=6, rotation=30 if len(across) > 3 else 0)
+            axes.set_yticks(range(len(down)), down, fontsize=6)
+            axes.tick_params(length=0)
+            for y, x in zip(*np.nonzero(np.isfinite(errors[i, j])), strict=True):
+                value = errors[i, j, y, x]
+                color = "white" if abs(value) > 0.6 * limit else INK
+                axes.text(x, y, f"{value:+.2f}", ha="center", va="center", fontsize=5.5, color=color)
+    bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 4.0 / (height * len(kinds))), aspect=25, extend="both")
     bar.set_label("mean error (bits)", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return figure
@@ -63,3 +102,29 @@ def truth_curves(rows: Sequence[Row]) -> Figure:
             axes.legend(fontsize=7, frameon=False)
 
     return grid(len(groups), draw, columns=3, size=3.2)
+
+
+def markdown_summary(results: Sequence[Result]) -> str:
+    """The summaries of several runs as one Markdown table: suite, group, estimator; columns that say nothing left out.
+
+    >>> rows = [{"estimator": "ksg", "group": "all", "records": 4, "mean_error_bits": -0.25, "why": ""}]
+    >>> print(markdown_summary([Result("accuracy", {"suite": "real"}, tables={"summary": rows})]))
+    | suite | group | estimator | runs | mean error (bits) |
+    | --- | --- | --- | --- | --- |
+    | real | all | ksg | 4 | -0.25 |
+    """
+    rows = [{"suite": result.metrics["suite"], **row} for result in results for row in result.tables["summary"]]
+    rows.sort(key=lambda row: (str(row["suite"]), row["group"] == "all", str(row["group"])))
+    named = [name for name in SUMMARY if any(row.get(name) not in (None, "") for row in rows)]
+    lines = [[SUMMARY[name] for name in named], ["---"] * len(named)]
+    lines += [[shown(row.get(name)) for name in named] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m lmi.report.accuracy <run folder> ...")
+    try:
+        sys.stdout.write(markdown_summary([Result.load(folder) for folder in sys.argv[1:]]) + "\n")
+    except FileNotFoundError as error:
+        sys.exit(str(error))

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from lmi.estimators import density
 from lmi.estimators.density import Mixture, fit_mixture
 from lmi.sources.mixtures import NormalMixture
 from lmi.sources.student import StudentT
@@ -23,6 +24,71 @@ def test_scores_of_pairs_are_their_ratios(degrees):
     mixture = two_components(degrees)
     x, y = mixture.sample(50, torch.Generator().manual_seed(0))
     assert torch.allclose(mixture.scores(x, y).diagonal().double(), mixture.ratio(x, y), atol=1e-4)
+
+
+def slow_log_density(mixture, z):
+    """One sample and one component at a time, from the textbook."""
+    d, out = z.shape[1], []
+    for row in z:
+        logs = []
+        for weight, centre, scale in zip(mixture.weights, mixture.centres, mixture.scales, strict=True):
+            square = float((row - centre) @ torch.linalg.inv(scale) @ (row - centre))
+            half = 0.5 * float(torch.logdet(scale))
+            v = mixture.degrees
+            if v >= 1e3:
+                log = -half - 0.5 * d * math.log(2 * math.pi) - 0.5 * square
+            else:
+                log = math.lgamma((v + d) / 2) - math.lgamma(v / 2) - 0.5 * d * math.log(v * math.pi) - half
+                log -= (v + d) / 2 * math.log1p(square / v)
+            logs.append(math.log(float(weight)) + log)
+        out.append(float(torch.tensor(logs, dtype=torch.float64).logsumexp(0)))
+    return torch.tensor(out, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("degrees", [2.5, 1e3])
+def test_densities_and_scores_equal_the_slow_formula(degrees):
+    mixture = two_components(degrees)
+    x, y = mixture.sample(7, torch.Generator().manual_seed(3))
+    x[0] *= 50  # far outside
+    joint = slow_log_density(mixture, torch.cat((x, y), 1))
+    assert torch.allclose(mixture.log_density(torch.cat((x, y), 1)), joint, atol=1e-9, rtol=1e-9)
+    sides = [slice(0, 2), slice(2, 3)]
+    parts = [
+        Mixture(mixture.weights, mixture.centres[:, side], mixture.scales[:, side, side], degrees, 1) for side in sides
+    ]
+    for i in range(7):
+        for j in range(7):
+            pair = torch.cat((x[i], y[j]))[None]
+            own = [slow_log_density(part, pair[:, side]) for part, side in zip(parts, sides, strict=True)]
+            expected = float(slow_log_density(mixture, pair) - own[0] - own[1])
+            assert float(mixture.scores(x, y)[i, j]) == pytest.approx(expected, abs=1e-4, rel=1e-5)
+
+
+def slow_fit(z, components, dx, steps):
+    """The same iteration with every sum written out; normal components."""
+    n = z.shape[0]
+    floor = 1e-6 * torch.diag(z.var(0))
+    share = density._clusters(z, components, torch.Generator().manual_seed(0))
+    for _ in range(steps):
+        weights = share.sum(0) / n
+        centres = torch.stack([(share[:, k, None] * z).sum(0) / share[:, k].sum() for k in range(components)])
+        scales = []
+        for k in range(components):
+            own = sum(share[i, k] * torch.outer(z[i] - centres[k], z[i] - centres[k]) for i in range(n))
+            scales.append(own / share[:, k].sum() + floor)
+        normals = [torch.distributions.MultivariateNormal(centres[k], scales[k]) for k in range(components)]
+        logs = torch.stack([weights[k].log() + normals[k].log_prob(z) for k in range(components)], 1)
+        share = torch.softmax(logs, 1)
+    return Mixture(weights, centres, torch.stack(scales), 1e3, dx)
+
+
+def test_the_fit_equals_the_slow_iteration():
+    source = NormalMixture(dim=1, components=3, separation=3.0, shape_seed=4)
+    pairs = source.sample(150, torch.Generator().manual_seed(5))
+    slow = slow_fit(torch.cat((pairs.x, pairs.y), 1), 3, 1, steps=6)
+    fast = fit_mixture(pairs.x, pairs.y, 3, torch.Generator().manual_seed(0), heavy=False, iterations=6)
+    for name in ("weights", "centres", "scales"):
+        torch.testing.assert_close(getattr(fast, name), getattr(slow, name), atol=1e-9, rtol=1e-9)
 
 
 def test_draws_follow_the_density():

@@ -65,7 +65,7 @@ def test_null_is_centred_on_zero():
 
 def test_more_columns_than_samples_is_refused():
     pairs = draw(20, 12, 1.0, seed=4)
-    with pytest.raises(ValueError, match=r"20 samples for 12 \+ 12"):
+    with pytest.raises(ValueError, match=r"20 samples for 12 \+ 12 independent columns; components=0 or ridge=true"):
         GaussianEstimator().estimate(pairs.x, pairs.y, Context())
 
 

@@ -2,7 +2,6 @@ import math
 
 import pytest
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from lmi.estimators.gaussian import gaussian_bias
@@ -10,7 +9,6 @@ from lmi.estimators.gaussian_modules import (
     gaussian_mi,
     gaussian_mi_matrix,
     gaussian_mi_samples,
-    gaussian_pairwise,
 )
 from lmi.sources.linear import LinearModules, NormalLinear
 
@@ -88,20 +86,6 @@ def test_two_modules_have_the_bias_of_the_estimator_of_pairs() -> None:
     y = torch.randn(25, 5, generator=generator(), dtype=torch.float64)
     plug_in = gaussian_mi(torch.cov(y.T), [0, 0, 1, 1, 1])
     assert plug_in - gaussian_mi_samples(y, [0, 0, 1, 1, 1]) == pytest.approx(gaussian_bias(25, 2, 3), rel=1e-10)
-
-
-def test_pairwise_is_a_rank_statistic() -> None:
-    layer, _ = LinearModules(6, (2, 2)).build()
-    y = layer(layer.inputs(20_000, generator()))
-    found = gaussian_pairwise(y)
-    scale = layer.cov.diagonal().sqrt()
-    truth = -0.5 * torch.log1p(-((layer.cov / scale.outer(scale)) ** 2)).fill_diagonal_(0)
-    assert float((found - truth).abs().max()) < 0.02
-    bent = torch.stack([y[:, 0].exp(), y[:, 1] ** 3, -y[:, 2], y[:, 3].tanh()], dim=1)
-    torch.testing.assert_close(gaussian_pairwise(bent), found)
-    discrete = torch.cat([y[:, :1].round(), torch.ones(20_000, 1)], dim=1)
-    assert gaussian_pairwise(discrete)[0, 1] == 0
-    assert spearmanr(y[:, 0], y[:, 1]).statistic ** 2 < 1 - math.exp(-2 * float(found[0, 1])) + 0.02
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 import torch
 
 from lmi.estimators import heldout
 from lmi.estimators.bounds import donsker_varadhan, infonce
+from lmi.estimators.heldout import log_sums
 from lmi.estimators.linear import fit_linear, leading_components
 
 TRUTH = -0.5 * math.log(1 - 0.64)
@@ -59,3 +61,16 @@ def test_fresh_pairs_choose_the_components_that_matter():
     x, y = (z + 0.3 * torch.randn(800, 40, generator=g, dtype=torch.float64) for z in (x, y))
     kept, _ = leading_components(x, y, 0, torch.Generator().manual_seed(0))
     assert kept.shape[1] == 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 3000.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_log_sums_hold_for_scores_of_any_size(scale, dtype):
+    f = scale * torch.randn(60, 60, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    f[3, 3], f[:, 5] = 50 * scale, f[:, 5] - 40 * scale
+    rows, columns, others = log_sums(f)
+    apart = f.clone()
+    apart.diagonal().fill_(-torch.inf)
+    torch.testing.assert_close(rows, torch.logsumexp(f, 1))
+    torch.testing.assert_close(columns, torch.logsumexp(f, 0))
+    torch.testing.assert_close(others, torch.logsumexp(apart.flatten(), 0))

@@ -2,8 +2,9 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from lmi.estimators.gaussian_modules import gaussian_mi, gaussian_pairwise
+from lmi.estimators.gaussian_modules import gaussian_mi
 from lmi.estimators.modularity import find_modules, modularity_score
+from lmi.estimators.pairwise import pairwise_mi
 from lmi.sources.linear import LinearModules
 
 
@@ -15,7 +16,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_planted_modules_are_recovered_and_score(seed: int) -> None:
     layer, labels = LinearModules(40, (6, 8, 10), coupling=0.1, weight_seed=seed, shuffled=True).build()
     y = layer(layer.inputs(4000, generator(seed)))
-    found = find_modules(gaussian_pairwise(y[:2000]), 3)
+    found = find_modules(pairwise_mi(y[:2000], k=30), 3)
     assert adjusted_rand_score(labels, found) == 1.0
     score = modularity_score(y[2000:], found, 20, generator(1))
     assert score.cut < 0.1 < score.random_cut

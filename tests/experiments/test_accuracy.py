@@ -3,6 +3,7 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,10 +16,17 @@ from lmi.types import Context
 @pytest.mark.parametrize("suite", list(SUITES))
 def test_every_suite_has_unique_cases_that_sample(suite):
     cases = cases_of(suite)
-    assert len({case.name for case in cases}) == len(cases) >= 12
+    assert len({case.name for case in cases}) == len(cases) >= 10
     for case in cases[:: max(1, len(cases) // 3)]:
         pairs = case.source.sample(20, torch.Generator().manual_seed(0))
         assert pairs.x.shape[0] == pairs.y.shape[0] == 20 and pairs.truth >= 0
+
+
+@pytest.mark.parametrize("suite", list(SUITES))
+def test_a_minute_of_a_suite_is_a_few_cases_of_every_kind(suite):
+    whole, few = cases_of(suite), cases_of(suite, 0)
+    assert 4 <= len(few) <= 10
+    assert {case.group.rpartition(" ")[2] for case in few} == {case.group.rpartition(" ")[2] for case in whole}
 
 
 def test_linear_and_nonlinear_twins_share_their_truth():
@@ -32,7 +40,7 @@ def test_linear_and_nonlinear_twins_share_their_truth():
 def record(nats, truth, low, high, verdict="reliable"):
     return {
         "truth_nats": truth, "nats": nats, "low_nats": low, "high_nats": high, "verdict": verdict, "seconds": 1.0,
-        "failed": "",
+        "failed": "", "case": "a",
     }  # fmt: skip
 
 
@@ -44,12 +52,15 @@ def test_reliable_but_wrong_is_counted():
     row = row_of([record(1.0, 0.0, 0.9, 1.1), record(0.0, 0.0, -0.1, 0.1)])
     assert row["reliable_but_wrong_count"] == 1 and row["coverage_ratio"] == 0.5
     assert row["null_within_0.03_bits_ratio"] == 0.5
+    assert row["spread_bits"] == pytest.approx(1 / np.log(2) / 2**0.5, abs=1e-4)
+    alone = row_of([record(1.0, 0.0, 0.9, 1.1), {**record(0.0, 0.0, -0.1, 0.1), "case": "b"}])
+    assert alone["spread_bits"] is None  # different cases are no repeats
 
 
 def test_a_run_and_its_resumption(tmp_path, monkeypatch):
     experiment = AccuracyExperiment("high_mi", ("ksg", "gaussian", "scikit-learn"), every=24)
     small = [type(case)(case.name, case.group, case.source, 300) for case in cases_of("high_mi")]
-    monkeypatch.setattr(accuracy, "cases_of", lambda suite: small)
+    monkeypatch.setattr(accuracy, "cases_of", lambda suite, every: small[::every])
     first = experiment.run(Context(3, tmp_path))
     assert len(list((tmp_path / "cases").glob("*.json"))) == 6
     assert set(first.figures) == {"errors", "truth"} and set(first.captions) == set(first.figures)

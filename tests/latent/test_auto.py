@@ -1,12 +1,15 @@
 """auto: right on what each candidate is for, silent under independence, and never down with a candidate."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 import lmi
 import lmi.latent.auto as auto
+from lmi.latent.judging import Candidate, Part
+from lmi.latent.trust import fold_doubts
 from lmi.sources.digits_channel import DigitsChannel
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.pushforward import Pushforward
@@ -49,6 +52,38 @@ def test_images_through_a_channel():
     found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
     assert abs(found.bits - 0.5) < 0.1
     assert "clusters" in found.choice
+
+
+def test_kernel_variates_see_what_no_cluster_and_no_line_separates():
+    pairs = DigitsChannel(0.8, 4, 7).sample(1200, torch.Generator().manual_seed(3))
+    found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
+    assert "took kernel variates" in found.choice
+    assert abs(found.bits - 0.8) < 0.12
+
+
+def test_the_null_is_of_what_was_taken():
+    """The closed form, a density's bound, and independence: each has a null, and only dependence stands out of it."""
+    for pairs, words, dependent in (
+        (grid(2, 1.0, 20, 600), "took normal", True),
+        (StudentT(2, 2.0, 0.0).sample(2000, torch.Generator().manual_seed(1)), "t density", True),
+        (grid(2, 0.0, 20, 600), "took independence", False),
+    ):
+        found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, permutations=40)
+        assert words in found.choice
+        assert found.null is not None and found.null.nats.numel() == 40
+        assert (found.null.p_value == pytest.approx(1 / 41)) == dependent
+
+
+def test_folds_that_disagree_are_a_doubt():
+    parts = [
+        Part(torch.empty(0), torch.empty(0), torch.arange(100)),
+        Part(torch.empty(0), torch.empty(0), torch.arange(100, 200)),
+    ]
+    steady = torch.cat((torch.full((100,), 0.5), torch.full((100,), 0.52))) + 0.1 * torch.sin(torch.arange(200.0))
+    candidate = Candidate("c", "columns", 2, [], steady, [])
+    assert not fold_doubts(candidate, parts)
+    (words,) = fold_doubts(replace(candidate, terms=steady + 0.4 * (torch.arange(200) < 100)), parts)
+    assert "folds disagree" in words
 
 
 def test_independence_is_nothing():
