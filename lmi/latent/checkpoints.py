@@ -52,7 +52,7 @@ class Preempted(SystemExit):
 class ResumePoint(Checkpoint):
     """Writes ``last.ckpt`` after every epoch, all of it or none of it; under SLURM also when the job is preempted.
 
-    SIGUSR1, which SLURM sends ahead of the end (``#SBATCH --signal=USR1@120``), is answered between two groups of batches, where
+    SIGUSR1, which SLURM sends ahead of the end (``#SBATCH --signal=USR1@120``), is answered between groups of batches, where
     nothing is half done: the processes agree, write ``last.ckpt``, ask for the job to be queued again, and leave.
     """
 
