@@ -43,11 +43,11 @@ def require_key(config: Mapping[Any, Any], key: str) -> None:
     place: list[str] = []
     node: Any = config
     for part in key.split("."):
+        node = node[place[-1]] if place else node  # the value of the last part is never looked at: it may be open
         names = [str(name) for name in node] if isinstance(node, Mapping) else []
         if part not in names:
             raise SettingsError(f"{key}: no {part!r} in {'.'.join(place) or 'the config'}; {near(part, names)}")
         place.append(part)
-        node = node[part]
 
 
 def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:

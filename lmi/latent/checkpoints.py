@@ -52,7 +52,7 @@ class Preempted(SystemExit):
 class ResumePoint(Checkpoint):
     """Writes ``last.ckpt`` after every epoch, all of it or none of it; under SLURM also when the job is preempted.
 
-    SIGUSR1, which SLURM sends ahead of the end (``#SBATCH --signal=USR1@120``), is answered between two batches, where
+    SIGUSR1, which SLURM sends ahead of the end (``#SBATCH --signal=USR1@120``), is answered between groups of batches, where
     nothing is half done: the processes agree, write ``last.ckpt``, ask for the job to be queued again, and leave.
     """
 
@@ -71,7 +71,7 @@ class ResumePoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # After the last batch of an epoch comes its validation, and then the checkpoint that is written anyway.
+        # After the last group of an epoch comes its validation, and then the checkpoint that is written anyway.
         if self.on_slurm and batch_idx + 1 < trainer.num_training_batches and self._agreed(trainer):
             self._write(trainer)
             self._requeue(trainer)

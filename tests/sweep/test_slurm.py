@@ -200,9 +200,13 @@ def test_a_preempted_trial_of_a_sweep_is_requeued_and_ends_like_its_undisturbed_
         [*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as sweep:  # fmt: skip
-        wait(lambda: (trial("preempted") / "checkpoints" / "last.ckpt").is_file(), "the first epoch")
+        wait(
+            lambda: (trial("preempted") / "checkpoints" / "last.ckpt").is_file() or sweep.poll() is not None,
+            "the first epoch",
+        )
+        assert sweep.poll() is None, sweep.communicate()[0]
         # The trials of a sweep are an array of jobs, in the order of the grid.
-        job = wait(lambda: re.findall(r"^\d+_1 (\d+)$", run("squeue", "-h", "-t", "R", "-o", "%i %A"), re.M), "job")[0]
+        job = wait(lambda: re.findall(r"^\d+_1$", run("squeue", "-h", "-t", "R", "-o", "%i"), re.M), "its job")[0]
         run("scancel", "--signal=USR2", job)
         wait(lambda: "Restarts=1" in run("scontrol", "show", "job", job), "the job to be queued again")
         assert not (trial("preempted") / "result.json").exists()
