@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import statistics
 import tempfile
 import time
@@ -22,6 +23,7 @@ from experiments.peers import latentmi
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule
+from lmi.latent.threads import step_flop, threads_for
 from lmi.report.throughput import rates
 from lmi.results import Result, Scalar
 from lmi.types import Context, Source
@@ -69,6 +71,7 @@ class ThroughputExperiment:
             "lmi": lambda epochs: lightning_loop(ours, train, rest, epochs),
             "lmi, into a run folder": lambda epochs: run_folder_loop(ours, train, rest, epochs),
             "plain PyTorch": lambda epochs: plain_loop(ours, train, rest, epochs),
+            "plain PyTorch, all threads": lambda epochs: plain_loop(ours, train, rest, epochs, all_threads=True),
         }
         if self.bfloat16:
             half = replace(ours, trainer=replace(ours.trainer, precision="bf16-mixed"))
@@ -163,19 +166,31 @@ def run_folder_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs:
         lightning_loop(estimator, train, stop, epochs, Context(folder=Path(folder), loggers=(logger,)))
 
 
-def plain_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs: int, compiled: bool = False) -> None:
-    """The shortest loop that does the same arithmetic: same loss, optimiser, schedule, batches and stopping pass."""
-    model, (x, y), (stop_x, stop_y) = scaled_model(estimator, train, stop)
+def plain_loop(
+    estimator: LatentEstimator, train: Half, stop: Half, epochs: int, compiled: bool = False, all_threads: bool = False
+) -> None:
+    """The shortest loop that does the same arithmetic: same loss, optimiser, schedule, threads, batches, stopping pass."""
+    model, train, stop = scaled_model(estimator, train, stop)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    with threads_for(math.inf if all_threads else step_flop(parameters, estimator.batch_size)):
+        plain_fit(model, estimator, train, stop, epochs, compiled)
+
+
+def plain_fit(
+    model: PairedAutoencoder, estimator: LatentEstimator, train: Half, stop: Half, epochs: int, compiled: bool
+) -> None:
+    """The loop itself."""
+    (x, y), (stop_x, stop_y) = train, stop
     loss: Any = torch.compile(model.loss) if compiled else model.loss
     size = estimator.batch_size
     steps = epochs * -(-x.shape[0] // size)
     optimiser: torch.optim.Optimizer
     schedule = None
     if estimator.optimiser == "adam":
-        optimiser = torch.optim.Adam(model.parameters(), lr=estimator.learning_rate, eps=1e-7)
+        optimiser = torch.optim.Adam(model.parameters(), lr=estimator.learning_rate, eps=1e-7, fused=True)
     else:
         optimiser = torch.optim.AdamW(
-            model.parameters(), lr=estimator.learning_rate, weight_decay=estimator.weight_decay
+            model.parameters(), lr=estimator.learning_rate, weight_decay=estimator.weight_decay, fused=True
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=estimator.learning_rate, total_steps=steps)
     for _ in range(epochs):

@@ -196,8 +196,8 @@ class PairedAutoencoder(LightningModule):
         a = self.architecture
         rate = a.scaled_learning_rate(self.trainer.world_size)
         if a.optimiser == "adam":
-            return torch.optim.Adam(self.parameters(), lr=rate, eps=1e-7)
-        optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=a.weight_decay)
+            return torch.optim.Adam(self.parameters(), lr=rate, eps=1e-7, fused=True)
+        optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=a.weight_decay, fused=True)
         self.trainer.fit_loop.setup_data()
         batches: Any = self.trainer.train_dataloader
         assert self.trainer.max_epochs is not None

@@ -16,6 +16,7 @@ from torch import Tensor
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
 from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
 from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
+from lmi.latent.threads import step_flop, threads_for
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context, Estimate
 
@@ -100,7 +101,9 @@ class EncoderFit(Architecture, ABC):
                 require_checkpoint(last, model)
                 resume = str(last)
             try:
-                trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+                parameters = sum(weight.numel() for weight in model.parameters())
+                with threads_for(step_flop(parameters, self.batch_size)):
+                    trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
             except Preempted:
                 raise
             except SystemExit:
