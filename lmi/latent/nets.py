@@ -24,7 +24,7 @@ class SeededDropout(nn.Module):
         if not self.training:
             return z
         kept = torch.rand(z.shape, device=z.device, dtype=torch.float32, generator=self.generator) >= self.p
-        return z * kept / (1 - self.p)
+        return z * kept.to(z.dtype).mul_(1 / (1 - self.p))
 
 
 def perceptron(
