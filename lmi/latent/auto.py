@@ -2,8 +2,8 @@
 
 Candidates: independence; the normal closed form on columns or on their normal scores, after principal components where
 there are many; mixtures of t densities on few dimensions or on canonical variates; tables of clusters; kernel variates; a
-neural critic on top of the best of these. All are fitted on some folds and judged by held-out lower bounds on the rest. Few dimensions get a KSG correction:
-what KSG says of the samples minus what it says of draws from the chosen model.
+neural critic on top of the best of these. All are fitted on some folds and judged by held-out lower bounds on the rest. Few
+dimensions get a KSG correction: what KSG says of the samples minus what it says of draws from the chosen model.
 """
 
 from __future__ import annotations
