@@ -121,7 +121,7 @@ class ModulesMLP:
                 layers = model.layers(x)
             for place, activations in enumerate(layers):
                 title = f"layer {place + 1}, {stage} training"
-                pairwise = pairwise_mi(activations[:half], k=self.neighbours)
+                pairwise = pairwise_mi(activations[:half], k=self.neighbours).fill_diagonal_(0.0)
                 labels = find_modules(pairwise, self.num_modules, context.derive("spectral") % 2**31)
                 score = modularity_score(activations[half:], labels, self.splits, context.generator("splits"))
                 local = jacobian_mi(
