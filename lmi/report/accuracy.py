@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,11 +44,22 @@ def place_of(case: str) -> tuple[str, str, str]:
     return " ".join(words), " ".join(rows), column
 
 
+def by_numbers(name: str) -> tuple[list[str], list[float]]:
+    """Sorts names that differ in their numbers by these.
+
+    >>> sorted(["d100 r3", "d20 r9", "d20 r10"], key=by_numbers)
+    ['d20 r9', 'd20 r10', 'd100 r3']
+    """
+    return re.findall(r"[a-z]+", name), [float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)]
+
+
 def error_map(rows: Sequence[Row]) -> Figure:
     """Mean error in bits, a panel for each estimator and kind of case, the cases a grid, on one colour scale around zero."""
     estimators = list(dict.fromkeys(row["estimator"] for row in rows))
     places = {row["case"]: place_of(row["case"]) for row in rows}
-    kinds, down, across = (list(dict.fromkeys(place[i] for place in places.values())) for i in range(3))
+    kinds = list(dict.fromkeys(kind for kind, _, _ in places.values()))
+    # A subset of a suite meets its values in any order.
+    down, across = (sorted({place[i] for place in places.values()}, key=by_numbers) for i in (1, 2))
     errors = np.full((len(kinds), len(estimators), len(down), len(across)), np.nan)
     for row in rows:
         kind, own, column = places[row["case"]]

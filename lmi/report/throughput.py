@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lmi.report.style import BLUE, GREY, INK, dress, new_figure
 
@@ -26,6 +27,9 @@ def rates(found: Mapping[str, Sequence[float]]) -> Figure:
     axes.set_xscale("log")
     low, high = min(map(min, found.values())), max(map(max, found.values()))
     axes.set_xlim(low / 2, high * 2.2)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
