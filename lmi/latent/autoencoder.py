@@ -6,7 +6,8 @@ NeurIPS (2024).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from lmi.latent.nets import JointCritic, SeededDropout, perceptron
 from lmi.types import Context
 
 Regulariser = Literal["cross", "mine", "infonce"]
+Side = Literal["x", "y"]
 CLIP = 10.0
 
 
@@ -102,6 +104,7 @@ class PairedAutoencoder(LightningModule):
             self.register_buffer(f"{side}_scale", torch.ones(dim))
         self.curves: dict[str, list[float]] = {"train_loss": [], "stop_loss": []}
         self.held_out = torch.empty(0, dtype=torch.int64)  # rows that were measured with these encoders
+        self.second: ThreadPoolExecutor | None = None  # computes the half of y while this thread computes that of x
 
     def learn_scale(self, x: Tensor, y: Tensor) -> None:
         """Take mean and standard deviation of each column from the training part; a constant column becomes 0."""
@@ -135,19 +138,50 @@ class PairedAutoencoder(LightningModule):
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """self_weight * reconstruction + cross_weight * regulariser, for scaled x and y."""
         a = self.architecture
-        zx, zy = self.x_encoder(x), self.y_encoder(y)
-        total = a.self_weight * (mse_loss(self.x_decoder(zx), x) + mse_loss(self.y_decoder(zy), y))
         if a.regulariser == "cross":
-            return total + a.cross_weight * (mse_loss(self.x_to_y(zx), y) + mse_loss(self.y_to_x(zy), x))
-        scores = self.critic(zx, zy)
-        return total - a.cross_weight * (donsker_varadhan if a.regulariser == "mine" else infonce)(scores)
+            return torch.add(*self.on_both(lambda side: self.half_loss(side, x, y)))
+        zx, zy = self.x_encoder(x), self.y_encoder(y)
+        reconstruction = mse_loss(self.x_decoder(zx), x) + mse_loss(self.y_decoder(zy), y)
+        bound = (donsker_varadhan if a.regulariser == "mine" else infonce)(self.critic(zx, zy))
+        return a.self_weight * reconstruction - a.cross_weight * bound
+
+    def half_loss(self, side: Side, x: Tensor, y: Tensor) -> Tensor:
+        """What one side's encoder adds to the loss with ``cross``: its own reconstruction and that of the other side."""
+        a = self.architecture
+        own, other = (x, y) if side == "x" else (y, x)
+        encoder, decoder, across = (
+            (self.x_encoder, self.x_decoder, self.x_to_y)
+            if side == "x"
+            else (self.y_encoder, self.y_decoder, self.y_to_x)
+        )
+        z = encoder(own)
+        return a.self_weight * mse_loss(decoder(z), own) + a.cross_weight * mse_loss(across(z), other)
+
+    def on_both(self, work: Callable[[Side], Tensor]) -> tuple[Tensor, Tensor]:
+        """``work`` for both sides: side by side where a second thread is there, which takes over this thread's modes."""
+        if self.second is None:
+            return work("x"), work("y")
+        grad, device = torch.is_grad_enabled(), self.device.type
+        low, dtype = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
+
+        def second() -> Tensor:
+            with torch.set_grad_enabled(grad), torch.autocast(device, dtype, enabled=low):
+                return work("y")
+
+        pending = self.second.submit(second)
+        try:
+            return work("x"), pending.result()
+        finally:
+            pending.exception()  # whatever happened here, the other half has ended
 
     def on_fit_start(self) -> None:
-        generator = torch.Generator(device=self.device)
-        for module in self.modules():
-            if isinstance(module, SeededDropout):
-                module.generator = generator
-        self._dropout_stream = generator
+        streams = {side: torch.Generator(device=self.device) for side in ("x", "y")}
+        if self.architecture.regulariser == "cross":
+            for side, across in (("x", self.x_to_y), ("y", self.y_to_x)):
+                for module in across.modules():
+                    if isinstance(module, SeededDropout):
+                        module.generator = streams[side]
+        self._dropout_streams = streams
         self.on_train_epoch_start()  # a fit that goes on inside an epoch does not start it
 
     def training_step(self, batches: Iterable[Batch], batch_idx: int) -> None:
@@ -155,18 +189,34 @@ class PairedAutoencoder(LightningModule):
         optimiser: Any = self.optimizers()
         schedule: Any = self.lr_schedulers()
         for x, y in batches:
-            self._dropout_stream.manual_seed(self.context.derive("dropout", self.global_step, self.global_rank))
-            loss = self.loss(x, y)
+            for side, stream in self._dropout_streams.items():
+                stream.manual_seed(self.context.derive("dropout", side, self.global_step, self.global_rank))
+            optimiser.zero_grad()
+            loss = self.descend(x, y)
             with torch.autocast(self.device.type, enabled=False):
-                optimiser.zero_grad()
-                self.manual_backward(loss)
                 optimiser.step()
                 if schedule is not None:
                     schedule.step()
             # Autocast keeps its low-precision copies of the weights until the call returns; these have just changed.
             torch.clear_autocast_cache()
-            self._epoch_loss += loss.detach() * x.shape[0]
+            self._epoch_loss += loss * x.shape[0]
             self._epoch_samples += x.shape[0]
+
+    def descend(self, x: Tensor, y: Tensor) -> Tensor:
+        """The loss, whose gradients are left in the weights. The halves share no weight, so each goes back on its own."""
+        if self.second is None:
+            loss = self.loss(x, y)
+            with torch.autocast(self.device.type, enabled=False):
+                self.manual_backward(loss)
+            return loss.detach()
+
+        def back(side: Side) -> Tensor:
+            loss = self.half_loss(side, x, y)
+            with torch.autocast(self.device.type, enabled=False):
+                loss.backward()  # Lightning's own way there is not made for two threads
+            return loss.detach()
+
+        return torch.add(*self.on_both(back))
 
     def validation_step(self, batches: Iterable[Batch], batch_idx: int) -> None:
         total, samples = torch.zeros((), device=self.device), 0

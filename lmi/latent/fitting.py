@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -101,8 +103,7 @@ class EncoderFit(Architecture, ABC):
                 require_checkpoint(last, model)
                 resume = str(last)
             try:
-                parameters = sum(weight.numel() for weight in model.parameters())
-                with threads_for(step_flop(parameters, self.batch_size)):
+                with threads_of(model, self.batch_size, trainer):
                     trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
             except Preempted:
                 raise
@@ -156,6 +157,22 @@ class EncoderFit(Architecture, ABC):
             "peak_learning_rate": self.scaled_learning_rate(processes),
         }
         return replace(found, model=model, details=details)
+
+
+@contextmanager
+def threads_of(model: PairedAutoencoder, batch_size: int, trainer: Trainer) -> Iterator[None]:
+    """The threads of a fit, among them one for the half of y where one process trains on the CPU."""
+    flop = step_flop(sum(weight.numel() for weight in model.parameters()), batch_size)
+    alone = trainer.world_size == 1 and trainer.strategy.root_device.type == "cpu"
+    with threads_for(flop, halves=alone and model.architecture.regulariser == "cross") as side_by_side:
+        if not side_by_side:
+            yield
+            return
+        with ThreadPoolExecutor(1, "half-of-y") as model.second:
+            try:
+                yield
+            finally:
+                model.second = None
 
 
 def encode_shared(model: PairedAutoencoder, x: Tensor, y: Tensor, trainer: Trainer | None) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """The latent estimator: right on a known truth, the same for the same seed, honest about what it was trained on."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -198,3 +199,40 @@ def test_steps_are_the_same_however_many_a_call_takes(monkeypatch, precision):
         curves.append(found.model.curves)
     assert curves[0]["stop_loss"] == pytest.approx(curves[1]["stop_loss"], rel=1e-6)
     assert curves[0]["stop_loss"][-1] < curves[0]["stop_loss"][0]
+
+
+def test_two_threads_train_the_halves_to_the_weights_of_one(monkeypatch):
+    """The halves of x and of y share no weight; a half that waits for nothing gives the same number, and errors come out."""
+    pairs, seen = draw(800), []
+    half_loss = PairedAutoencoder.half_loss
+
+    def watched(self, side, x, y):
+        seen.append((side, threading.current_thread().name.startswith("half-of-y"), torch.is_grad_enabled()))
+        return half_loss(self, side, x, y)
+
+    monkeypatch.setattr(PairedAutoencoder, "half_loss", watched)
+    settings = {"hidden": (256, 128), "max_epochs": 2, "permutations": 0}
+    before = torch.get_num_threads()
+    try:
+        for precision in ("32-true", "bf16-mixed"):
+            found = []
+            for threads in (1, 2):
+                torch.set_num_threads(threads)
+                seen.clear()
+                trainer = TrainerSettings(accelerator="cpu", precision=precision)
+                found.append(lmi.estimate(pairs.x, pairs.y, "latent", seed=3, trainer=trainer, **settings))
+                assert {(side, second) for side, second, _ in seen} == {("x", False), ("y", threads == 2)}
+                assert {grad for _, _, grad in seen} == {True, False}
+            assert found[0].nats == found[1].nats
+            assert torch.equal(found[0].latents[1], found[1].latents[1])
+
+        def failing(self, side, x, y):
+            if side == "y":
+                raise FloatingPointError("the half of y")
+            return half_loss(self, side, x, y)
+
+        monkeypatch.setattr(PairedAutoencoder, "half_loss", failing)
+        with pytest.raises(FloatingPointError, match="the half of y"):
+            lmi.estimate(pairs.x, pairs.y, "latent", seed=3, **settings)
+    finally:
+        torch.set_num_threads(before)
