@@ -25,10 +25,12 @@ from lmi.latent.critic import CriticSettings
 from lmi.latent.curved import curved
 from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
+from lmi.latent.threads import at_most
 from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
 from lmi.latent.value import ksg_corrected, null, value
 from lmi.types import Context, Estimate, Verdict
 
+SAMPLES_A_THREAD = 20_000  # measured: from here on two threads take no longer than one
 FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
 KSG_DIMENSIONS = 6  # up to so many the KSG correction is made
 COMPONENTS = (1, 2, 4, 8, 16)
@@ -83,8 +85,15 @@ class AutoEstimator:
             raise ValueError(f"auto splits the samples several ways and needs at least {SMALLEST}; got {n}")
         if self.folds == 1:
             raise ValueError("folds must be 0 (chosen by the number of samples) or at least 2; got 1")
-        tied = repeats(x) > 0.05 * n or repeats(y) > 0.05 * n
         spaces = prepared(x, y, self.components)
+        # From here on the arrays are small, and a second thread costs more than it brings.
+        with at_most(n / SAMPLES_A_THREAD):
+            return self.judged(x, y, spaces, context)
+
+    def judged(self, x: Tensor, y: Tensor, spaces: dict[str, tuple[Tensor, Tensor]], context: Context) -> Estimate:
+        """The estimate of the best candidate in the prepared ``spaces``."""
+        n = x.shape[0]
+        tied = repeats(x) > 0.05 * n or repeats(y) > 0.05 * n
         parts = deal(n, self.folds or (2 if n >= 4000 else 3), context)
         few = max(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values()) <= FEW
         found: list[Candidate] = [independent(n, parts)]

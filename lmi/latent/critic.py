@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from lmi.estimators.bounds import donsker_varadhan, infonce, nwj, smile
 from lmi.estimators.heldout import Scores
 from lmi.latent.nets import JointCritic, perceptron
+from lmi.latent.threads import step_flop, threads_for
 from lmi.types import Context
 
 Bound = Literal["mine", "nwj", "infonce", "smile"]
@@ -109,31 +110,34 @@ def fit_critic(
         return critic(a, b) if base is None else critic(a, b) + base(a.double(), b.double()).float()
 
     critic = Critic(x.shape[1], y.shape[1], settings, context.generator("weights"))
-    optimiser = torch.optim.AdamW(critic.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(
+        critic.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
     objective, order = BOUNDS[bound], context.generator("batches")
     best, best_state, waited = -math.inf, None, 0
     curves: dict[str, list[float]] = {"train_loss": [], "stop_loss": []}
     parts = max(1, x.shape[0] // settings.batch_size)
-    for _ in range(settings.max_epochs):
-        total = 0.0
-        for indices in torch.randperm(x.shape[0], generator=order).tensor_split(parts):
-            loss = -objective(scored(x[indices], y[indices]))
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(critic.parameters(), 1.0)
-            optimiser.step()
-            total += float(loss.detach()) / parts
-        with torch.no_grad():
-            blocks = zip(stop_x.split(1000), stop_y.split(1000), strict=True)
-            now = float(torch.stack([objective(scored(a, b)) for a, b in blocks if len(a) > 1]).mean())
-        curves["train_loss"].append(total)
-        curves["stop_loss"].append(-now)
-        if now > best:
-            best, best_state, waited = now, copy.deepcopy(critic.state_dict()), 0
-        else:
-            waited += 1
-            if waited >= settings.patience:
-                break
+    with threads_for(step_flop(sum(weight.numel() for weight in critic.parameters()), settings.batch_size)):
+        for _ in range(settings.max_epochs):
+            total = 0.0
+            for indices in torch.randperm(x.shape[0], generator=order).tensor_split(parts):
+                loss = -objective(scored(x[indices], y[indices]))
+                optimiser.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(critic.parameters(), 1.0)
+                optimiser.step()
+                total += float(loss.detach()) / parts
+            with torch.no_grad():
+                blocks = zip(stop_x.split(1000), stop_y.split(1000), strict=True)
+                now = float(torch.stack([objective(scored(a, b)) for a, b in blocks if len(a) > 1]).mean())
+            curves["train_loss"].append(total)
+            curves["stop_loss"].append(-now)
+            if now > best:
+                best, best_state, waited = now, copy.deepcopy(critic.state_dict()), 0
+            else:
+                waited += 1
+                if waited >= settings.patience:
+                    break
     if best_state is None:
         raise ValueError(f"the {bound} critic diverged: its bound on the stopping part was never finite")
     critic.load_state_dict(best_state)

@@ -121,7 +121,6 @@ class LatentBoundsEstimator(EncoderFit):
             estimator="latent_bounds",
             num_samples=n,
             pointwise=pointwise,
-            interval=(nats - Z_90 * error, nats + Z_90 * error + 0.5 * max(optimism, 0.0)),
             null=Null(shuffled.amax(0), nats) if self.permutations else None,
             ceiling=math.log(largest) if self.bound == "infonce" else math.log(largest * (largest - 1)),
             warnings=dropped,
@@ -172,7 +171,11 @@ class LatentBoundsEstimator(EncoderFit):
 
 def scaled_scores(scores: Scores, x: Tensor, y: Tensor) -> Scores:
     """The scores times the factor that makes their Donsker-Varadhan bound on these pairs largest, shifted so that
-    their exponentials average 1 over pairs that do not belong together: log density ratios, as NWJ needs them."""
+    their exponentials average 1 over pairs that do not belong together: log density ratios, as NWJ needs them.
+
+    One pair in as many as decide here may be foreign to the critic (Laplace's rule), so that share is given to
+    independence: it keeps the average, costs next to nothing, and no pair costs the bound more than its logarithm.
+    """
     blocks = [f for _, f in held_out_blocks(scores, x, y)]
 
     def bound(factor: float) -> float:
@@ -181,7 +184,9 @@ def scaled_scores(scores: Scores, x: Tensor, y: Tensor) -> Scores:
     factor = max(FACTORS, key=bound)
     own = sum(float((factor * f).diagonal().sum()) for f in blocks)
     shift = (own - bound(factor)) / x.shape[0]
-    return lambda a, b: factor * scores(a, b) - shift
+    foreign = 1 / (x.shape[0] + 2)
+    floor, rest = torch.tensor(math.log(foreign), dtype=torch.float64), math.log1p(-foreign)
+    return lambda a, b: torch.logaddexp(factor * scores(a, b) - shift + rest, floor)
 
 
 def mean_bound(scores: Scores, x: Tensor, y: Tensor, bound: BoundName) -> float:
@@ -190,9 +195,10 @@ def mean_bound(scores: Scores, x: Tensor, y: Tensor, bound: BoundName) -> float:
 
 
 def doubted(found: Estimate, bound: BoundName) -> Estimate:
-    """The estimate with its reasons for doubt in words, and a verdict."""
+    """The estimate with its interval, its reasons for doubt in words, and a verdict."""
     reasons = []
     nats, error, optimism = found.nats, found.details["standard_error_nats"], found.details["optimism_nats"]
+    found = replace(found, interval=(nats - Z_90 * error, nats + Z_90 * error + 0.5 * max(optimism, 0.0)))
     if nats > 0.8 * found.ceiling:
         reasons.append(
             f"the bound ({nats:.2f} nats) is near the most that blocks of {BLOCK} pairs can show ({found.ceiling:.2f} nats)"
@@ -237,7 +243,6 @@ def pool(fits: list[Estimate], splits: list[Split], bound: BoundName) -> Estimat
         estimator="latent_bounds",
         num_samples=n,
         pointwise=pointwise,
-        interval=(nats - Z_90 * error, nats + Z_90 * error + 0.5 * max(optimism, 0.0)),
         null=null,
         ceiling=min(fit.ceiling for fit in fits),
         latents=latents,

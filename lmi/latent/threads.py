@@ -34,9 +34,16 @@ def threads_for(flop: float, halves: bool = False) -> Iterator[bool]:
     """
     before = torch.get_num_threads()
     side_by_side = halves and before >= 2 and flop >= 2 * FLOP_A_HALF
-    parts = 2 if side_by_side else 1
-    torch.set_num_threads(round(max(1.0, min(before, flop / FLOP_A_THREAD) / parts)))
-    try:
+    with at_most(min(before, flop / FLOP_A_THREAD) / (2 if side_by_side else 1)):
         yield side_by_side
+
+
+@contextmanager
+def at_most(threads: float) -> Iterator[None]:
+    """So many threads, rounded, at least one and never more than there were; afterwards as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, round(threads))))
+    try:
+        yield
     finally:
         torch.set_num_threads(before)
