@@ -6,7 +6,6 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Annotated
 
 import numpy as np
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from experiments.peers import INSTALL, latentmi
+from experiments.peers import INSTALL, is_installed, latentmi
 from lmi.estimators.ksg import ksg_pointwise
 from lmi.estimators.neighbors import Way, count_inside, nearest
 from lmi.report.style import BLUE, INK, ORANGE, dress, grid
@@ -85,13 +84,13 @@ class NeighborsSpeed:
             }
         ]
         metrics: dict[str, Scalar] = {"ksg_seconds": seconds}
-        if find_spec("latentmi") is None:
+        if not is_installed("latentmi"):
             rows.append({"KSG": f"latentmi: not installed ({INSTALL})"})
         else:
-            with latentmi("ksg") as peer:
-                started = time.perf_counter()
-                theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
-                peer_seconds = time.perf_counter() - started
+            peer = latentmi("ksg")
+            started = time.perf_counter()
+            theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
+            peer_seconds = time.perf_counter() - started
             metrics |= {"latentmi_ksg_seconds": peer_seconds, "ksg_speed_ratio": peer_seconds / seconds}
             rows.append(
                 {

@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import importlib.util
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import Tensor
 from lmi.types import NATS_PER_BIT, Context
 
 PEERS = ("latentmi", "scikit-learn")
-INSTALL = "pip install --no-deps latentmi==0.1.3"
+INSTALL = 'pip install -e ".[peers]"'
 
 
 def peer_estimate(name: str, x: Tensor, y: Tensor, context: Context) -> float:
@@ -26,28 +25,26 @@ def peer_estimate(name: str, x: Tensor, y: Tensor, context: Context) -> float:
     """
     if name == "scikit-learn":
         return _scikit_learn(x.numpy(), y.numpy(), context.derive("scikit-learn") % 2**32)
-    with latentmi("lmi") as peer, contextlib.redirect_stdout(io.StringIO()):  # it prints every epoch
+    peer = latentmi("lmi")
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints every epoch
         pointwise, _, _ = peer.estimate(x.numpy(), y.numpy())
     return float(np.nanmean(pointwise)) * NATS_PER_BIT
 
 
-@contextlib.contextmanager
-def latentmi(module: str) -> Iterator[Any]:
-    """A module of latentmi 0.1.3, which predates NumPy 2 and uses ``numpy.NaN``: it is there while the block lasts.
+def latentmi(module: str) -> Any:
+    """A module of latentmi 0.1.3, which uses ``numpy.NaN`` and so needs NumPy 1: the extra ``peers`` brings both.
 
     Raises:
-        ValueError: where latentmi is not installed, with the command that installs it.
+        ValueError: where it or NumPy 1 is not installed, with the command that installs them.
     """
-    if importlib.util.find_spec("latentmi") is None:
-        raise ValueError(f"latentmi is not installed; install it with: {INSTALL}")
-    lacking = not hasattr(np, "NaN")
-    if lacking:
-        vars(np)["NaN"] = np.nan
-    try:
-        yield importlib.import_module(f"latentmi.{module}")
-    finally:
-        if lacking:
-            del vars(np)["NaN"]
+    if not is_installed("latentmi"):
+        raise ValueError(f"latentmi is not installed beside NumPy 1; install both with: {INSTALL}")
+    return importlib.import_module(f"latentmi.{module}")
+
+
+def is_installed(name: str) -> bool:
+    """Whether the peer can be run here."""
+    return name != "latentmi" or (importlib.util.find_spec("latentmi") is not None and np.__version__.startswith("1."))
 
 
 def _scikit_learn(x: np.ndarray, y: np.ndarray, seed: int) -> float:

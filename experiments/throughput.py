@@ -46,7 +46,7 @@ class ThroughputExperiment:
         repeats: measurements of each loop; the median counts.
         bfloat16: whether the loop is also measured in bfloat16.
         compiled: whether a plain loop with a compiled loss is measured too.
-        peer: whether latentmi is measured (``pip install --no-deps latentmi==0.1.3``).
+        peer: whether latentmi is measured (``pip install -e ".[peers]"``).
     """
 
     source: Source
@@ -213,8 +213,7 @@ def peer_loop(estimator: LatentEstimator, train: Half, stop: Half) -> Callable[[
     Raises:
         ValueError: if it is not installed.
     """
-    with latentmi("lmi") as module, latentmi("models") as models:
-        pass  # training itself needs no old NumPy
+    module, models = latentmi("lmi"), latentmi("models")
     _, train, stop = scaled_model(estimator, train, stop)
 
     def loop(epochs: int) -> None:

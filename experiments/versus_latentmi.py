@@ -41,10 +41,7 @@ class VersusLatentMI:
         Raises:
             ValueError: where the peer is not installed, with the command that installs it, or the truth is unknown.
         """
-        with latentmi("lmi") as peer:
-            return self._beside(peer, context)
-
-    def _beside(self, peer: Any, context: Context) -> Result:
+        peer = latentmi("lmi")
         table: list[dict[str, Scalar]] = []
         for seed in context.bar(range(self.seeds), "seeds"):
             own = Context(seed=context.derive("seed", seed))

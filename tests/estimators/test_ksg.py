@@ -40,7 +40,7 @@ def test_pointwise_values_are_latentmis(n, dims, k):
 
 
 def test_pointwise_values_equal_the_installed_peers():
-    peer = pytest.importorskip("latentmi.ksg", reason="the peer is optional: pip install --no-deps latentmi==0.1.3")
+    peer = pytest.importorskip("latentmi.ksg", reason='the peer is optional: pip install -e ".[peers]"')
     x, y = correlated(5000, 0.5, seed=1, dims=4)
     theirs = peer.mi(x.numpy(), y.numpy(), base=math.e)
     assert np.median(np.abs(ksg_pointwise(x, y).numpy() - theirs)) < 1e-9  # its noise of 1e-10 flips a rare count
