@@ -25,6 +25,33 @@ def normal_scores(z: Tensor) -> Tensor:
     return torch.special.ndtri((mean_ranks(z) - 0.5) / z.shape[0])
 
 
+def untied(z: Tensor, generator: torch.Generator) -> Tensor:
+    """Each value that several rows of a column share, spread evenly by chance over half of the way to its neighbours.
+
+    The value can be read back from where it went, and where in its stretch it went is chance: the spread variables have a
+    density there, and exactly the mutual information of the tied ones. Rueschendorf, On the distributional transform,
+    Sklar's theorem, and the empirical copula process, J. Stat. Plan. Inference 139 (2009).
+
+    >>> z = torch.tensor([[0.0], [0.0], [1.0], [5.0]])
+    >>> spread = untied(z, torch.Generator().manual_seed(0)).flatten()
+    >>> bool((spread[:2].abs() <= 0.5).all()), spread[2:].tolist()
+    (True, [1.0, 5.0])
+    """
+    out = z.detach().cpu().double().clone()
+    ordered = out.T.sort(dim=1).values
+    for j in (ordered[:, 1:] == ordered[:, :-1]).any(1).nonzero()[:, 0].tolist():
+        values, place, counts = torch.unique(out[:, j], return_inverse=True, return_counts=True)
+        if values.numel() == 1:
+            continue
+        middles = (values[1:] + values[:-1]) / 2
+        edges = torch.cat((2 * values[:1] - middles[:1], middles, 2 * values[-1:] - middles[-1:]))
+        tied = counts[place] > 1
+        chance = torch.rand(int(tied.sum()), generator=generator, dtype=torch.float64)
+        low, high = edges[:-1][place[tied]], edges[1:][place[tied]]
+        out[tied, j] = low + (high - low) * chance
+    return out
+
+
 def mean_ranks(z: Tensor) -> Tensor:
     """(n, d) rank of each entry in its column, from 1; ties share the mean of theirs.
 

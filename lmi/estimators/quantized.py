@@ -176,17 +176,17 @@ def _codes(x: np.ndarray, bins: int, seed: int) -> np.ndarray:
 def _matrix(codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Corrected MI between all codes with entropies on the diagonal, and standard errors."""
     counts = [np.bincount(code) for code in codes]
-    entropies = [_entropy(count) for count in counts]
+    entropies = [grassberger_entropy(count) for count in counts]
     nats, error = np.diag(entropies), np.zeros((len(codes), len(codes)))
     for a in range(len(codes)):
         for b in range(a + 1, len(codes)):
             joint = np.bincount(codes[a] * len(counts[b]) + codes[b], minlength=len(counts[a]) * len(counts[b]))
-            nats[a, b] = nats[b, a] = entropies[a] + entropies[b] - _entropy(joint)
-            error[a, b] = error[b, a] = _standard_error(joint.reshape(len(counts[a]), -1))
+            nats[a, b] = nats[b, a] = entropies[a] + entropies[b] - grassberger_entropy(joint)
+            error[a, b] = error[b, a] = table_error(joint.reshape(len(counts[a]), -1))
     return nats, error
 
 
-def _standard_error(joint: np.ndarray) -> float:
+def table_error(joint: np.ndarray) -> float:
     """Of the plug-in MI, by the delta method: the spread of log p(a, b) / p(a) p(b) over samples."""
     total = joint.sum()
     a, b = joint.nonzero()
@@ -195,7 +195,7 @@ def _standard_error(joint: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, (p * terms**2).sum() - (p * terms).sum() ** 2) / total))
 
 
-def _entropy(counts: np.ndarray) -> float:
+def grassberger_entropy(counts: np.ndarray) -> float:
     """Grassberger's estimate in nats."""
     counts = counts[counts > 0]
     size, times = np.unique(counts, return_counts=True)

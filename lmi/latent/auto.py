@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
-from lmi.estimators.ksg import ksg_pointwise, repeats
+from lmi.estimators.columns import normal_scores, principal_components, robust_scaled, untied
+from lmi.estimators.ksg import repeats
 from lmi.estimators.uncertainty import Z_90
-from lmi.latent.candidates import best_linear, codes, mixtures, neural
+from lmi.latent.candidates import best_linear, codes, heavy_tailed, mixtures, neural
 from lmi.latent.critic import CriticSettings
 from lmi.latent.curved import curved
 from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
+from lmi.latent.tables import few_levels, table_information
 from lmi.latent.threads import at_most
 from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
 from lmi.latent.value import ksg_corrected, null, value
@@ -35,7 +36,32 @@ FEW = 12  # dimensions, both sides together, in which densities are fitted to th
 KSG_DIMENSIONS = 6  # up to so many the KSG correction is made
 COMPONENTS = (1, 2, 4, 8, 16)
 CLUSTERS = (2, 3, 5, 10)
+T_COMPONENTS = 32  # of each side, up to which a t density of all of them is fitted
 SMALLEST = 60
+TIED = 0.05  # share of the rows of a side that repeat, from which on it is taken to have no density
+MOST_COPIES = 10
+
+
+def tied(z: Tensor) -> bool:
+    """Whether so many rows repeat that there is no density."""
+    return repeats(z) > TIED * z.shape[0]
+
+
+def copied_pairs(x: Tensor, y: Tensor) -> int:
+    """Pairs that occur a few times while neither of their sides occurs otherwise: samples that were entered twice.
+
+    >>> x = torch.tensor([[0.1], [0.2], [0.2], [0.3]])
+    >>> copied_pairs(x, 2 * x), copied_pairs(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
+    (2, 0)
+    """
+
+    def times(z: Tensor) -> Tensor:
+        _, place, counts = torch.unique(z, dim=0, return_inverse=True, return_counts=True)
+        return counts[place]
+
+    both = times(torch.cat((x, y), 1))
+    alone = (both == times(x)) & (both == times(y))
+    return int((alone & (both > 1) & (both <= MOST_COPIES)).sum())
 
 
 def prepared(x: Tensor, y: Tensor, components: int) -> dict[str, tuple[Tensor, Tensor]]:
@@ -85,15 +111,28 @@ class AutoEstimator:
             raise ValueError(f"auto splits the samples several ways and needs at least {SMALLEST}; got {n}")
         if self.folds == 1:
             raise ValueError("folds must be 0 (chosen by the number of samples) or at least 2; got 1")
+        copies = copied_pairs(x, y)
+        if tied(x) or tied(y):
+            table = table_information(x, y, self.permutations, context)
+            if table is not None:
+                return table
+            for side, other in ((x, y), (y, x)):
+                label = few_levels(side) if tied(side) else None
+                if label is not None:
+                    other = untied(other, context.generator("ties")) if tied(other) else other
+                    return label_information(other, label, context)
+            if x.shape[1] + y.shape[1] <= FEW:
+                x, y = (
+                    untied(z, context.generator("ties", side)) if tied(z) else z for side, z in (("x", x), ("y", y))
+                )
         spaces = prepared(x, y, self.components)
         # From here on the arrays are small, and a second thread costs more than it brings.
         with at_most(n / SAMPLES_A_THREAD):
-            return self.judged(x, y, spaces, context)
+            return self.judged(spaces, copies, context)
 
-    def judged(self, x: Tensor, y: Tensor, spaces: dict[str, tuple[Tensor, Tensor]], context: Context) -> Estimate:
+    def judged(self, spaces: dict[str, tuple[Tensor, Tensor]], copies: int, context: Context) -> Estimate:
         """The estimate of the best candidate in the prepared ``spaces``."""
-        n = x.shape[0]
-        tied = repeats(x) > 0.05 * n or repeats(y) > 0.05 * n
+        n = spaces["ranks"][0].shape[0]
         parts = deal(n, self.folds or (2 if n >= 4000 else 3), context)
         few = max(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values()) <= FEW
         found: list[Candidate] = [independent(n, parts)]
@@ -119,6 +158,11 @@ class AutoEstimator:
                         f"{count} clusters on {space}",
                         lambda s=space, m=count: codes(s, *spaces[s], parts, m, context),  # type: ignore[misc]
                     )
+            for normal in [candidate for candidate in found if 0 < candidate.rank <= T_COMPONENTS]:
+                consider(
+                    f"t density of components of {normal.space}",
+                    lambda c=normal: heavy_tailed(c.space, *spaces[c.space], parts, c.rank, context),  # type: ignore[misc]
+                )
         self.climb(spaces, parts, few, found, consider, context)
         total = min(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values())
         if total > KSG_DIMENSIONS:
@@ -132,17 +176,12 @@ class AutoEstimator:
                 lambda: neural(space, *spaces[space], parts, base, self.critic, context),
             )
         taken = take(found)
-        nats, error, taken = value(taken, found, spaces, parts, few, context)
+        nats, error, taken = value(taken, found, spaces, parts, context)
         details = {f"{c.name} bound_nats": c.bound for c in found}
         corrected = 0.0
         wavering: tuple[str, ...] = ()
-        if total <= KSG_DIMENSIONS and few and not tied:
+        if total <= KSG_DIMENSIONS and few:
             nats, error, corrected, wavering = ksg_corrected(nats, error, taken, found, spaces, context)
-        if tied and total <= KSG_DIMENSIONS:
-            mixture = ksg_pointwise(robust_scaled(x), robust_scaled(y), 5, "mixture")
-            said, own = float(mixture.mean()), float(mixture.std()) / n**0.5
-            if said > nats + 2 * math.hypot(own, error):
-                nats, error, taken = said, own, replace(taken, name="KSG for ties")
         excess = nats - NEAR_LIMIT * sample_limit(n)
         if excess > 0 and not (taken.rank and taken.space == "columns"):
             # Ranks, neighbours and critics resolve no more than so many samples; a covariance does.
@@ -153,8 +192,8 @@ class AutoEstimator:
             halves = [Part(p.train[: p.train.numel() // 2], p.stop, p.test) for p in parts[:1]]
             rising = float(taken.terms[parts[0].test].nanmean()) - taken.rebuild(halves).bound
         rivals = [c for c in found if c is not taken and c.bound > taken.bound - 0.5 * abs(taken.bound)]
-        copies = repeats(torch.cat((x, y), 1))
-        reasons = doubts(nats, error, taken, rivals, corrected, n, total, dropped, tied and few, rising, copies)
+        fitted = parts[0].fit.numel()
+        reasons = doubts(nats, error, taken, rivals, corrected, n, fitted, total, dropped, rising, copies)
         reasons += [(words, 1.0) for words in (*wavering, *fold_doubts(taken, parts))]
         ceiling = math.log(min(n, JUDGED_SAMPLES) / 2)
         choice = f"auto took {taken.name}: " + ", ".join(f"{c.name} {c.bound:.3f}" for c in found) + " nats held out"

@@ -82,7 +82,30 @@ def mixtures(
 
     kind = "t density" if count == 1 else f"mixture of {count} t densities"
     where = space if few else f"canonical variates of {space}"
-    return replace(judge(f"{kind} on {where}", space, 1 + count, x, y, parts, critics), models=models, rebuild=again)
+    candidate = judge(f"{kind} on {where}", space, 1 + count, x, y, parts, critics)
+    return replace(candidate, models=models if few else [], rebuild=again)
+
+
+def heavy_tailed(space: str, x: Tensor, y: Tensor, parts: list[Part], rank: int, context: Context) -> Candidate:
+    """One t density of the leading ``rank`` components of each side: what the normal closed form is with heavy tails."""
+    x, y = x[:, :rank], y[:, :rank]
+    models = [
+        fit_mixture(
+            x[part.fit[:FIT_SAMPLES]], y[part.fit[:FIT_SAMPLES]], 1, context.generator("t density", space, i),
+            iterations=100, tolerance=1e-4,
+        )
+        for i, part in enumerate(parts)
+    ]  # fmt: skip
+    critics: list[Scores] = [
+        lambda a, b, model=model: model.scores(a[:, :rank], b[:, :rank])  # type: ignore[misc]
+        for model in models
+    ]
+
+    def again(others: list[Part]) -> Candidate:
+        return heavy_tailed(space, x, y, others, rank, context)
+
+    name = f"t density of {rank} components of {space}"
+    return replace(judge(name, space, 2, x, y, parts, critics), models=models, rebuild=again)
 
 
 def codes(space: str, x: Tensor, y: Tensor, parts: list[Part], count: int, context: Context) -> Candidate:

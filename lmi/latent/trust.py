@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lmi.estimators.gaussian import gaussian_bias
 from lmi.latent.judging import NEURAL, Candidate, Part
 from lmi.types import Level
 
@@ -22,9 +23,9 @@ def doubts(
     rivals: list[Candidate],
     corrected: float,
     n: int,
+    fitted: int,
     dims: int,
     dropped: list[str],
-    tied: bool,
     rising: float,
     copies: int,
 ) -> list[tuple[str, float]]:
@@ -38,7 +39,8 @@ def doubts(
     tolerance = 0.15 if dims <= 2 else 0.03
     if abs(corrected) > tolerance:
         reasons.append((f"nearest neighbours and the fitted density disagree by {abs(corrected):.2f} nats", 1.0))
-    apart = nats - taken.bound
+    # What a covariance of so many numbers costs on fresh pairs is known, and nothing to worry about.
+    apart = nats - taken.bound - (gaussian_bias(fitted, taken.rank, taken.rank) if taken.rank else 0.0)
     if taken.complexity and apart > max(0.2 * nats, 4 * error, 0.06) and nats < limit - 2:
         reasons.append(
             (f"fresh pairs confirm only {taken.bound:.2f} of {nats:.2f} nats", 3.0 if apart > 0.7 * nats else 1.0)
@@ -55,8 +57,6 @@ def doubts(
         reasons.append((f"its standard error is {error:.2f} nats", 1.0))
     if copies > 0.01 * n:
         reasons.append((f"{copies} pairs are copies of others, so fresh pairs are not all fresh", 1.0))
-    if tied:
-        reasons.append(("more than 5% of the rows repeat: densities do not exist there", 1.0))
     reasons += [(words, 0.5) for words in dropped]
     return reasons
 

@@ -25,7 +25,6 @@ def value(
     found: list[Candidate],
     spaces: dict[str, tuple[Tensor, Tensor]],
     parts: list[Part],
-    few: bool,
     context: Context,
 ) -> tuple[float, float, Candidate]:
     """The number, its standard error, and the candidate that it is of.
@@ -35,7 +34,7 @@ def value(
     """
     if taken.fresh:
         return *read_curved(taken, context)[:2], taken
-    nats, error, taken = plain_value(taken, found, spaces, parts, few)
+    nats, error, taken = plain_value(taken, found, spaces, parts)
     curve = max((c for c in found if c.fresh), key=lambda c: c.bound, default=None)
     if curve is not None and (curve.bound > taken.bound or curve is taken.base):
         read, own, sampling = read_curved(curve, context)
@@ -49,7 +48,6 @@ def plain_value(
     found: list[Candidate],
     spaces: dict[str, tuple[Tensor, Tensor]],
     parts: list[Part],
-    few: bool,
 ) -> tuple[float, float, Candidate]:
     """The same without kernel variates."""
     n = taken.terms.numel()
@@ -65,17 +63,18 @@ def plain_value(
     if taken.rank:
         nats, error, _ = closed_form(*spaces[taken.space], taken.rank)
         return nats, error, taken
-    if few and taken.models:
-        # A density of all variables: its own mean log ratio has no partition term, which heavy tails make noisy. What a
-        # fit gains on its own samples, fresh ones lose.
-        sx, sy = spaces[taken.space]
+    if taken.models and not taken.fresh:
+        # A density: its own mean log ratio has no partition term, which heavy tails make noisy. What a fit gains on its
+        # own samples, fresh ones lose.
+        first = taken.models[0]
+        sx, sy = (z[:, :d] for z, d in zip(spaces[taken.space], (first.dx, first.centres.shape[1] - first.dx)))
         pairs = list(zip(parts, taken.models, strict=True))
         fresh_terms = torch.cat([model.ratio(sx[part.test], sy[part.test]) for part, model in pairs])
         seen_terms = torch.cat([model.ratio(sx[part.fit], sy[part.fit]) for part, model in pairs])
         return 0.5 * float(fresh_terms.mean() + seen_terms.mean()), float(fresh_terms.std()) / n**0.5, taken
     if taken.base is not None and not taken.base.fresh:
         # The base has a number of its own, often better than its bound; the critic adds what it gains on fresh pairs.
-        nats, error, _ = plain_value(taken.base, found, spaces, parts, few)
+        nats, error, _ = plain_value(taken.base, found, spaces, parts)
         gain = (taken.terms - taken.base.terms)[~taken.terms.isnan()]
         return nats + float(gain.mean()), math.hypot(error, float(gain.std()) / n**0.5), taken
     terms = torch.cat([judged.plain for judged in taken.judged])

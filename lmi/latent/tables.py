@@ -1,0 +1,78 @@
+"""``auto`` where both sides take few values: the table of how often they meet is all there is to know."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from lmi.estimators.quantized import grassberger_entropy, table_error
+from lmi.estimators.uncertainty import Z_90
+from lmi.types import Context, Estimate, Null, Verdict
+
+ROWS_A_CELL = 5
+MOST_LEVELS = 20  # of a side that is taken for a label
+ROWS_A_LEVEL = 8
+RARE = 0.02  # share of samples whose level may be too rare to be a label
+LEFTOVER = 0.01  # nats that shuffled pairs may still share
+
+
+def table_information(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:
+    """H(X) + H(Y) - H(X, Y) of the distinct rows, each entropy Grassberger's (arXiv:physics/0307138).
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        permutations: size of the null.
+        context: draws the shuffles.
+
+    Returns:
+        ``None`` where the table would have fewer than five samples a cell.
+    """
+    n = x.shape[0]
+    codes_x, codes_y = (torch.unique(z, dim=0, return_inverse=True)[1] for z in (x, y))
+    width, height = int(codes_x.max()) + 1, int(codes_y.max()) + 1
+    if ROWS_A_CELL * width * height > n:
+        return None
+    entropies = [grassberger_entropy(torch.bincount(codes).numpy()) for codes in (codes_x, codes_y)]
+
+    def shared(order: Tensor) -> tuple[float, Tensor]:
+        joint = torch.bincount(codes_x[order] * height + codes_y, minlength=width * height)
+        return sum(entropies) - grassberger_entropy(joint.numpy()), joint.reshape(width, height)
+
+    nats, joint = shared(torch.arange(n))
+    generator = context.generator("null")
+    shuffled = torch.tensor([shared(torch.randperm(n, generator=generator))[0] for _ in range(permutations)])
+    leftover = float(shuffled.mean()) if permutations else 0.0
+    # Without dependence the table's own noise is all there is: that of a chi-square over 2 n.
+    error = math.hypot(table_error(joint.numpy()), math.sqrt((width - 1) * (height - 1) / 2) / n)
+    reasons = (f"shuffled pairs still share {leftover:.3f} nats",) if leftover > LEFTOVER else ()
+    return Estimate(
+        nats=nats,
+        estimator="auto",
+        num_samples=n,
+        interval=(nats - Z_90 * error, nats + Z_90 * error),
+        null=Null(shuffled.double(), nats) if permutations else None,
+        ceiling=min(entropies),
+        details={"standard_error_nats": error, "levels_x_count": float(width), "levels_y_count": float(height)},
+        verdict=Verdict("doubtful" if reasons else "reliable", reasons),
+        choice=f"auto took the table of {width} x {height} distinct rows, which is all there is to know",
+    )
+
+
+def few_levels(z: Tensor) -> Tensor | None:
+    """(n,) labels of the distinct rows of z (n, d), a rare row taken for the common one nearest to it.
+
+    ``None`` where more than 2% of the rows are rare, or there are more than 20 labels: z is a quantity then.
+
+    >>> few_levels(torch.tensor([[2.5]] * 9 + [[7.0]] * 9)).tolist() == [0] * 9 + [1] * 9
+    True
+    """
+    values, place, counts = torch.unique(z.double(), dim=0, return_inverse=True, return_counts=True)
+    common = counts >= ROWS_A_LEVEL
+    rare = int(counts[~common].sum())
+    if not 2 <= int(common.sum()) <= MOST_LEVELS or rare > RARE * z.shape[0]:
+        return None
+    nearest = torch.cdist(values, values[common]).argmin(1)
+    return nearest[place]
