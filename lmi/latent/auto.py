@@ -28,7 +28,7 @@ from lmi.latent.labelled import given_information, label_information
 from lmi.latent.tables import few_levels, table_information
 from lmi.latent.threads import at_most
 from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
-from lmi.latent.value import ksg_corrected, null, value
+from lmi.latent.value import ksg_corrected, null, unseen, value
 from lmi.types import Context, Estimate, Verdict
 
 SAMPLES_A_THREAD = 20_000  # measured: from here on two threads take no longer than one
@@ -188,7 +188,7 @@ class AutoEstimator:
             error = math.hypot(error, 0.3 * excess)
         details |= {"standard_error_nats": error, "ksg_correction_nats": corrected}
         rising = 0.0
-        if not taken.rank and taken.rebuild and not few:
+        if not taken.rank and taken.rebuild and total > 2:
             halves = [Part(p.train[: p.train.numel() // 2], p.stop, p.test) for p in parts[:1]]
             rising = float(taken.terms[parts[0].test].nanmean()) - taken.rebuild(halves).bound
         rivals = [c for c in found if c is not taken and c.bound > taken.bound - 0.5 * abs(taken.bound)]
@@ -202,7 +202,7 @@ class AutoEstimator:
             estimator="auto",
             num_samples=n,
             pointwise=None if taken.terms.isnan().any() else taken.terms - taken.terms.mean() + nats,
-            interval=(nats - Z_90 * error, nats + Z_90 * error),
+            interval=(nats - Z_90 * error, nats + Z_90 * error + unseen(taken, found)),
             null=null(taken, found, spaces, parts, self.permutations, context) if self.permutations else None,
             ceiling=ceiling if taken.rank == 0 else math.inf,
             warnings=tuple(dropped),

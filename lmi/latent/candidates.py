@@ -127,15 +127,16 @@ def codes(space: str, x: Tensor, y: Tensor, parts: list[Part], count: int, conte
         pairs = coded(x[part.fit], centres_x) * count + coded(y[part.fit], centres_y)
         joint = torch.bincount(pairs, minlength=count**2).double().reshape(count, count)
         chance = joint.sum(1, keepdim=True) @ joint.sum(0, keepdim=True) / joint.sum() ** 2
-        table = (((joint + count**2 * chance) / (joint.sum() + count**2)) / chance.clamp(min=1e-300)).log()
+        table = (((joint + count * chance) / (joint.sum() + count)) / chance.clamp(min=1e-300)).log()
         table = torch.where(chance > 0, table, torch.zeros_like(table))
         critics.append(lambda a, b, t=table: t[coded(a, centres_x)][:, coded(b, centres_y)])  # type: ignore[misc]
 
     def again(others: list[Part]) -> Candidate:
         return codes(space, x, y, others, count, context)
 
+    # Each cell of a table costs about 1 / 2n, which clear-cut clusters do not show in their terms.
     name = f"{count} clusters a side on {space}"
-    return replace(judge(name, space, 2, x, y, parts, critics), rebuild=again)
+    return replace(judge(name, space, 2, x, y, parts, critics), cost=count**2 / (2 * x.shape[0]), rebuild=again)
 
 
 def neural(

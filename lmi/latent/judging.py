@@ -46,6 +46,7 @@ class Candidate:
         rank: principal components of each side, for the normal closed form.
         models: each fold's density, where it is one.
         fresh: each fold's variates of fresh pairs, where neighbours read the number from these.
+        cost: nats that fitting costs on fresh pairs beyond what terms and optimism show.
         base: what it adds to, for a critic on top of another candidate.
         rebuild: the same candidate on other folds, for those whose bound may still rise with more samples.
     """
@@ -60,6 +61,7 @@ class Candidate:
     rank: int = 0
     models: list[Mixture] = field(default_factory=list)
     fresh: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    cost: float = 0.0
     base: Candidate | None = None
     rebuild: Callable[[list[Part]], Candidate] | None = None
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from lmi.estimators.control import controlled_ksg
 from lmi.estimators.density import Mixture, fit_mixture
 from lmi.estimators.heldout import held_out_blocks, shuffled_bounds
+from lmi.estimators.ksg_terms import ksg_pointwise
 from lmi.latent.candidates import FIT_SAMPLES, closed_form
 from lmi.latent.curved import read_curved
-from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part
+from lmi.latent.judging import JUDGED_SAMPLES, NEURAL, Candidate, Part
 from lmi.types import Context, Null
 
 KSG_SAMPLES = 10_000
@@ -78,9 +79,17 @@ def plain_value(
         gain = (taken.terms - taken.base.terms)[~taken.terms.isnan()]
         return nats + float(gain.mean()), math.hypot(error, float(gain.std()) / n**0.5), taken
     terms = torch.cat([judged.plain for judged in taken.judged])
-    error = float(terms.std()) / terms.numel() ** 0.5
+    error = math.hypot(float(terms.std()) / terms.numel() ** 0.5, taken.cost)
     fresh = max(taken.bound, taken.dv) if taken.dv < math.log(parts[0].test.numel()) - 2 else taken.plain
     return fresh + 0.5 * max(taken.optimism(), 0.0), error, taken
+
+
+def unseen(taken: Candidate, found: list[Candidate]) -> float:
+    """How much further up the interval reaches, nats: what a neural critic finds beyond all others is a part of what there
+    is to find, and where it was not taken, that part is not in the number either."""
+    others = max(c.bound for c in found if c.complexity < NEURAL)
+    beyond = max((c.bound - others for c in found if c.complexity >= NEURAL), default=0.0)
+    return max(beyond, 0.0) * (1 if taken.complexity >= NEURAL else 2)
 
 
 def ksg_corrected(
@@ -113,8 +122,13 @@ def ksg_corrected(
     approximate = bool(taken.models) and model is not None and model.centres.shape[0] > 2
     if abs(held.correction) < 2.5 * held.noise and not approximate:
         return nats, math.hypot(error, 0.3 * held.noise), 0.0, ()
-    # Neighbours see only a part of what the density misses, so half of the correction is in doubt.
-    error = math.hypot(max(error, held.error), 0.5 * held.correction)
+    # Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a line each, edges
+    # cost them what they lose from k to 4k neighbours (the reach doubles), and so does that, where it is not chance.
+    edges = 0.0
+    if x.shape[1] + y.shape[1] == 2:
+        near, far = (float(ksg_pointwise(x, y, k).mean()) for k in (KSG_NEIGHBOURS, 4 * KSG_NEIGHBOURS))
+        edges = max(near - far, 0.0)
+    error = math.hypot(max(error, held.error), 0.5 * held.correction, 0.5 * edges)
     twice = controlled_ksg(x, y, model, 2 * KSG_NEIGHBOURS, generator).nats
     wavering: tuple[str, ...] = ()
     if abs(twice - held.nats) > max(2 * error, 0.1 * abs(held.nats), 0.02):
