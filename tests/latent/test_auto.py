@@ -136,3 +136,64 @@ def test_bad_input_and_settings():
         lmi.estimate(x, x, "auto")
     with pytest.raises(ValueError, match="folds must be 0"):
         lmi.estimate(x.repeat(2, 1), x.repeat(2, 1), "auto", folds=1)
+
+
+def counts(n, generator, mean=1.0):
+    """Poisson counts of a shared log-normal rate, and their exact mutual information."""
+    rate = torch.exp(mean + torch.randn(n, 1, generator=generator, dtype=torch.float64))
+    x, y = (torch.poisson(rate, generator=generator) for _ in range(2))
+    z = torch.linspace(-6, 6, 1201, dtype=torch.float64)
+    weights, rates, values = torch.exp(-0.5 * z**2), torch.exp(mean + z), torch.arange(400, dtype=torch.float64)
+    own = torch.exp(values * rates.log()[:, None] - rates[:, None] - torch.lgamma(values + 1))
+    joint = (own * (weights / weights.sum())[:, None]).T @ own
+    chance = joint.sum(1, keepdim=True) @ joint.sum(0, keepdim=True)
+    return x, y, float((joint * (joint.clamp(min=1e-300) / chance.clamp(min=1e-300)).log()).sum())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_counts_of_many_levels_are_spread_and_measured_as_they_are(seed):
+    x, y, truth = counts(4000, torch.Generator().manual_seed(seed))
+    found = lmi.estimate(x, y, seed=seed)
+    assert abs(found.nats - truth) < 0.05
+    assert found.interval[0] - 0.02 < truth < found.interval[1] + 0.02
+    assert "copies" not in " ".join(found.verdict.reasons)
+
+
+def test_few_levels_on_both_sides_are_a_table():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(4, (3000, 1), generator=generator)
+    y = torch.where(torch.rand(3000, 1, generator=generator) < 0.3, torch.randint(4, (3000, 1), generator=generator), x)
+    same, other = 0.7 + 0.075, 0.075
+    truth = math.log(4) + same * math.log(same) + 3 * other * math.log(other)
+    found = lmi.estimate(x, y)
+    assert "table of 4 x 4" in found.choice and found.verdict.level == "reliable"
+    assert found.interval[0] < truth < found.interval[1] and abs(found.nats - truth) < 0.04
+    assert found.null.p_value == pytest.approx(1 / 21)
+    nothing = lmi.estimate(x, y[torch.randperm(3000, generator=generator)])
+    assert nothing.interval[0] < 0 < nothing.interval[1] and abs(nothing.nats) < 0.01
+
+
+def test_few_levels_beside_a_quantity_are_a_label():
+    """Gao, Kannan, Oh and Viswanath (2017): X on 0..4, Y uniform on [X, X + 2], I = log 5 - 4/5 log 2."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randint(5, (2000, 1), generator=generator).double()
+    y = x + 2 * torch.rand(2000, 1, generator=generator, dtype=torch.float64)
+    truth = math.log(5) - 0.8 * math.log(2)
+    for one, other in ((x, y), (y, x)):
+        assert abs(lmi.estimate(one, other).nats - truth) < 0.05
+
+
+def test_samples_that_were_entered_twice_are_said():
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(600, 1, generator=generator, dtype=torch.float64)
+    y = x + torch.randn(600, 1, generator=generator, dtype=torch.float64)
+    found = lmi.estimate(torch.cat((x, x[:100])), torch.cat((y, y[:100])))
+    assert any("200 pairs are copies" in reason for reason in found.verdict.reasons)
+
+
+def test_heavy_tails_in_many_dimensions_are_one_density():
+    source = StudentT(dim=10, degrees=3.0, correlation=0.3)
+    pairs = source.sample(3000, torch.Generator().manual_seed(3))
+    found = lmi.estimate(pairs.x, pairs.y, neural=False, **QUICK)
+    assert "t density" in found.choice
+    assert abs(found.nats - source.truth) < 0.1
