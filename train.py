@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lmi.run import one_line_errors, run, stored_config
 from lmi.settings import build, require_key
-from lmi.sweep.process import die_with_parent, slurm_run_name
+from lmi.sweep.process import die_with_parent, is_child, slurm_run_name
 from lmi.sweep.sweep import refusal
 from lmi.sweep.trial import own_overrides, quoted, trial_folder, with_sweep_folder
 
@@ -90,7 +90,8 @@ def sweep_and_report() -> None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    if is_child():
+        die_with_parent()
     if {"-m", "--multirun"} & {*sys.argv}:
         sweep_and_report()
     else:

@@ -44,10 +44,14 @@ def threads_per_trial(jobs: int, processes: int) -> int | None:
     return None if jobs * processes == 1 else max(1, cores // (jobs * processes))
 
 
+def is_child() -> bool:
+    """Whether a sweep or the first rank of a run started this process."""
+    return SWEEP_VARIABLE in os.environ or os.environ.get("LOCAL_RANK", "0") != "0"
+
+
 def die_with_parent() -> None:
-    """Ask Linux to kill this process with the sweep or the first rank that started it, if one did: nothing is left running."""
-    is_child = SWEEP_VARIABLE in os.environ or os.environ.get("LOCAL_RANK", "0") != "0"
-    if is_child and sys.platform == "linux":
+    """Ask Linux to kill this process with the one that started it, however that ends: nothing is left running."""
+    if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

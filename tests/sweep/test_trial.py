@@ -92,11 +92,38 @@ def test_nothing_outlives_a_killed_parent(tmp_path):
         [sys.executable, "-c", parent],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": root, "LMI_SWEEP": "sweep"},
+        env=os.environ | {"PYTHONPATH": root},
     )
     pid = int(process.stdout.readline())
     process.kill()
     process.wait()
+    wait_for_the_end_of(pid)
+
+
+def test_no_worker_of_the_suites_outlives_a_killed_run(tmp_path):
+    """A run with ``experiment.processes=2`` spawns its workers with multiprocessing, not as trials."""
+    parent = tmp_path / "parent.py"
+    parent.write_text(
+        "import multiprocessing, os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from experiments.accuracy import start_worker\n"
+        "if __name__ == '__main__':\n"
+        "    spawn = multiprocessing.get_context('spawn')\n"
+        "    with ProcessPoolExecutor(1, spawn, initializer=start_worker, initargs=(1,)) as workers:\n"
+        "        print(workers.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, str(parent)], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": root}
+    )
+    pid = int(process.stdout.readline())
+    process.terminate()
+    process.wait()
+    wait_for_the_end_of(pid)
+
+
+def wait_for_the_end_of(pid):
     end = time.monotonic() + 10
     while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
         assert time.monotonic() < end
