@@ -13,19 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled, untied
-from lmi.estimators.ksg import repeats
 from lmi.estimators.uncertainty import Z_90
 from lmi.latent.candidates import best_linear, codes, heavy_tailed, mixtures, neural
 from lmi.latent.critic import CriticSettings
 from lmi.latent.curved import curved
 from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
-from lmi.latent.tables import few_levels, table_information
+from lmi.latent.levels import copied_pairs, from_levels, tied
 from lmi.latent.threads import at_most
 from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
 from lmi.latent.value import ksg_corrected, null, unseen, value
@@ -38,30 +36,6 @@ COMPONENTS = (1, 2, 4, 8, 16)
 CLUSTERS = (2, 3, 5, 10)
 T_COMPONENTS = 32  # of each side, up to which a t density of all of them is fitted
 SMALLEST = 60
-TIED = 0.05  # share of the rows of a side that repeat, from which on it is taken to have no density
-MOST_COPIES = 10
-
-
-def tied(z: Tensor) -> bool:
-    """Whether so many rows repeat that there is no density."""
-    return repeats(z) > TIED * z.shape[0]
-
-
-def copied_pairs(x: Tensor, y: Tensor) -> int:
-    """Pairs that occur a few times while neither of their sides occurs otherwise: samples that were entered twice.
-
-    >>> x = torch.tensor([[0.1], [0.2], [0.2], [0.3]])
-    >>> copied_pairs(x, 2 * x), copied_pairs(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
-    (2, 0)
-    """
-
-    def times(z: Tensor) -> Tensor:
-        _, place, counts = torch.unique(z, dim=0, return_inverse=True, return_counts=True)
-        return counts[place]
-
-    both = times(torch.cat((x, y), 1))
-    alone = (both == times(x)) & (both == times(y))
-    return int((alone & (both > 1) & (both <= MOST_COPIES)).sum())
 
 
 def prepared(x: Tensor, y: Tensor, components: int) -> dict[str, tuple[Tensor, Tensor]]:
@@ -112,19 +86,11 @@ class AutoEstimator:
         if self.folds == 1:
             raise ValueError("folds must be 0 (chosen by the number of samples) or at least 2; got 1")
         copies = copied_pairs(x, y)
-        if tied(x) or tied(y):
-            table = table_information(x, y, self.permutations, context)
-            if table is not None:
-                return table
-            for side, other in ((x, y), (y, x)):
-                label = few_levels(side) if tied(side) else None
-                if label is not None:
-                    other = untied(other, context.generator("ties")) if tied(other) else other
-                    return label_information(other, label, context)
-            if x.shape[1] + y.shape[1] <= FEW:
-                x, y = (
-                    untied(z, context.generator("ties", side)) if tied(z) else z for side, z in (("x", x), ("y", y))
-                )
+        levels = from_levels(x, y, self.permutations, context)
+        if levels is not None:
+            return levels
+        if x.shape[1] + y.shape[1] <= FEW:
+            x, y = (untied(z, context.generator("ties", side)) if tied(z) else z for side, z in (("x", x), ("y", y)))
         spaces = prepared(x, y, self.components)
         # From here on the arrays are small, and a second thread costs more than it brings.
         with at_most(n / SAMPLES_A_THREAD):

@@ -1,4 +1,4 @@
-"""``auto`` where both sides take few values: the table of how often they meet is all there is to know."""
+"""``auto`` where rows repeat, and there is no density: tables of levels, labels, and samples that were entered twice."""
 
 from __future__ import annotations
 
@@ -7,15 +7,57 @@ import math
 import torch
 from torch import Tensor
 
+from lmi.estimators.columns import untied
+from lmi.estimators.ksg_terms import repeats
 from lmi.estimators.quantized import grassberger_entropy, table_error
 from lmi.estimators.uncertainty import Z_90
+from lmi.latent.labelled import label_information
 from lmi.types import Context, Estimate, Null, Verdict
 
+TIED = 0.05  # share of the rows of a side that repeat, from which on it is taken to have no density
+MOST_COPIES = 10
 ROWS_A_CELL = 5
 MOST_LEVELS = 20  # of a side that is taken for a label
 ROWS_A_LEVEL = 8
 RARE = 0.02  # share of samples whose level may be too rare to be a label
 LEFTOVER = 0.01  # nats that shuffled pairs may still share
+
+
+def tied(z: Tensor) -> bool:
+    """Whether so many rows repeat that there is no density."""
+    return repeats(z) > TIED * z.shape[0]
+
+
+def copied_pairs(x: Tensor, y: Tensor) -> int:
+    """Pairs that occur a few times while neither of their sides occurs otherwise: samples that were entered twice.
+
+    >>> x = torch.tensor([[0.1], [0.2], [0.2], [0.3]])
+    >>> copied_pairs(x, 2 * x), copied_pairs(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
+    (2, 0)
+    """
+
+    def times(z: Tensor) -> Tensor:
+        _, place, counts = torch.unique(z, dim=0, return_inverse=True, return_counts=True)
+        return counts[place]
+
+    both = times(torch.cat((x, y), 1))
+    alone = (both == times(x)) & (both == times(y))
+    return int((alone & (both > 1) & (both <= MOST_COPIES)).sum())
+
+
+def from_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:
+    """The estimate from a table of levels, or with one side for a label; ``None`` where both sides are quantities."""
+    if not (tied(x) or tied(y)):
+        return None
+    table = table_information(x, y, permutations, context)
+    if table is not None:
+        return table
+    for side, other in ((x, y), (y, x)):
+        label = few_levels(side) if tied(side) else None
+        if label is not None:
+            other = untied(other, context.generator("ties")) if tied(other) else other
+            return label_information(other, label, context)
+    return None
 
 
 def table_information(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:
