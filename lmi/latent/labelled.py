@@ -14,6 +14,7 @@ from lmi.estimators.conditional import ross_pointwise
 from lmi.estimators.labels import classifiers, label_entropy, surprise
 from lmi.estimators.uncertainty import Z_90
 from lmi.estimators.verdict import worst
+from lmi.latent.judging import SURE
 from lmi.types import Context, Estimate, Verdict
 
 FOLDS = 4
@@ -42,7 +43,7 @@ def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
         apart, own = float((ross - terms[name]).std()) / n**0.5, float(ross.std()) / n**0.5
         if said < nats - max(0.1 * nats, 4 * apart):
             reasons.append(f"nearest neighbours say {said:.3f} nats")
-        elif (nats > 2 * error or said > nats + 2 * apart) and said > nats - 2 * apart:
+        elif (nats > 2 * error or said > nats + SURE * math.hypot(own, apart)) and said > nats - 2 * apart:
             # A classifier's value is a lower bound, and in few dimensions neighbours' is none.
             name, nats, error = "nearest neighbours", said, math.hypot(own, apart)
     elif nats > 0.02 and nats < 0.9 * entropy:

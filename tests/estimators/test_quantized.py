@@ -5,7 +5,7 @@ import torch
 from sklearn.metrics import mutual_info_score
 
 import lmi
-from lmi.estimators.quantized import _entropy, quantized_mi
+from lmi.estimators.quantized import grassberger_entropy, quantized_mi
 from lmi.sources.linear import LinearModules
 from lmi.types import Context
 
@@ -36,7 +36,7 @@ def test_tables_equal_the_peer_before_correction() -> None:
 def test_entropy_is_nearly_unbiased_where_the_plug_in_is_not() -> None:
     p = torch.full((50,), 1 / 50, dtype=torch.float64)
     counts = [torch.multinomial(p, 100, True, generator=generator(s)).bincount(minlength=50) for s in range(200)]
-    mean = sum(_entropy(count.numpy()) for count in counts) / 200
+    mean = sum(grassberger_entropy(count.numpy()) for count in counts) / 200
     plug_in = sum(float(-(c[c > 0] / 100 * (c[c > 0] / 100).log()).sum()) for c in counts) / 200
     assert abs(mean - math.log(50)) < 0.03 < 0.2 < abs(plug_in - math.log(50))
 
