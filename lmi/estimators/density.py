@@ -14,6 +14,7 @@ from torch import Tensor
 
 DEGREES = (1.0, 1e3)  # least and most degrees of freedom; at the most the density is normal to any purpose
 SAMPLES_A_PARAMETER = 4
+STARTS, TRIAL = 4, 10  # starts of a mixture, and how many steps each is tried for
 TILE = 1 << 18  # scores of so many pairs and components are worked out at once, so that they stay in the cache
 
 
@@ -120,12 +121,23 @@ def fit_mixture(
     n, d = z.shape
     if n < SAMPLES_A_PARAMETER * components * (d + 1):
         raise ValueError(f"{n} samples are too few for {components} component(s) in {d} dimensions")
-    floor = 1e-6 * torch.diag(z.var(0).clamp(min=1e-300)) if components > 1 else torch.zeros(d, d, dtype=z.dtype)
-    share = _clusters(z, components, generator).T.contiguous()  # (m, n), and so is all that follows
+    first = [_clusters(z, components, generator).T.contiguous() for _ in range(STARTS if components > 1 else 1)]
+    if len(first) > 1:
+        # Some starts end in a poor maximum; a few steps tell.
+        first = [max((_climbed(z, start, x.shape[1], heavy, TRIAL, 0.0) for start in first), key=lambda c: c[2])[1]]
+    return _climbed(z, first[0], x.shape[1], heavy, iterations, tolerance)[0]
+
+
+def _climbed(
+    z: Tensor, share: Tensor, dx: int, heavy: bool, iterations: int, tolerance: float
+) -> tuple[Mixture, Tensor, float]:
+    """Mixture, memberships (m, n) and mean log likelihood after climbing from the memberships ``share``."""
+    n, d = z.shape
+    floor = 1e-6 * torch.diag(z.var(0).clamp(min=1e-300)) if share.shape[0] > 1 else torch.zeros(d, d, dtype=z.dtype)
     columns = z.T.contiguous()
     degrees = 10.0 if heavy else DEGREES[1]
     inner = torch.ones_like(share)  # stays so for normal components
-    before = -math.inf
+    before = now = -math.inf
     for step in range(iterations):
         # Kent, Tyler and Vardi: dividing by the sum of weights x inner instead of weights alone converges far faster.
         counts = share.sum(1).clamp(min=1e-12)
@@ -135,7 +147,7 @@ def fit_mixture(
         apart = columns - centres[:, :, None]
         scales = torch.bmm(apart * pull[:, None, :], apart.transpose(1, 2)) / mass[:, None, None] + floor
         squares = _whitened(apart, torch.linalg.cholesky(scales))
-        mixture = Mixture(counts / n, centres, scales, degrees, x.shape[1])
+        mixture = Mixture(counts / n, centres, scales, degrees, dx)
         if heavy and step % 3 == 2:
             mixture = _best_degrees(mixture, squares)
             degrees = mixture.degrees
@@ -151,7 +163,7 @@ def fit_mixture(
             if now - before < tolerance and step > 10:
                 break
             before = now
-    return mixture
+    return mixture, share, now
 
 
 def _best_degrees(mixture: Mixture, squares: Tensor) -> Mixture:
