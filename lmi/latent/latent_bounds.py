@@ -26,6 +26,7 @@ from lmi.estimators.heldout import (
 )
 from lmi.estimators.ksg_terms import ksg_pointwise
 from lmi.estimators.linear import fit_linear
+from lmi.estimators.second_opinion import linear_doubts
 from lmi.estimators.uncertainty import Z_90
 from lmi.estimators.verdict import judged
 from lmi.latent.critic import CriticSettings, fit_critic
@@ -93,7 +94,10 @@ class LatentBoundsEstimator(EncoderFit):
                 f"expected at least {SMALLEST_PART}"
             )
         fits = self.fit_and_read_all(x, y, splits, context)
-        return fits[0] if len(fits) == 1 else pool(fits, splits, self.bound)
+        found = fits[0] if len(fits) == 1 else pool(fits, splits, self.bound)
+        error = found.details["standard_error_nats"]
+        reasons = linear_doubts(x, y, found.nats, error, context.generator("second opinion"))
+        return replace(found, verdict=judged(found, reasons))
 
     def read_split(self, latents: tuple[Tensor, Tensor], split: Split, context: Context) -> Estimate:
         """Choose a critic on the stopping part and bound the information of the estimate part."""
@@ -195,7 +199,7 @@ def mean_bound(scores: Scores, x: Tensor, y: Tensor, bound: BoundName) -> float:
 
 
 def doubted(found: Estimate, bound: BoundName) -> Estimate:
-    """The estimate with its interval, its reasons for doubt in words, and a verdict."""
+    """The estimate with its interval and its reasons for doubt in words."""
     reasons = []
     nats, error, optimism = found.nats, found.details["standard_error_nats"], found.details["optimism_nats"]
     found = replace(found, interval=(nats - Z_90 * error, nats + Z_90 * error + 0.5 * max(optimism, 0.0)))
@@ -217,8 +221,7 @@ def doubted(found: Estimate, bound: BoundName) -> Estimate:
         reasons.append(
             f"{bound} is not to be trusted above 5 nats: clipped it is no lower bound, or it varies too much"
         )
-    found = found.warn(*reasons)
-    return replace(found, verdict=judged(found))
+    return found.warn(*reasons)
 
 
 def pool(fits: list[Estimate], splits: list[Split], bound: BoundName) -> Estimate:

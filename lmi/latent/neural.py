@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.estimators.second_opinion import linear_doubts
 from lmi.estimators.uncertainty import Z_90
+from lmi.estimators.verdict import judged
 from lmi.latent.critic import BOUNDS, Bound, CriticSettings, fit_critic
 from lmi.latent.datamodule import split_once
 from lmi.types import Context, Estimate
 
 BLOCK = 1000  # held-out pairs scored against one another
 SMALLEST_PART = 8
+RISING = 0.1  # share of the bound that half of the training samples may lack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +48,15 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         raise ValueError(
             f"{n} samples are too few to be split in three: a part would have {smallest}, expected 8 or more"
         )
-    x, y = (_scaled(z, split.train) for z in (x, y))
-    critic, curves = fit_critic(
-        (x[split.train], y[split.train]), (x[split.stop], y[split.stop]), bound, settings, context
-    )
-    blocks = [
-        critic.scores(x[part], y[part]) for part in split.estimate.tensor_split(-(-split.estimate.numel() // BLOCK))
-    ]
-    nats = float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean())
+    raw, (x, y) = (x, y), (_scaled(z, split.train) for z in (x, y))
+
+    def fitted(train: Tensor, own: Context) -> tuple[float, list[Tensor], list[float]]:
+        critic, curves = fit_critic((x[train], y[train]), (x[split.stop], y[split.stop]), bound, settings, own)
+        parts = split.estimate.tensor_split(-(-split.estimate.numel() // BLOCK))
+        blocks = [critic.scores(x[part], y[part]) for part in parts]
+        return float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean()), blocks, curves["stop_loss"]
+
+    nats, blocks, losses = fitted(split.train, context)
     own = torch.cat([scores.diagonal() for scores in blocks])
     error = float(own.std()) / own.numel() ** 0.5
     size = max(scores.shape[0] for scores in blocks)
@@ -60,18 +64,22 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
     warnings: tuple[str, ...] = ()
     if nats > 0.8 * ceiling:
         warnings = (f"the estimate ({nats:.2f} nats) is near the {ceiling:.2f} that {size} held-out pairs can show",)
-    losses = curves["stop_loss"]
     if len(losses) == settings.max_epochs and min(losses) < min(losses[:-3], default=float("inf")):
         warnings += (f"the bound still rose when the fit ended after {len(losses)} epochs: raise max_epochs",)
-    return Estimate(
+    found = Estimate(
         nats=nats,
         estimator=bound,
         num_samples=split.estimate.numel(),
         interval=(nats - Z_90 * error, nats + Z_90 * error),
         ceiling=ceiling,
         warnings=warnings,
-        details={"standard_error_nats": error, "epochs": float(len(curves["stop_loss"]))},
+        details={"standard_error_nats": error, "epochs": float(len(losses))},
     )
+    reasons = linear_doubts(*raw, nats, error, context.generator("second opinion"))
+    fewer = fitted(split.train[: split.train.numel() // 2], context.child("half"))[0]
+    if nats - fewer > max(RISING * nats, 2 * error, 0.02):
+        reasons += (f"half of the training samples find {nats - fewer:.2f} nats less, so more would find more",)
+    return replace(found, verdict=judged(found, reasons))
 
 
 def _scaled(z: Tensor, train: Tensor) -> Tensor:

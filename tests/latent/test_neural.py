@@ -8,6 +8,8 @@ import torch
 import lmi
 from lmi.estimators.heldout import held_out
 from lmi.latent.critic import CriticSettings, fit_critic
+from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.pushforward import Pushforward
 from lmi.types import Context
 
 NAMES = ("mine", "infonce", "nwj", "smile")
@@ -62,3 +64,13 @@ def test_too_few_to_split():
     x, y = pairs(30, 0.5)
     with pytest.raises(ValueError, match="too few to be split in three"):
         lmi.estimate(x, y, "mine")
+
+
+@pytest.mark.parametrize("name", ["infonce", "mine", "latent_bounds"])
+def test_a_bound_far_below_what_the_closed_form_finds_is_doubted(name):
+    source = Pushforward(LowRankGaussian(rank=9, bits=1.5, x_dim=10, y_dim=10), ("coordinates",))
+    drawn = source.sample(2000, torch.Generator().manual_seed(0))
+    found = lmi.estimate(drawn.x, drawn.y, name)
+    assert found.bits < 1.0
+    assert found.verdict.level != "reliable"
+    assert any("normal closed form" in reason for reason in found.verdict.reasons)
