@@ -100,11 +100,14 @@ def neighbour_doubts(nats: float, twice_k: float, half_width: float, moved: Drif
 def judged(found: Estimate, reasons: tuple[str, ...] = ()) -> Verdict:
     """The verdict of an estimator that gives none of its own.
 
-    Abstain at the ceiling, or where nothing says how large the error is; doubtful for any reason or warning.
+    Abstain at the ceiling, where the whole interval is below zero, or where nothing says how large the error is; doubtful
+    for any reason or warning.
 
     >>> judged(Estimate(0.5, "ksg1", 100, interval=(0.4, 0.6), ceiling=3.0)).level
     'reliable'
     >>> judged(Estimate(2.95, "ksg1", 100, interval=(2.9, 3.0), ceiling=3.0)).level
+    'abstain'
+    >>> judged(Estimate(-0.3, "mine", 100, interval=(-0.4, -0.2))).level
     'abstain'
     """
     every = tuple(dict.fromkeys((*reasons, *found.warnings)))
@@ -112,6 +115,8 @@ def judged(found: Estimate, reasons: tuple[str, ...] = ()) -> Verdict:
         return Verdict("abstain", (f"it has reached its ceiling of {found.ceiling:.2f} nats", *every))
     if found.interval is None:
         return Verdict("abstain", ("there is no interval: too few samples", *every))
+    if found.interval[1] < 0:
+        return Verdict("abstain", ("it is below zero, where no mutual information is: the estimator failed", *every))
     return Verdict("doubtful" if every else "reliable", every)
 
 
