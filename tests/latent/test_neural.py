@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import lmi
+import lmi.latent.neural as neural
 from lmi.estimators.heldout import held_out
 from lmi.latent.critic import CriticSettings, fit_critic
 from lmi.sources.gaussian import LowRankGaussian
@@ -74,3 +75,19 @@ def test_a_bound_far_below_what_the_closed_form_finds_is_doubted(name):
     assert found.bits < 1.0
     assert found.verdict.level != "reliable"
     assert any("normal closed form" in reason for reason in found.verdict.reasons)
+
+
+def test_a_fit_to_half_of_the_samples_that_diverges_is_a_doubt_and_not_the_end(monkeypatch):
+    """The estimate stands on its own fit; the other one only says how far to trust it."""
+    fits = []
+
+    def once(*words):
+        fits.append(words)
+        if len(fits) > 1:
+            raise ValueError("the fit diverged")
+        return fit_critic(*words)
+
+    monkeypatch.setattr(neural, "fit_critic", once)
+    found = lmi.estimate(*pairs(400, 0.8), "infonce", max_epochs=3)
+    assert found.verdict.level == "doubtful" and len(fits) == 2
+    assert any("the fit diverged" in reason for reason in found.verdict.reasons)

@@ -38,7 +38,7 @@ def missing():
     return None if os.geteuid() == 0 else "SLURM's daemons need root"
 
 
-pytestmark = [pytest.mark.skipif(missing() is not None, reason=str(missing())), pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
 def port():
