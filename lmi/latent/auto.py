@@ -1,9 +1,10 @@
 """``auto``: several critics, judged on pairs that trained none of them; the simplest that nothing clearly beats is taken.
 
-Candidates: independence; the normal closed form on columns or on their normal scores, after principal components where
-there are many; mixtures of t densities on few dimensions or on canonical variates; tables of clusters; kernel variates; a
-neural critic on top of the best of these. All are fitted on some folds and judged by held-out lower bounds on the rest. Few
-dimensions get a KSG correction: what KSG says of the samples minus what it says of draws from the chosen model.
+Candidates: independence; the normal closed form on columns, on their normal scores, or on maps that make the columns of a
+side jointly normal, after principal components where there are many; mixtures of t densities on few dimensions or on
+canonical variates; tables of clusters; kernel variates; a neural critic on top of the best of these. All are fitted on some
+folds and judged by held-out lower bounds on the rest. Few dimensions get a KSG correction: what KSG says of the samples
+minus what it says of draws from the chosen model.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.columns import normal_scores, principal_components, robust_scaled, untied
+from lmi.estimators.columns import untied
+from lmi.estimators.monotone import information_lost
 from lmi.estimators.uncertainty import Z_90
 from lmi.latent.candidates import best_linear, codes, heavy_tailed, mixtures, neural
 from lmi.latent.critic import CriticSettings
@@ -24,36 +26,19 @@ from lmi.latent.curved import curved
 from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
 from lmi.latent.levels import copied_pairs, from_levels, tied
+from lmi.latent.spaces import FEW, MAPS, Spaces, add_maps, faint_information, prepared
 from lmi.latent.threads import at_most
 from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
 from lmi.latent.value import ksg_corrected, null, unseen, value
 from lmi.types import Context, Estimate, Verdict
 
 SAMPLES_A_THREAD = 20_000  # measured: from here on two threads take no longer than one
-FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
 KSG_DIMENSIONS = 6  # up to so many the KSG correction is made
 COMPONENTS = (1, 2, 4, 8, 16)
 CLUSTERS = (2, 3, 5, 10)
 T_COMPONENTS = 32  # of each side, up to which a t density of all of them is fitted
+FAINT = 0.02  # share of the estimate that may be in directions the samples hardly show
 SMALLEST = 60
-
-
-def prepared(x: Tensor, y: Tensor, components: int) -> dict[str, tuple[Tensor, Tensor]]:
-    """Each side alone, in two spaces: its scaled columns and their normal scores, as unit-scale principal components."""
-
-    def side(z: Tensor, ranks: bool) -> Tensor:
-        if ranks:
-            z = normal_scores(z)
-        elif z.shape[1] <= FEW // 2:
-            z = robust_scaled(z)
-        else:
-            z = z.double()
-            z = (z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300)
-        if z.shape[1] > 1:
-            z = principal_components(z, components)
-        return z / z[:, 0].std() if z.shape[1] > FEW else z
-
-    return {space: (side(x, space == "ranks"), side(y, space == "ranks")) for space in ("columns", "ranks")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +79,17 @@ class AutoEstimator:
         spaces = prepared(x, y, self.components)
         # From here on the arrays are small, and a second thread costs more than it brings.
         with at_most(n / SAMPLES_A_THREAD):
-            return self.judged(spaces, copies, context)
+            mapped = add_maps(spaces, x, y, self.components)
+            return self.judged(spaces, mapped, copies, context)
 
-    def judged(self, spaces: dict[str, tuple[Tensor, Tensor]], copies: int, context: Context) -> Estimate:
-        """The estimate of the best candidate in the prepared ``spaces``."""
+    def judged(
+        self,
+        spaces: Spaces,
+        mapped: tuple[Tensor | None, ...],
+        copies: int,
+        context: Context,
+    ) -> Estimate:
+        """The estimate of the best candidate in the prepared ``spaces``, the third from the columns ``mapped``."""
         n = spaces["ranks"][0].shape[0]
         parts = deal(n, self.folds or (2 if n >= 4000 else 3), context)
         few = max(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values()) <= FEW
@@ -117,22 +109,28 @@ class AutoEstimator:
 
         for space, sides in spaces.items():
             consider(f"normal on {space}", lambda s=space, z=sides: best_linear(s, z[0], z[1], parts, few))  # type: ignore[misc]
+        bounds = {candidate.space: candidate.bound for candidate in found}
+        worse = "ranks" if bounds.get(MAPS, -math.inf) > bounds.get("ranks", -math.inf) else MAPS
+        tried = {space: sides for space, sides in spaces.items() if space != worse}
         if not few:
             for count in CLUSTERS:
-                for space in spaces:
+                for space in tried:
                     consider(
                         f"{count} clusters on {space}",
                         lambda s=space, m=count: codes(s, *spaces[s], parts, m, context),  # type: ignore[misc]
                     )
-            for normal in [candidate for candidate in found if 0 < candidate.rank <= T_COMPONENTS]:
+            normals = [c for c in found if 0 < c.rank <= T_COMPONENTS and c.space in tried]
+            # Outliers may leave the normal form next to nothing in its own space: what serves the best one is tried as well.
+            most = max(normals, key=lambda c: c.bound).rank if normals else 0
+            for space, rank in dict.fromkeys((c.space, rank) for c in normals for rank in (c.rank, most)):
                 consider(
-                    f"t density of components of {normal.space}",
-                    lambda c=normal: heavy_tailed(c.space, *spaces[c.space], parts, c.rank, context),  # type: ignore[misc]
+                    f"t density of components of {space}",
+                    lambda s=space, r=rank: heavy_tailed(s, *spaces[s], parts, r, context),  # type: ignore[misc]
                 )
-        self.climb(spaces, parts, few, found, consider, context)
+        self.climb(tried, parts, few, found, consider, context)
         total = min(sx.shape[1] + sy.shape[1] for sx, sy in spaces.values())
         if total > KSG_DIMENSIONS:
-            for space, sides in spaces.items():
+            for space, sides in tried.items():
                 consider(f"kernel variates of {space}", lambda s=space, z=sides: curved(s, z[0], z[1], parts, context))  # type: ignore[misc]
         if self.neural and total > 4:
             base = take(found)
@@ -148,11 +146,21 @@ class AutoEstimator:
         wavering: tuple[str, ...] = ()
         if total <= KSG_DIMENSIONS and few:
             nats, error, corrected, wavering = ksg_corrected(nats, error, taken, found, spaces, context)
+        lost, above = 0.0, unseen(taken, found)
+        if taken.space == MAPS:
+            mx, my = mapped
+            if mx is not None and my is not None:
+                lost = max(information_lost(mx, my, context.generator("maps")), 0.0)
+                nats, error, above = nats + lost, math.hypot(error, 0.5 * lost), above + lost
+                faint = faint_information(mx, my)
+                if faint > FAINT * nats:
+                    above += 0.5 * faint
+                    wavering += (f"columns that {n} samples hardly tell apart carry {faint:.2f} nats",)
         excess = nats - NEAR_LIMIT * sample_limit(n)
         if excess > 0 and not (taken.rank and taken.space == "columns"):
             # Ranks, neighbours and critics resolve no more than so many samples; a covariance does.
             error = math.hypot(error, 0.3 * excess)
-        details |= {"standard_error_nats": error, "ksg_correction_nats": corrected}
+        details |= {"standard_error_nats": error, "ksg_correction_nats": corrected, "maps_correction_nats": lost}
         rising = 0.0
         if not taken.rank and taken.rebuild and total > 2:
             halves = [Part(p.train[: p.train.numel() // 2], p.stop, p.test) for p in parts[:1]]
@@ -168,7 +176,7 @@ class AutoEstimator:
             estimator="auto",
             num_samples=n,
             pointwise=None if taken.terms.isnan().any() else taken.terms - taken.terms.mean() + nats,
-            interval=(nats - Z_90 * error, nats + Z_90 * error + unseen(taken, found)),
+            interval=(nats - Z_90 * error, nats + Z_90 * error + above),
             null=null(taken, found, spaces, parts, self.permutations, context) if self.permutations else None,
             ceiling=ceiling if taken.rank == 0 else math.inf,
             warnings=tuple(dropped),
@@ -179,7 +187,7 @@ class AutoEstimator:
 
     def climb(
         self,
-        spaces: dict[str, tuple[Tensor, Tensor]],
+        spaces: Spaces,
         parts: list[Part],
         few: bool,
         found: list[Candidate],
