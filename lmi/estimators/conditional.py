@@ -1,6 +1,7 @@
 """Nearest neighbours for a label and under a condition: I(X; L) and I(X; Y | Z).
 
-Ross, PLoS ONE 9, e87357 (2014); Frenzel and Pompe, Phys. Rev. Lett. 99, 204101 (2007).
+Ross, PLoS ONE 9, e87357 (2014); Frenzel and Pompe, Phys. Rev. Lett. 99, 204101 (2007); Mesner and Shalizi, Conditional mutual
+information estimation for mixed, discrete and continuous data, IEEE Trans. Inf. Theory 67 (2021).
 """
 
 from __future__ import annotations
@@ -11,35 +12,59 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lmi.estimators.ksg_terms import as_columns, just_above, ksg_ceiling, psi
+from lmi.estimators.ksg_terms import as_columns, just_above, ksg_ceiling, psi, repeats
 from lmi.estimators.neighbors import count_inside, nearest
 from lmi.estimators.uncertainty import subsample_spread
 from lmi.estimators.verdict import drift, judged, neighbour_doubts
 from lmi.types import Context, Estimate
+
+SAMPLES_A_LEVEL = 10  # of each triple of levels, below which a table's plug-in is clearly too large
 
 
 def read_label(x: Tensor, label: Tensor, k: int, context: Context) -> Estimate:
     """I(X; L) with its evidence; the label's entropy is the ceiling."""
     shares = torch.unique(label, return_counts=True)[1].double() / label.numel()
     entropy = float(-(shares * shares.log()).sum())
-    return read_terms(lambda part: ross_pointwise(x[part], label[part], k), "ross", x.shape[0], entropy, context)
+    return read_terms(
+        lambda part, near: ross_pointwise(x[part], label[part], near), k, "ross", x.shape[0], entropy, context
+    )
 
 
 def read_conditional(x: Tensor, y: Tensor, z: Tensor, k: int, context: Context) -> Estimate:
     """I(X; Y | Z) with its evidence."""
     n = x.shape[0]
+    distinct = n - repeats(torch.cat((x, y, z), 1))
+    reasons: tuple[str, ...] = ()
+    if n / SAMPLES_A_LEVEL < distinct < n / 2:
+        reasons = (
+            f"{n} samples are few for {distinct} distinct triples: what is discrete seems to share more than it does",
+        )
     return read_terms(
-        lambda part: conditional_pointwise(x[part], y[part], z[part], k), "ksg given z", n, ksg_ceiling(n, k), context
+        lambda part, near: conditional_pointwise(x[part], y[part], z[part], near),
+        k,
+        "ksg given z",
+        n,
+        ksg_ceiling(n, k),
+        context,
+        reasons,
     )
 
 
-def read_terms(terms: Callable[[Tensor], Tensor], name: str, n: int, ceiling: float, context: Context) -> Estimate:
-    """An estimate from its terms on any subset: interval from disjoint subsamples, drift, ceiling, verdict."""
-    pointwise = terms(torch.arange(n))
+def read_terms(
+    terms: Callable[[Tensor, int], Tensor],
+    k: int,
+    name: str,
+    n: int,
+    ceiling: float,
+    context: Context,
+    reasons: tuple[str, ...] = (),
+) -> Estimate:
+    """An estimate from its terms on any subset: interval from disjoint subsamples, drift, stability in k, ceiling, verdict."""
+    pointwise = terms(torch.arange(n), k)
     nats = float(pointwise.mean())
 
     def statistic(part: Tensor) -> float:
-        return float(terms(part).mean())
+        return float(terms(part, k).mean())
 
     spread = subsample_spread(statistic, n, nats, context.generator("subsamples"))
     found = Estimate(
@@ -51,12 +76,11 @@ def read_terms(terms: Callable[[Tensor], Tensor], name: str, n: int, ceiling: fl
         ceiling=ceiling,
     )
     if found.interval is None:
-        return replace(found, verdict=judged(found))
+        return replace(found, verdict=judged(found, reasons))
     half = (found.interval[1] - found.interval[0]) / 2
-    return replace(
-        found,
-        verdict=judged(found, neighbour_doubts(nats, nats, half, drift(statistic, n, context.generator("drift")))),
-    )
+    twice = float(terms(torch.arange(n), 2 * k).mean()) if n > 2 * k else nats
+    moved = drift(statistic, n, context.generator("drift"))
+    return replace(found, verdict=judged(found, (*reasons, *neighbour_doubts(nats, twice, half, moved))))
 
 
 def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
@@ -105,7 +129,8 @@ def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
 def conditional_pointwise(x: Tensor, y: Tensor, z: Tensor, k: int = 3) -> Tensor:
     """The terms of I(X; Y | Z): psi(k) + psi(c_z) - psi(c_xz) - psi(c_yz), counts strictly inside, the sample included.
 
-    Frenzel and Pompe, Phys. Rev. Lett. 99, 204101 (2007).
+    Where values repeat and more than k samples lie up to the distance of the k-th, that number takes the place of k, and
+    the counts are up to that distance too (Mesner and Shalizi): of discrete variables it is the plug-in of their table.
 
     Args:
         x: (n, dx).
@@ -123,6 +148,13 @@ def conditional_pointwise(x: Tensor, y: Tensor, z: Tensor, k: int = 3) -> Tensor
     True
     """
     x, y, z = as_columns(x), as_columns(y), as_columns(z)
-    radius = nearest(torch.cat((x, y, z), 1), k)[0][:, -1]
-    counts = [count_inside(side, radius).clamp(min=1).to(x) for side in (z, torch.cat((x, z), 1), torch.cat((y, z), 1))]
-    return psi(k) + torch.digamma(counts[0]) - torch.digamma(counts[1]) - torch.digamma(counts[2])
+    joint, sides = torch.cat((x, y, z), 1), (z, torch.cat((x, z), 1), torch.cat((y, z), 1))
+    radius = nearest(joint, k)[0][:, -1]
+    near = torch.full_like(radius, k)
+    if any(repeats(side) for side in (x, y, z)):
+        reached = count_inside(joint, just_above(radius))
+        tied = reached > k + 1
+        near[tied] = reached[tied].to(near)
+        radius = torch.where(tied, just_above(radius), radius)
+    counts = [count_inside(side, radius).clamp(min=1).to(x) for side in sides]
+    return torch.digamma(near) + torch.digamma(counts[0]) - torch.digamma(counts[1]) - torch.digamma(counts[2])

@@ -83,3 +83,57 @@ def test_estimators_that_cannot_say_so():
         lmi.estimate(x, y, "gaussian", given=z)
     with pytest.raises(ValueError, match="paired row by row"):
         lmi.estimate(x, y, "ksg", given=z[:50])
+
+
+def table(levels, n, seed):
+    """Three discrete variables from a random table, and I(X; Y | Z) of the table."""
+    g = torch.Generator().manual_seed(seed)
+    joint = torch.rand(levels, levels, levels, generator=g, dtype=torch.float64) ** 3
+    joint /= joint.sum()
+    cell = torch.multinomial(joint.flatten(), n, replacement=True, generator=g)
+    x, y, z = (side.double()[:, None] for side in (cell // levels**2, cell // levels % levels, cell % levels))
+
+    def entropy(p):
+        return float(-(p * p.clamp(min=1e-300).log()).sum())
+
+    return x, y, z, entropy(joint.sum(1)) + entropy(joint.sum(0)) - entropy(joint) - entropy(joint.sum((0, 1)))
+
+
+@pytest.mark.parametrize("estimator", ["ksg", "auto"])
+@pytest.mark.parametrize("levels", [2, 5])
+def test_conditional_information_of_discrete_variables(estimator, levels):
+    x, y, z, truth = table(levels, 3000, levels)
+    found = lmi.estimate(x, y, estimator, given=z)
+    assert abs(found.nats - truth) < 0.03
+    assert found.interval[0] < found.nats < found.interval[1]
+
+
+def test_conditional_information_of_a_discrete_and_a_continuous_variable():
+    g = torch.Generator().manual_seed(7)
+    z = (torch.rand(4000, 1, generator=g) < 0.5).double()
+    x = (torch.rand(4000, 1, generator=g) < 0.5).double()
+    y = 20 * x * z + torch.randn(4000, 1, generator=g, dtype=torch.float64)
+    assert abs(lmi.estimate(x, y, "ksg", given=z).nats - 0.5 * math.log(2)) < 0.03
+
+
+def test_ties_change_nothing_where_nothing_repeats():
+    x, y, z = chain(500, 8)
+    joint = torch.cat((x, y, z), 1)
+    radius = torch.cdist(joint, joint, p=math.inf).fill_diagonal_(math.inf).topk(3, largest=False).values[:, -1]
+    slow = torch.digamma(torch.tensor(3.0, dtype=torch.float64)) + sum(
+        sign * torch.digamma((torch.cdist(s, s, p=math.inf) < radius[:, None]).sum(1).double())
+        for sign, s in ((1, z), (-1, torch.cat((x, z), 1)), (-1, torch.cat((y, z), 1)))
+    )
+    torch.testing.assert_close(conditional_pointwise(x, y, z, 3), slow, atol=1e-9, rtol=0)
+
+
+def test_a_condition_widens_the_interval_to_the_side_that_is_open():
+    x, y, z = chain(600, 9)
+    found = lmi.estimate(x, y, "auto", given=z)
+    assert found.interval[0] < CHAIN_TRUTH < found.interval[1]
+
+
+@pytest.mark.parametrize("estimator", ["ksg", "auto"])
+def test_few_samples_for_many_triples_of_levels_are_doubted(estimator):
+    x, y, z, _ = table(5, 300, 5)
+    assert lmi.estimate(x, y, estimator, given=z).verdict.level != "reliable"
