@@ -13,7 +13,9 @@ from lmi.sources.pushforward import Pushforward
 from lmi.sources.student import StudentT
 from lmi.types import NATS_PER_BIT, Source
 
-Suite = Literal["gaussian_grid", "nuisance_grid", "latents", "samples", "high_mi", "heavy_tails", "mixtures", "real"]
+Suite = Literal[
+    "gaussian_grid", "nuisance_grid", "latents", "samples", "high_mi", "collinear", "heavy_tails", "mixtures", "real"
+]
 
 # Every so-manieth case: a few spread over the suite, which ``auto`` measures in about a minute on two cores.
 MINUTE: dict[Suite, int] = {
@@ -22,6 +24,7 @@ MINUTE: dict[Suite, int] = {
     "latents": 3,
     "samples": 11,
     "high_mi": 7,
+    "collinear": 5,
     "heavy_tails": 5,
     "mixtures": 5,
     "real": 3,
@@ -117,6 +120,21 @@ def _high_mi() -> list[Case]:
     ]
 
 
+def _collinear() -> list[Case]:
+    return [
+        case
+        for condition in (10, 100, 1000)
+        for dim in (2, 3, 5, 8)
+        for nats in (1, 3)
+        for case in _twins(
+            f"c{condition}-d{dim}-{nats}nats",
+            f"condition {condition} ",
+            LowRankGaussian(rank=dim, bits=nats / NATS_PER_BIT, x_dim=dim, y_dim=dim, condition=condition),
+            5000,
+        )
+    ]
+
+
 def _heavy_tails() -> list[Case]:
     return [
         Case(f"d{dim}-df{degrees}-rho{rho:g}", f"d={dim}", StudentT(dim, degrees, rho), 5000)
@@ -149,6 +167,7 @@ SUITES: dict[str, Callable[[], list[Case]]] = {
     "latents": _latents,
     "samples": _samples,
     "high_mi": _high_mi,
+    "collinear": _collinear,
     "heavy_tails": _heavy_tails,
     "mixtures": _mixtures,
     "real": _real,

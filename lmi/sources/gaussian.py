@@ -30,6 +30,8 @@ class LowRankGaussian:
             variance of its rank.
         nuisance_dims: independent dimensions mixed into each side as the core is, which carry no information.
         nuisance_scale: their standard deviation.
+        condition: ratio of the largest to the smallest singular value of each mixing matrix, the others between them at equal
+            ratios; 0 leaves them as they were drawn.
 
     >>> source = LowRankGaussian(rank=2, bits=1.0, x_dim=10, y_dim=20)
     >>> pairs = source.sample(100, torch.Generator().manual_seed(0))
@@ -45,6 +47,7 @@ class LowRankGaussian:
     noise: Annotated[float, Field(ge=0)] = 0.0
     nuisance_dims: Annotated[int, Field(ge=0)] = 0
     nuisance_scale: Annotated[float, Field(ge=0)] = 1.0
+    condition: Annotated[float, Field(ge=0)] = 0.0
 
     def core_covariance(self) -> Tensor:
         """(2r, 2r) covariance of the core.
@@ -71,8 +74,11 @@ class LowRankGaussian:
         """``num_samples`` pairs; ``core`` holds the sufficient statistics of each side.
 
         Raises:
-            ValueError: where no number is given, or the core and the nuisance do not fit into the ambient dimensions.
+            ValueError: where no number is given, the core and the nuisance do not fit into the ambient dimensions, or
+                ``condition`` is between 0 and 1.
         """
+        if 0 < self.condition < 1:
+            raise ValueError(f"condition must be 0 or at least 1; got {self.condition}")
         if num_samples is None:
             raise ValueError("a sampler never runs out: say how many samples with num_samples")
         covariance = self.core_covariance()
@@ -93,6 +99,11 @@ class LowRankGaussian:
         """Ambient samples, their sufficient statistic for the core, and the covariance of its error."""
         n, rank = core.shape
         mixing = _normal(rank, dim, generator)
+        if self.condition:
+            left, _, right = torch.linalg.svd(mixing, full_matrices=False)
+            mixing = (
+                left @ torch.diag(torch.logspace(0, -math.log10(self.condition), rank, dtype=torch.float64)) @ right
+            )
         z = core @ mixing
         disturbance = None
         if self.nuisance_dims:

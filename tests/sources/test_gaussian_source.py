@@ -13,6 +13,7 @@ SOURCES = {
     "noisy": LowRankGaussian(rank=2, bits=1.5, x_dim=6, y_dim=5, noise=0.8),
     "nuisance": LowRankGaussian(rank=2, bits=1.5, x_dim=8, y_dim=8, nuisance_dims=3, nuisance_scale=2.0),
     "both": LowRankGaussian(rank=2, bits=1.5, x_dim=8, y_dim=8, noise=0.5, nuisance_dims=3, nuisance_scale=2.0),
+    "collinear": LowRankGaussian(rank=3, bits=1.5, x_dim=4, y_dim=3, condition=50.0),
     "covariance": LowRankGaussian(covariance=((6.0, 3.0), (3.0, 3.5)), x_dim=4, y_dim=4),
 }
 
@@ -56,6 +57,7 @@ def test_same_generator_same_samples():
         (LowRankGaussian(covariance=((1.0, 2.0), (2.0, 1.0))), "positive definite"),
         (LowRankGaussian(bits=1.0, rank=5, x_dim=4), "x_dim=4 cannot hold a core of rank 5"),
         (LowRankGaussian(bits=1.0, rank=2, y_dim=4, nuisance_dims=3), "y_dim=4 cannot hold"),
+        (LowRankGaussian(bits=1.0, condition=0.5), "condition must be 0 or at least 1; got 0.5"),
     ],
 )
 def test_impossible_settings_are_refused(source, message):
@@ -66,3 +68,12 @@ def test_impossible_settings_are_refused(source, message):
 def test_a_sampler_wants_a_number():
     with pytest.raises(ValueError, match="num_samples"):
         SOURCES["plain"].sample(None, torch.Generator())
+
+
+def test_the_mixing_has_the_condition_number_it_is_given():
+    pairs = LowRankGaussian(rank=3, bits=1.0, x_dim=5, y_dim=3, condition=100.0).sample(
+        50, torch.Generator().manual_seed(2)
+    )
+    for ambient, core in zip((pairs.x, pairs.y), pairs.core, strict=True):
+        singular = torch.linalg.svdvals(torch.linalg.lstsq(core, ambient).solution)
+        torch.testing.assert_close(singular / singular[0], torch.tensor([1.0, 0.1, 0.01], dtype=torch.float64))
