@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+FEW_VALUES, APART = 3, 0.5
 RANK_TOLERANCE = 1e-9  # share of the largest variance below which a direction is rounding
 
 
@@ -27,6 +28,8 @@ def normal_scores(z: Tensor) -> Tensor:
 
 def untied(z: Tensor, generator: torch.Generator) -> Tensor:
     """Each value that several rows of a column share, spread evenly by chance over half of the way to its neighbours.
+
+    Two or three values in all keep clear of each other: over a quarter of the way.
 
     The value can be read back from where it went, and where in its stretch it went is chance: the spread variables have a
     density there, and exactly the mutual information of the tied ones. Rueschendorf, On the distributional transform,
@@ -48,7 +51,8 @@ def untied(z: Tensor, generator: torch.Generator) -> Tensor:
         tied = counts[place] > 1
         chance = torch.rand(int(tied.sum()), generator=generator, dtype=torch.float64)
         low, high = edges[:-1][place[tied]], edges[1:][place[tied]]
-        out[tied, j] = low + (high - low) * chance
+        width = APART if values.numel() <= FEW_VALUES else 1.0
+        out[tied, j] = 0.5 * (low + high) + width * (high - low) * (chance - 0.5)
     return out
 
 

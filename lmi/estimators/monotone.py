@@ -23,6 +23,7 @@ QUANTILES = (24, 12, 64, 160, 0)  # through how many a map is drawn first; 0 tak
 CHOSEN = 6  # columns up to which each has the number of quantiles chosen that suits it
 NEARLY = 0.05  # smallest eigenvalue of the correlations below which that is worth while
 STEPS, GAIN = 25, 1e-5  # Newton steps at most, and the gain in nats a sample that ends them
+STEEPEST = 1e80  # cubes of steeper slopes are no floats
 FIT_ROWS, CHOICE_ROWS = 20_000, 5000
 FLOOR = 1e-9  # added to variances of unit size: columns may be functions of each other
 
@@ -105,6 +106,9 @@ def smoothed(column: Tensor, scores: Tensor, quantiles: int) -> Tensor:
     knots = (at * n - 0.5).round().clamp(0, n - 1).long().unique()
     knots = knots[torch.cat((torch.tensor([True]), values[knots].diff() > 0))]
     if knots.numel() < 4:
+        return scores
+    slopes = heights[knots].diff() / values[knots].diff()
+    if float(slopes.min()) < 1 / STEEPEST or float(slopes.max()) > STEEPEST:
         return scores
     curve = PchipInterpolator(values[knots].numpy(), heights[knots].numpy())
     return torch.from_numpy(curve(column.numpy().clip(float(values[knots[0]]), float(values[knots[-1]]))))

@@ -25,8 +25,8 @@ from lmi.latent.critic import CriticSettings
 from lmi.latent.curved import curved
 from lmi.latent.judging import JUDGED_SAMPLES, Candidate, Part, deal, independent, take
 from lmi.latent.labelled import given_information, label_information
-from lmi.latent.levels import copied_pairs, from_levels, tied
-from lmi.latent.spaces import FEW, MAPS, Spaces, add_maps, faint_information, prepared
+from lmi.latent.levels import copied_pairs, from_levels
+from lmi.latent.spaces import FEW, MAPS, Spaces, add_maps, distinct, faint_information, prepared, refuse_determined
 from lmi.latent.threads import at_most
 from lmi.latent.trust import NEAR_LIMIT, doubts, fold_doubts, level_of, sample_limit
 from lmi.latent.value import ksg_corrected, null, unseen, value
@@ -63,7 +63,7 @@ class AutoEstimator:
         """See ``lmi.types.Estimator``.
 
         Raises:
-            ValueError: for fewer than 60 samples, or ``folds=1``.
+            ValueError: for fewer than 60 samples, ``folds=1``, or quantities that determine each other.
         """
         n = x.shape[0]
         if n < SMALLEST:
@@ -75,10 +75,14 @@ class AutoEstimator:
         if levels is not None:
             return levels
         if x.shape[1] + y.shape[1] <= FEW:
-            x, y = (untied(z, context.generator("ties", side)) if tied(z) else z for side, z in (("x", x), ("y", y)))
+            x, y = (
+                z if distinct(z) else untied(z, context.generator("ties", side)) for side, z in (("x", x), ("y", y))
+            )
         spaces = prepared(x, y, self.components)
         # From here on the arrays are small, and a second thread costs more than it brings.
         with at_most(n / SAMPLES_A_THREAD):
+            if distinct(x) and distinct(y):
+                refuse_determined(spaces)
             mapped = add_maps(spaces, x, y, self.components)
             return self.judged(spaces, mapped, copies, context)
 

@@ -37,6 +37,8 @@ def best_linear(space: str, x: Tensor, y: Tensor, parts: list[Part], few: bool) 
         if best is None or candidate.bound > best.bound:
             best = candidate
     assert best is not None
+    if float(canonical_fit(x[:, : best.rank], y[:, : best.rank]).correlations[0]) > 1 - 1e-12:
+        raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
     return replace(best, name=f"normal on {space} ({best.rank} components)" if not few else f"normal on {space}")
 
 

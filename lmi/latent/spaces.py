@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
+from lmi.estimators.gaussian import canonical_fit
 from lmi.estimators.monotone import jointly_normal
 from lmi.latent.candidates import closed_form
 from lmi.latent.levels import TIED
@@ -14,6 +15,8 @@ Spaces = dict[str, tuple[Tensor, Tensor]]
 FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
 MAPPED = 16  # columns of a side, up to which maps make them jointly normal
 MAPS = "joint maps"
+DETERMINED_ROWS = 5000
+FARTHEST = 1e100  # squares of what is further out are no floats
 
 
 def distinct(z: Tensor) -> bool:
@@ -47,13 +50,32 @@ def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
         if ranks:
             z = normal_scores(z)
         elif z.shape[1] <= FEW // 2:
-            z = robust_scaled(z)
+            z = robust_scaled(z).clamp(-FARTHEST, FARTHEST)
         else:
             z = z.double()
             z = (z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300)
         return components(z, most)
 
     return {space: (side(x, space == "ranks"), side(y, space == "ranks")) for space in ("columns", "ranks")}
+
+
+def refuse_determined(spaces: Spaces) -> None:
+    """Raise where a linear combination of one side is exactly one of the other.
+
+    Raises:
+        ValueError: quantities that determine each other share infinitely many nats.
+    """
+    for space, sides in spaces.items():
+        x, y = (z[:DETERMINED_ROWS] for z in sides)
+        if x.shape[1] + y.shape[1] >= x.shape[0] - 1:
+            continue
+        count = int((canonical_fit(x, y).correlations > 1 - 1e-12).sum())
+        if count:
+            what = "columns" if space == "columns" else "columns' normal scores"
+            raise ValueError(
+                f"{count} linear combination(s) of x's {what} equal one of y's to 12 digits: what determines each other "
+                "shares infinitely many nats; expected x and y without a common part"
+            )
 
 
 def add_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> tuple[Tensor | None, Tensor | None]:

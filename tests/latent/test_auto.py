@@ -197,3 +197,30 @@ def test_heavy_tails_in_many_dimensions_are_one_density():
     found = lmi.estimate(pairs.x, pairs.y, neural=False, **QUICK)
     assert "t density" in found.choice
     assert abs(found.nats - source.truth) < 0.1
+
+
+@pytest.mark.parametrize("bend", [lambda z: z, lambda z: -3 * z, torch.exp, lambda z: z**3])
+@pytest.mark.parametrize("d", [1, 3, 60])
+def test_what_determines_each_other_is_refused(bend, d):
+    x = torch.randn(300, d, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
+    with pytest.raises(ValueError, match="infinitely many nats"):
+        lmi.estimate(x, bend(x), "auto")
+
+
+@pytest.mark.parametrize("d", [1, 10])
+def test_a_binary_column_that_both_sides_have_is_one_bit_among_quantities(d):
+    g = torch.Generator().manual_seed(12)
+    bit = (torch.rand(600, 1, generator=g) < 0.5).double()
+    x, y = (torch.cat((torch.randn(600, d, generator=g, dtype=torch.float64), bit), 1) for _ in range(2))
+    found = lmi.estimate(x, y, "auto", **QUICK)
+    assert math.isfinite(found.nats)
+    assert abs(found.nats - math.log(2)) < 0.05 or found.verdict.level != "reliable"
+
+
+def test_columns_over_hundreds_of_powers_of_ten():
+    g = torch.Generator().manual_seed(13)
+    z = torch.randn(600, 3, generator=g, dtype=torch.float64)
+    y = z + torch.randn(600, 3, generator=g, dtype=torch.float64)
+    plain, wide = (lmi.estimate(x, y, "auto", **QUICK) for x in (z, (150 * z).exp()))
+    assert abs(plain.nats - wide.nats) < 0.05
+    assert wide.verdict.level != "abstain"
