@@ -15,7 +15,8 @@ from lmi.estimators.ksg_terms import ksg_ceiling as ksg_ceiling
 from lmi.estimators.ksg_terms import ksg_pointwise as ksg_pointwise
 from lmi.estimators.ksg_terms import ksg_pointwise_at as ksg_pointwise_at
 from lmi.estimators.ksg_terms import repeats as repeats
-from lmi.estimators.uncertainty import doubts, permutation_null, subsample_spread
+from lmi.estimators.second_opinion import neighbours_doubt
+from lmi.estimators.uncertainty import Z_90, doubts, permutation_null, subsample_spread
 from lmi.estimators.verdict import drift, judged, neighbour_doubts
 from lmi.types import Context, Estimate, Verdict
 
@@ -77,7 +78,10 @@ class KSGEstimator:
 def ksg_verdict(
     found: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
 ) -> Verdict:
-    """Drift with the number of samples and stability in k, on at most ``most`` samples, beside the estimate's own warnings."""
+    """Drift with the number of samples, stability in k, and whether a normal model finds more in fresh pairs.
+
+    On at most ``most`` samples, beside the estimate's own warnings.
+    """
     few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
     x, y = x[few], y[few]
     n = few.numel()
@@ -91,7 +95,8 @@ def ksg_verdict(
     base = found.nats if n == found.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
     twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
     moved = drift(statistic, n, context.generator("drift"))
-    return judged(found, neighbour_doubts(base, twice, half, moved))
+    low = neighbours_doubt(x, y, base, half / Z_90, context.generator("second opinion"))
+    return judged(found, (*neighbour_doubts(base, twice, half, moved), *low))
 
 
 def read_ksg(

@@ -11,6 +11,7 @@ from lmi.estimators.uncertainty import SMALLEST_SUBSAMPLE, Z_90, Statistic
 from lmi.types import Estimate, Level, Verdict
 
 PARTS = (1, 2, 3, 4, 6)
+CHANCE = 0.02  # nats by which the interval of one estimate in twenty of independent variables may end below zero
 LEVELS: tuple[Level, ...] = ("reliable", "doubtful", "abstain")
 
 
@@ -100,8 +101,8 @@ def neighbour_doubts(nats: float, twice_k: float, half_width: float, moved: Drif
 def judged(found: Estimate, reasons: tuple[str, ...] = ()) -> Verdict:
     """The verdict of an estimator that gives none of its own.
 
-    Abstain at the ceiling, where the whole interval is below zero, or where nothing says how large the error is; doubtful
-    for any reason or warning.
+    Abstain at the ceiling, where the whole interval is below zero by more than chance, or where nothing says how large the
+    error is; doubtful for any reason or warning.
 
     >>> judged(Estimate(0.5, "ksg1", 100, interval=(0.4, 0.6), ceiling=3.0)).level
     'reliable'
@@ -109,13 +110,15 @@ def judged(found: Estimate, reasons: tuple[str, ...] = ()) -> Verdict:
     'abstain'
     >>> judged(Estimate(-0.3, "mine", 100, interval=(-0.4, -0.2))).level
     'abstain'
+    >>> judged(Estimate(-0.018, "ksg1", 5000, interval=(-0.034, -0.002))).level
+    'reliable'
     """
     every = tuple(dict.fromkeys((*reasons, *found.warnings)))
     if found.nats > 0.95 * found.ceiling:
         return Verdict("abstain", (f"it has reached its ceiling of {found.ceiling:.2f} nats", *every))
     if found.interval is None:
         return Verdict("abstain", ("there is no interval: too few samples", *every))
-    if found.interval[1] < 0:
+    if found.interval[1] < -CHANCE:
         return Verdict("abstain", ("it is below zero, where no mutual information is: the estimator failed", *every))
     return Verdict("doubtful" if every else "reliable", every)
 

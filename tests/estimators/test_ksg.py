@@ -136,3 +136,25 @@ def test_too_few_samples_for_k_is_refused():
     x, y = correlated(5, 0.5, seed=0)
     with pytest.raises(ValueError, match="k=5 neighbours need at least 6 samples; got 5"):
         KSGEstimator(k=5).estimate(x, y, Context())
+
+
+def test_columns_that_only_a_line_tells_apart_are_a_doubt():
+    generator = torch.Generator().manual_seed(21)
+    a, b = (torch.randn(2000, 2, generator=generator, dtype=torch.float64) for _ in range(2))
+    mixing = torch.tensor([[1.0, 1.0], [0.005, -0.005]], dtype=torch.float64)
+    x, y = a @ mixing, (0.8 * a + 0.6 * b) @ mixing  # 1.02 nats, half of them in the difference of the columns
+    found = KSGEstimator(permutations=0).estimate(x, y, Context())
+    assert found.nats < 0.7
+    assert any("normal model finds" in reason for reason in found.verdict.reasons)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_neighbours_are_right_the_normal_model_is_silent(seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, y = correlated(1000, 0.7, seed)
+    label = torch.randint(2, (1000, 1), generator=generator).double()
+    cluster_x, cluster_y = (10 * label + torch.randn(1000, 1, generator=generator) for _ in range(2))
+    independent = torch.randn(1000, 1, generator=generator, dtype=torch.float64)
+    for one, other in ((x, y), (cluster_x, cluster_y), (x, independent), (x**3, y.exp())):
+        reasons = KSGEstimator(permutations=0).estimate(one, other, Context(seed)).verdict.reasons
+        assert not any("normal model" in reason for reason in reasons)
