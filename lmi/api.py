@@ -18,6 +18,7 @@ from lmi.settings import checked_fields, near
 from lmi.types import Context, Estimate, Estimator, Verdict
 
 ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
+LARGEST = 1e150  # magnitude of a value, above which sums of squares are no floats
 
 
 def estimate(
@@ -205,5 +206,10 @@ def _matrix(z: Any, name: str) -> Tensor:
         raise ValueError(
             f"{name} has {count} value(s) that are NaN or infinite, the first {z[row, column].item()} "
             f"at row {row}, column {column}; expected finite numbers"
+        )
+    largest = float(z.abs().max())
+    if largest > LARGEST:
+        raise ValueError(
+            f"{name} reaches {largest:.1e}, whose square is no float; expected at most {LARGEST:.0e}: take logarithms"
         )
     return z

@@ -145,3 +145,10 @@ def test_monotone_maps_and_an_independent_column_stay_within_the_interval(seed):
     wider = lmi.estimate(torch.cat((x, extra), 1), y, "ksg", permutations=0).nats
     assert wider < found.nats + max(1.5 * width, 0.15)
     assert wider > 0.3 * found.nats
+
+
+@pytest.mark.parametrize("estimator", ["auto", "ksg", "gaussian"])
+def test_numbers_whose_squares_are_no_floats_are_refused(estimator):
+    x, y = correlated(300, 0.5, 0)
+    with pytest.raises(ValueError, match=r"y reaches .*e.20.*, whose square is no float"):
+        lmi.estimate(x, 1e200 * y, estimator)

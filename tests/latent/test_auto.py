@@ -217,10 +217,10 @@ def test_a_binary_column_that_both_sides_have_is_one_bit_among_quantities(d):
     assert abs(found.nats - math.log(2)) < 0.05 or found.verdict.level != "reliable"
 
 
-def test_columns_over_hundreds_of_powers_of_ten():
+def test_columns_over_a_hundred_powers_of_ten():
     g = torch.Generator().manual_seed(13)
     z = torch.randn(600, 3, generator=g, dtype=torch.float64)
     y = z + torch.randn(600, 3, generator=g, dtype=torch.float64)
-    plain, wide = (lmi.estimate(x, y, "auto", **QUICK) for x in (z, (150 * z).exp()))
+    plain, wide = (lmi.estimate(x, y, "auto", **QUICK) for x in (z, (70 * z).exp()))
     assert abs(plain.nats - wide.nats) < 0.05
     assert wide.verdict.level != "abstain"
