@@ -22,10 +22,14 @@ TRAIN = [
     sys.executable, str(ROOT / "train.py"), "experiment=latent_gaussian", "source.x_dim=10", "source.y_dim=10", "logger=none",
     "estimator.permutations=0", "estimator.hidden=[16]", "estimator.latent_dim=2", "progress=false",
 ]  # fmt: skip
-# Without accounting there is no sacct; submitit asks it for the states that squeue knows too.
+# Without accounting there is no sacct; submitit asks it for the states that squeue knows too. Between the end of a preempted
+# job and its place in the queue SLURM may call it failed for a moment, which accounting does not; a job that failed stays so.
 SACCT = """#!/bin/sh
 echo "JobID|State|NodeList"
-squeue -h -t all -r -o "%i|%T|%N"
+states() { squeue -h -t all -r -o "%i|%T|%N"; }
+found=$(states)
+case "$found" in *FAILED*) sleep 5; found=$(states);; esac
+echo "$found"
 """
 
 
