@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-FEW_VALUES, APART = 3, 0.5
+FEW_VALUES, APART = 3, 0.5  # so few values of a column keep clear of each other, by this share of their stretches
 RANK_TOLERANCE = 1e-9  # share of the largest variance below which a direction is rounding
 
 

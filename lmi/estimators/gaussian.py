@@ -18,6 +18,7 @@ from lmi.types import Context, Estimate
 
 NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
 NEIGHBOUR_SAMPLES = 5000
+DETERMINED = 1 - 1e-12  # canonical correlation above which one side determines a part of the other
 NEIGHBOURS = 5
 
 
@@ -157,8 +158,8 @@ class GaussianEstimator:
         if self.components is not None:
             x, y = leading_components(x, y, self.components, context.generator("components"))
         fit = canonical_fit(x, y)
-        if bool((fit.correlations > 1 - 1e-12).any()):
-            count = int((fit.correlations > 1 - 1e-12).sum())
+        if bool((fit.correlations > DETERMINED).any()):
+            count = int((fit.correlations > DETERMINED).sum())
             raise ValueError(
                 f"{count} linear combination(s) of x equal one of y exactly: the MI of such normal variables is infinite"
             )

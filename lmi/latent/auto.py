@@ -89,7 +89,7 @@ class AutoEstimator:
     def judged(
         self,
         spaces: Spaces,
-        mapped: tuple[Tensor | None, ...],
+        mapped: tuple[Tensor | None, Tensor | None],
         copies: int,
         context: Context,
     ) -> Estimate:

@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.density import fit_mixture
-from lmi.estimators.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.gaussian import (
+    DETERMINED,
+    canonical_fit,
+    gaussian_bias,
+    gaussian_pointwise,
+    gaussian_standard_error,
+)
 from lmi.estimators.heldout import Scores, held_out
 from lmi.estimators.linear import RANKS, fit_linear
 from lmi.latent.critic import CriticSettings, fit_critic
@@ -37,7 +43,7 @@ def best_linear(space: str, x: Tensor, y: Tensor, parts: list[Part], few: bool) 
         if best is None or candidate.bound > best.bound:
             best = candidate
     assert best is not None
-    if float(canonical_fit(x[:, : best.rank], y[:, : best.rank]).correlations[0]) > 1 - 1e-12:
+    if float(canonical_fit(x[:, : best.rank], y[:, : best.rank]).correlations[0]) > DETERMINED:
         raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
     return replace(best, name=f"normal on {space} ({best.rank} components)" if not few else f"normal on {space}")
 

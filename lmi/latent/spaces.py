@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
-from lmi.estimators.gaussian import canonical_fit
+from lmi.estimators.gaussian import DETERMINED, canonical_fit
 from lmi.estimators.monotone import jointly_normal
 from lmi.latent.candidates import closed_form
 from lmi.latent.levels import TIED
@@ -69,7 +69,7 @@ def refuse_determined(spaces: Spaces) -> None:
         x, y = (z[:DETERMINED_ROWS] for z in sides)
         if x.shape[1] + y.shape[1] >= x.shape[0] - 1:
             continue
-        count = int((canonical_fit(x, y).correlations > 1 - 1e-12).sum())
+        count = int((canonical_fit(x, y).correlations > DETERMINED).sum())
         if count:
             what = "columns" if space == "columns" else "columns' normal scores"
             raise ValueError(
