@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lmi.estimators import batched
-from lmi.estimators.dependence import MEASURES, dependence
+from lmi.estimators.pairwise import batched
+from lmi.estimators.pairwise.dependence import MEASURES, dependence
 from lmi.report import covariance as figures
 from lmi.results import Result
 from lmi.sources.shapes import SHAPES, noisy_shape

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from lmi.api import estimate
-from lmi.estimators.ksg import KSGEstimator
+from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.report.estimate import Mark, comparison, latents, pointwise_distribution, training, typical_images
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source

@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.gaussian_modules import gaussian_mi, gaussian_mi_matrix, gaussian_mi_samples
-from lmi.estimators.jacobian import jacobian_mi
-from lmi.estimators.ksg import KSGEstimator
-from lmi.estimators.quantized import quantized_mi
+from lmi.estimators.modules.closed_form import gaussian_mi, gaussian_mi_matrix, gaussian_mi_samples
+from lmi.estimators.modules.jacobian import jacobian_mi
+from lmi.estimators.modules.quantized import quantized_mi
+from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.latent import LatentEstimator
 from lmi.report.modules import estimators_figure, matrices_figure
 from lmi.results import Result, Scalar

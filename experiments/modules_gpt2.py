@@ -12,10 +12,10 @@ from torch import Tensor
 
 from lmi.activations import LanguageModel, block_names, capture
 from lmi.activations.text import read_documents
-from lmi.estimators.jacobian import jacobian_mi
-from lmi.estimators.modularity import find_modules
-from lmi.estimators.pairwise import pairwise_mi
-from lmi.estimators.uncertainty import Z_90
+from lmi.estimators.modules.jacobian import jacobian_mi
+from lmi.estimators.modules.modularity import find_modules
+from lmi.estimators.pairwise.pairwise import pairwise_mi
+from lmi.estimators.trust.uncertainty import Z_90
 from lmi.report.modules import noise_curves_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context

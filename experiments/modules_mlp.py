@@ -15,9 +15,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lmi.estimators.jacobian import jacobian_mi
-from lmi.estimators.modularity import ModularityScore, find_modules, modularity_score
-from lmi.estimators.pairwise import pairwise_mi
+from lmi.estimators.modules.jacobian import jacobian_mi
+from lmi.estimators.modules.modularity import ModularityScore, find_modules, modularity_score
+from lmi.estimators.pairwise.pairwise import pairwise_mi
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.report.modules import graphs_figure, modularity_figure
 from lmi.results import Result, Scalar

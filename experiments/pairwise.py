@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from experiments.pairwise_findings import findings
-from lmi.estimators.document_nulls import chosen_scheme
-from lmi.estimators.histogram import Binning, Correction, g_test_columns
-from lmi.estimators.pairwise import (
+from lmi.estimators.pairwise.document_nulls import chosen_scheme
+from lmi.estimators.pairwise.histogram import Binning, Correction, g_test_columns
+from lmi.estimators.pairwise.pairwise import (
     GaussianPairs,
     constant_columns,
     nonlinearity,
@@ -30,7 +30,7 @@ from lmi.estimators.pairwise import (
     tied_columns,
     tiled,
 )
-from lmi.estimators.significance import effective_samples, pairwise_significance
+from lmi.estimators.pairwise.significance import effective_samples, pairwise_significance
 from lmi.results import Result
 from lmi.types import Context
 

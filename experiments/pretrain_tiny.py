@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 
-from lmi.activations.docstrings import PACKAGES, docstring_corpus
-from lmi.activations.ngrams import bigram_nats, unigram_nats
-from lmi.latent.language import (
+from experiments.pretraining import (
     Architecture,
     Training,
     fit,
@@ -22,6 +20,8 @@ from lmi.latent.language import (
     train_tokenizer,
     windows,
 )
+from lmi.activations.docstrings import PACKAGES, docstring_corpus
+from lmi.activations.ngrams import bigram_nats, unigram_nats
 from lmi.latent.trainer import TrainerSettings
 from lmi.report.language import loss_figure
 from lmi.results import Result, Scalar

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from lmi.estimators.bits import Curve, Layer, bits_curve, layer_probe, path_strengths, refit, scale
-from lmi.estimators.probe import (
+from lmi.estimators.probes.bits import Curve, Layer, bits_curve, layer_probe, path_strengths, refit, scale
+from lmi.estimators.probes.probe import (
     effect_size,
     entropy_bits,
     folds,
@@ -16,7 +16,7 @@ from lmi.estimators.probe import (
     label_information,
     shuffled_documents,
 )
-from lmi.estimators.stability import stability_selection, stand_ins
+from lmi.estimators.probes.stability import stability_selection, stand_ins
 from lmi.report import probe_bits as figures
 from lmi.results import Result
 from lmi.sources.labelled import Labelled

@@ -12,9 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from experiments import probe_bits
-from lmi.estimators.bits import refit, scale
-from lmi.estimators.l1 import l1_path
-from lmi.estimators.probe import effect_size, folds
+from lmi.estimators.probes.bits import refit, scale
+from lmi.estimators.probes.l1 import l1_path
+from lmi.estimators.probes.probe import effect_size, folds
 from lmi.report import probes as figures
 from lmi.results import Result
 from lmi.sources.labelled import Labelled, LabelledSource, ShiftedClasses

@@ -11,8 +11,8 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from experiments.estimate import arrays_of, draw, estimate_metrics, summary
+from lmi.estimators.folds import Split
 from lmi.latent import LatentEstimator
-from lmi.latent.datamodule import Split
 from lmi.latent.streaming import Stream, estimate_stream
 from lmi.results import Result, Scalar
 from lmi.sources.shards import StreamedPairs, read_pairs

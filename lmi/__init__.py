@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from lmi.activations import capture as capture
     from lmi.activations import record as record
     from lmi.api import estimate as estimate
-    from lmi.estimators.gaussian_modules import gaussian_mi as gaussian_mi
-    from lmi.estimators.histogram import g_test as g_test
-    from lmi.estimators.histogram import histogram_mi as histogram_mi
-    from lmi.estimators.jacobian import jacobian_mi as jacobian_mi
-    from lmi.estimators.modularity import find_modules as find_modules
-    from lmi.estimators.modularity import modularity_score as modularity_score
-    from lmi.estimators.pairwise import nonlinearity as nonlinearity
-    from lmi.estimators.pairwise import pairwise_mi as pairwise_mi
-    from lmi.estimators.quantized import quantized_mi as quantized_mi
-    from lmi.estimators.significance import benjamini_hochberg as benjamini_hochberg
-    from lmi.estimators.significance import effective_samples as effective_samples
-    from lmi.estimators.significance import pairwise_significance as pairwise_significance
+    from lmi.estimators.modules.closed_form import gaussian_mi as gaussian_mi
+    from lmi.estimators.modules.jacobian import jacobian_mi as jacobian_mi
+    from lmi.estimators.modules.modularity import find_modules as find_modules
+    from lmi.estimators.modules.modularity import modularity_score as modularity_score
+    from lmi.estimators.modules.quantized import quantized_mi as quantized_mi
+    from lmi.estimators.pairwise.histogram import g_test as g_test
+    from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
+    from lmi.estimators.pairwise.pairwise import nonlinearity as nonlinearity
+    from lmi.estimators.pairwise.pairwise import pairwise_mi as pairwise_mi
+    from lmi.estimators.pairwise.significance import benjamini_hochberg as benjamini_hochberg
+    from lmi.estimators.pairwise.significance import effective_samples as effective_samples
+    from lmi.estimators.pairwise.significance import pairwise_significance as pairwise_significance
     from lmi.results import Result as Result
     from lmi.types import Context as Context
     from lmi.types import Estimate as Estimate
@@ -40,18 +40,18 @@ _HOMES = {
     "LanguageModel": "lmi.activations",
     "capture": "lmi.activations",
     "record": "lmi.activations",
-    "pairwise_mi": "lmi.estimators.pairwise",
-    "nonlinearity": "lmi.estimators.pairwise",
-    "pairwise_significance": "lmi.estimators.significance",
-    "effective_samples": "lmi.estimators.significance",
-    "benjamini_hochberg": "lmi.estimators.significance",
-    "histogram_mi": "lmi.estimators.histogram",
-    "g_test": "lmi.estimators.histogram",
-    "gaussian_mi": "lmi.estimators.gaussian_modules",
-    "jacobian_mi": "lmi.estimators.jacobian",
-    "quantized_mi": "lmi.estimators.quantized",
-    "find_modules": "lmi.estimators.modularity",
-    "modularity_score": "lmi.estimators.modularity",
+    "pairwise_mi": "lmi.estimators.pairwise.pairwise",
+    "nonlinearity": "lmi.estimators.pairwise.pairwise",
+    "pairwise_significance": "lmi.estimators.pairwise.significance",
+    "effective_samples": "lmi.estimators.pairwise.significance",
+    "benjamini_hochberg": "lmi.estimators.pairwise.significance",
+    "histogram_mi": "lmi.estimators.pairwise.histogram",
+    "g_test": "lmi.estimators.pairwise.histogram",
+    "gaussian_mi": "lmi.estimators.modules.closed_form",
+    "jacobian_mi": "lmi.estimators.modules.jacobian",
+    "quantized_mi": "lmi.estimators.modules.quantized",
+    "find_modules": "lmi.estimators.modules.modularity",
+    "modularity_score": "lmi.estimators.modules.modularity",
 }
 
 __all__ = ["__version__", *_HOMES]

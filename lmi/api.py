@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.util
-import pkgutil
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.estimators.verdict import judged
+from lmi.estimators.trust.verdict import judged
 from lmi.settings import checked_fields, near
 from lmi.types import Context, Estimate, Estimator, Verdict
 
-ESTIMATOR_PLACES = ("lmi.estimators.{}", "lmi.latent.{}", "lmi.{}")
+ESTIMATORS = {  # name -> module:class
+    "auto": "lmi.auto.estimator:AutoEstimator",
+    "gaussian": "lmi.estimators.gaussian.gaussian:GaussianEstimator",
+    "infonce": "lmi.neural.infonce:InfoNCEEstimator",
+    "ksg": "lmi.estimators.neighbors.ksg:KSGEstimator",
+    "latent": "lmi.latent.estimator:LatentEstimator",
+    "latent_bounds": "lmi.latent.latent_bounds:LatentBoundsEstimator",
+    "mine": "lmi.neural.mine:MINEEstimator",
+    "nwj": "lmi.neural.nwj:NWJEstimator",
+    "quantized": "lmi.estimators.modules.quantized:QuantizedEstimator",
+    "smile": "lmi.neural.smile:SMILEEstimator",
+}
 LARGEST = 1e150  # magnitude of a value, above which sums of squares are no floats
 
 
@@ -115,36 +123,15 @@ def _labels(y: Tensor) -> Tensor:
 
 
 def estimator_class(name: str) -> type:
-    """The settings class of the estimator called ``name``: the one in ``lmi/estimators/<name>.py`` or ``lmi/latent``.
+    """The settings class of the estimator called ``name``, imported when it is asked for.
 
     Raises:
-        ValueError: for a name that no estimator has, with the nearest ones.
+        ValueError: for a name that no estimator has, with the nearest ones; nothing is imported then.
     """
-    for place in ESTIMATOR_PLACES:
-        path = place.format(name)
-        if name.isidentifier() and importlib.util.find_spec(path) is not None:
-            for cls in _estimators_in(path):
-                return cls
-    raise ValueError(f"no estimator is called {name!r}; {near(name, sorted(estimator_names()))}")
-
-
-def estimator_names() -> Iterator[str]:
-    """Names that ``estimate`` takes."""
-    import lmi.estimators
-    import lmi.latent
-
-    yield "latent"
-    for package in (lmi.estimators, lmi.latent):
-        for module in pkgutil.iter_modules(package.__path__):
-            # The class in latent/estimator.py is the one called "latent".
-            if module.name != "estimator" and any(True for _ in _estimators_in(f"{package.__name__}.{module.name}")):
-                yield module.name
-
-
-def _estimators_in(path: str) -> Iterator[type]:
-    for value in vars(importlib.import_module(path)).values():
-        if isinstance(value, type) and value.__module__.startswith(path) and callable(getattr(value, "estimate", None)):
-            yield value
+    if name not in ESTIMATORS:
+        raise ValueError(f"no estimator is called {name!r}; {near(name, ESTIMATORS)}")
+    module, _, cls = ESTIMATORS[name].partition(":")
+    return getattr(importlib.import_module(module), cls)
 
 
 def checked_pairs(x: Any, y: Any) -> tuple[Tensor, Tensor, list[str]]:

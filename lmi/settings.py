@@ -21,9 +21,12 @@ def near(name: str, choices: typing.Iterable[str]) -> str:
 
     >>> near("latnt_dim", ["seed", "latent_dim"])
     "did you mean 'latent_dim'? (valid: latent_dim, seed)"
+    >>> near("KSG", ["auto", "ksg"])
+    "did you mean 'ksg'? (valid: auto, ksg)"
     """
     choices = sorted(choices)
-    close = difflib.get_close_matches(name, choices, n=1)
+    folded = {choice.lower(): choice for choice in choices}
+    close = [folded[key] for key in difflib.get_close_matches(name.lower(), folded, n=1)]
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}(valid: {', '.join(choices)})"
 

@@ -16,9 +16,9 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from lmi.estimators.bounds import donsker_varadhan, infonce
+from lmi.estimators.bounds.bounds import donsker_varadhan, infonce
 from lmi.latent.datamodule import Batch
-from lmi.latent.nets import JointCritic, SeededDropout, perceptron
+from lmi.neural.nets import JointCritic, SeededDropout, perceptron
 from lmi.types import Context
 
 Regulariser = Literal["cross", "mine", "infonce"]

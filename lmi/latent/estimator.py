@@ -10,10 +10,10 @@ from lightning.pytorch import Trainer
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.ksg import Variant, read_ksg, repeats, require_neighbours
-from lmi.estimators.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
+from lmi.estimators.folds import Split
+from lmi.estimators.neighbors.ksg import Variant, read_ksg, repeats, require_neighbours
+from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.datamodule import Split
 from lmi.latent.fitting import EncoderFit, gathered
 from lmi.types import Context, Estimate, Null
 

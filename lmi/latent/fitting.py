@@ -15,11 +15,12 @@ from lightning.pytorch.callbacks import EarlyStopping
 from pydantic import Field
 from torch import Tensor
 
+from lmi.estimators.folds import Split, split_folds, split_once
 from lmi.latent.autoencoder import Architecture, PairedAutoencoder
 from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
-from lmi.latent.datamodule import PairsDataModule, Split, split_folds, split_once
-from lmi.latent.threads import step_flop, threads_for
+from lmi.latent.datamodule import PairsDataModule
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
+from lmi.threads import step_flop, threads_for
 from lmi.types import Context, Estimate
 
 SMALLEST_PART = 8

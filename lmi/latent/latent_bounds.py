@@ -14,8 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.columns import normal_scores_at
-from lmi.estimators.heldout import (
+from lmi.estimators.bounds.heldout import (
     BLOCK,
     BoundName,
     Scores,
@@ -24,14 +23,15 @@ from lmi.estimators.heldout import (
     held_out_blocks,
     shuffled_bounds,
 )
-from lmi.estimators.ksg_terms import ksg_pointwise
-from lmi.estimators.linear import fit_linear
-from lmi.estimators.second_opinion import linear_doubts
-from lmi.estimators.uncertainty import Z_90
-from lmi.estimators.verdict import judged
-from lmi.latent.critic import CriticSettings, fit_critic
-from lmi.latent.datamodule import Split
+from lmi.estimators.columns import normal_scores_at
+from lmi.estimators.folds import Split
+from lmi.estimators.gaussian.linear import fit_linear
+from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.trust.second_opinion import linear_doubts
+from lmi.estimators.trust.uncertainty import Z_90
+from lmi.estimators.trust.verdict import judged
 from lmi.latent.fitting import EncoderFit, gathered
+from lmi.neural.critic import CriticSettings, fit_critic
 from lmi.types import Context, Estimate, Null
 
 Kind = Literal["copula", "joint", "separable", "hybrid"]

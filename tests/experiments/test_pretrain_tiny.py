@@ -3,8 +3,8 @@ import json
 import pytest
 
 from experiments.pretrain_tiny import PretrainTiny
+from experiments.pretraining import Architecture, Training
 from lmi.activations import Activations, LanguageModel
-from lmi.latent.language import Architecture, Training
 from lmi.types import Context
 
 

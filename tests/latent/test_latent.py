@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import lmi
+from lmi.estimators.folds import split_folds, split_once
 from lmi.latent import LatentEstimator, TrainerSettings
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.datamodule import split_folds, split_once
 from lmi.settings import SettingsError
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.pushforward import Pushforward

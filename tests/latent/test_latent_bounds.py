@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import lmi
-from lmi.estimators.heldout import bound_influence, bound_terms
+from lmi.estimators.bounds.heldout import bound_influence, bound_terms
 from lmi.latent import latent_bounds
 from lmi.latent.latent_bounds import LatentBoundsEstimator, scaled_scores
 from lmi.sources.gaussian import LowRankGaussian

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from lmi.estimators.folds import Split
 from lmi.latent import LatentEstimator
-from lmi.latent.datamodule import Split
 from lmi.latent.streaming import BlockStream, Stream, estimate_stream
 from lmi.latent.survey import Moments, survey
 from lmi.sources.shards import GaussianShards, read_pairs

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from lmi.estimators.gaussian_modules import gaussian_mi
+from lmi.estimators.modules.closed_form import gaussian_mi
 from lmi.sources.linear import LinearModules, NormalLinear
 from lmi.types import Source
 

@@ -5,7 +5,7 @@ import typing
 import pytest
 import torch
 
-from lmi.estimators.ksg import ksg_pointwise, standardised
+from lmi.estimators.neighbors.ksg import ksg_pointwise, standardised
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.pushforward import MONOTONE, MapName, Pushforward, spiral
 

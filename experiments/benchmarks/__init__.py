@@ -1,0 +1,1 @@
+"""Promises held: accuracy on suites, peers, speed, cost, calibration."""

@@ -1,0 +1,234 @@
+"""How does each estimator err as dimension, rank, information, samples and shape change?"""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from experiments.benchmarks.peers import PEERS, peer_estimate
+from experiments.benchmarks.suites import Case, Suite, cases_of
+from lmi.api import estimate, estimator_class
+from lmi.report.accuracy import error_map, truth_curves
+from lmi.results import Result, Scalar
+from lmi.sweep.process import die_with_parent
+from lmi.types import NATS_PER_BIT, Context
+
+CASES_FOLDER = "cases"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AccuracyExperiment:
+    """A suite of known truths, measured by several estimators on the same samples.
+
+    One JSON file for each case, estimator and repeat lands under ``cases`` as soon as it is measured; what is there is not
+    measured again, so an interrupted run goes on where it stopped.
+
+    Args:
+        suite: which cases, see ``experiments.benchmarks.suites``.
+        estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
+        every: takes every so-manieth case of the suite; 1 takes all, 0 the few that ``auto`` measures in about a minute.
+        repeats: fresh samples of each case.
+        processes: how many work side by side; each gets its share of the threads.
+    """
+
+    suite: Suite = "gaussian_grid"
+    estimators: tuple[str, ...] = ("auto", "ksg")
+    every: Annotated[int, Field(ge=0)] = 1
+    repeats: Annotated[int, Field(ge=1)] = 1
+    processes: Annotated[int, Field(ge=1)] = 1
+
+    def run(self, context: Context) -> Result:
+        """Measure what is missing, then gather all of it."""
+        for name in self.estimators:
+            if name not in PEERS:
+                estimator_class(name)
+        cases = cases_of(self.suite, self.every)
+        jobs = [
+            (case, name, repeat, context.derive(self.suite, case.name, repeat), context.folder)
+            for case in cases
+            for name in self.estimators
+            for repeat in range(self.repeats)
+        ]
+        records = self._measure_all(jobs, context)
+        rows = case_rows(records)
+        summary = summary_rows(records)
+        metrics: dict[str, Scalar] = {"suite": self.suite, "cases_count": len(cases), "records_count": len(records)}
+        for row in summary:
+            if row["group"] == "all":
+                for name in ("mean_abs_error_bits", "coverage_ratio", "reliable_but_wrong_count"):
+                    metrics[f"{row['estimator']}_{name}"] = row[name]
+        if context.folder is not None:
+            write_csv(rows, context.folder / "accuracy.csv")
+        done = [row for row in rows if row["mean_error_bits"] is not None]
+        figures = {"errors": error_map(done), "truth": truth_curves(done)} if done else {}
+        failed = sorted({f"{record['estimator']}: {record['failed']}" for record in records if record["failed"]})
+        return Result(
+            experiment="accuracy",
+            metrics=metrics,
+            tables={"summary": summary, "cases": rows},
+            figures=figures,
+            captions={
+                "errors": "Mean error (estimate minus truth, bits), a cell a case and a panel an estimator; the colour scale "
+                "is common, blue is too low and red too high.",
+                "truth": "Mean estimate against truth, one panel a group of cases; the dashed line is a perfect estimator.",
+            }
+            if done
+            else {},
+            notes=tuple(failed[:10]),
+        )
+
+    def _measure_all(self, jobs: list[tuple[Case, str, int, int, Path | None]], context: Context) -> list[Record]:
+        if self.processes == 1:
+            return [measure(*job) for job in context.bar(jobs, self.suite)]
+        threads = max(1, (os.cpu_count() or 1) // self.processes)
+        workers = ProcessPoolExecutor(
+            self.processes, multiprocessing.get_context("spawn"), initializer=start_worker, initargs=(threads,)
+        )
+        with workers:
+            futures = {workers.submit(measure, *job): i for i, job in enumerate(jobs)}
+            found: dict[int, Record] = {}
+            for future in context.bar(as_completed(futures), self.suite, total=len(jobs)):
+                found[futures[future]] = future.result()
+        return [found[i] for i in range(len(jobs))]
+
+
+def start_worker(threads: int) -> None:
+    """A worker with its share of the threads, which is gone as soon as the run that started it is, however it ends."""
+    die_with_parent()
+    torch.set_num_threads(threads)
+
+
+def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | None) -> Record:
+    """One estimator on one draw of one case, from its file where it has been measured.
+
+    An estimator that refuses the samples is recorded with its reason; it does not end the run.
+    """
+    path = None if folder is None else folder / CASES_FOLDER / f"{case.name}__{estimator}__{repeat}.json"
+    if path is not None and path.is_file():
+        stored: Record = json.loads(path.read_text(encoding="utf-8"))
+        if stored["seed"] != seed:
+            raise ValueError(f"{path} was measured with another seed; choose another run folder")
+        return stored
+    context = Context(seed)
+    pairs = case.source.sample(case.num_samples, context.generator("samples"))
+    record: Record = {
+        "case": case.name, "group": case.group, "estimator": estimator, "repeat": repeat, "seed": seed,
+        "truth_nats": pairs.truth, "nats": None, "low_nats": None, "high_nats": None, "verdict": "", "reasons": [],
+        "choice": "", "failed": "",
+    }  # fmt: skip
+    started = time.perf_counter()
+    try:
+        if estimator in PEERS:
+            record["nats"] = peer_estimate(estimator, pairs.x, pairs.y, context)
+        else:
+            found = estimate(pairs.x, pairs.y, estimator, context=context)
+            record |= {"nats": found.nats, "choice": found.choice}
+            if found.interval is not None:
+                record["low_nats"], record["high_nats"] = found.interval
+            if found.verdict is not None:
+                record |= {"verdict": found.verdict.level, "reasons": list(found.verdict.reasons)}
+    except (ValueError, ModuleNotFoundError) as error:
+        record["failed"] = str(error).split("\n")[0][:200]
+    record["seconds"] = time.perf_counter() - started
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(record), encoding="utf-8")
+        os.replace(partial, path)
+    return record
+
+
+def is_covered(record: Record) -> bool | None:
+    """Whether the 90% interval holds the truth; ``None`` without an interval."""
+    if record["nats"] is None or record["low_nats"] is None:
+        return None
+    return bool(record["low_nats"] - 1e-12 <= record["truth_nats"] <= record["high_nats"] + 1e-12)
+
+
+def is_reliable_but_wrong(record: Record) -> bool:
+    """Called reliable, and off by more than three widths of its interval (and more than 0.01 bits)."""
+    if record["verdict"] != "reliable" or record["low_nats"] is None:
+        return False
+    width = max(record["high_nats"] - record["low_nats"], 0.01 * NATS_PER_BIT / 3)
+    return bool(abs(record["nats"] - record["truth_nats"]) > 3 * width)
+
+
+def row_of(records: list[Record]) -> dict[str, Scalar]:
+    """Errors in bits over several records; ``None`` where every one of them failed."""
+    done = [record for record in records if record["nats"] is not None]
+    covered = [held for held in map(is_covered, done) if held is not None]
+    errors = np.array([(record["nats"] - record["truth_nats"]) / NATS_PER_BIT for record in done])
+    null = np.array([record["truth_nats"] < 1e-9 for record in done], dtype=bool)
+    spread = spread_within_cases([record["case"] for record in done], errors)
+
+    def rounded(value: Any) -> float:
+        return round(float(value), 4)
+
+    return {
+        "truth_bits": rounded(np.mean([record["truth_nats"] for record in records]) / NATS_PER_BIT),
+        "mean_error_bits": rounded(errors.mean()) if done else None,
+        "mean_abs_error_bits": rounded(np.abs(errors).mean()) if done else None,
+        "spread_bits": None if spread is None else rounded(spread),
+        "null_within_0.03_bits_ratio": rounded((np.abs(errors[null]) < 0.03).mean()) if null.any() else None,
+        "coverage_ratio": rounded(np.mean(covered)) if covered else None,
+        "reliable_ratio": rounded(np.mean([r["verdict"] == "reliable" for r in done])) if done else None,
+        "reliable_but_wrong_count": sum(map(is_reliable_but_wrong, done)),
+        "seconds": rounded(np.mean([record["seconds"] for record in done])) if done else None,
+        "records": len(records),
+        "failed": len(records) - len(done),
+        "why": next((record["failed"] for record in records if record["failed"]), ""),
+    }
+
+
+def spread_within_cases(cases: list[str], errors: np.ndarray) -> float | None:
+    """Root mean variance of errors over repeats of a case; ``None`` where no case was repeated.
+
+    >>> spread_within_cases(["a", "a", "b", "b", "c"], np.array([0.0, 2.0, 5.0, 7.0, 9.0])) == 2**0.5
+    True
+    """
+    repeated = [errors[[name == case for name in cases]] for case in dict.fromkeys(cases)]
+    variances = [own.var(ddof=1) for own in repeated if own.size > 1]
+    return float(np.sqrt(np.mean(variances))) if variances else None
+
+
+def case_rows(records: list[Record]) -> list[dict[str, Scalar]]:
+    """One row for each estimator and case."""
+    keys = dict.fromkeys((record["estimator"], record["group"], record["case"]) for record in records)
+    rows: list[dict[str, Scalar]] = []
+    for estimator, group, case in keys:
+        mine = [record for record in records if record["estimator"] == estimator and record["case"] == case]
+        values = [r["nats"] / NATS_PER_BIT for r in mine if r["nats"] is not None]
+        value = round(float(np.mean(values)), 4) if values else None
+        rows.append({"estimator": estimator, "group": group, "case": case, "estimate_bits": value, **row_of(mine)})
+    return rows
+
+
+def summary_rows(records: list[Record]) -> list[dict[str, Scalar]]:
+    """One row for each estimator and group, and one for all of its cases."""
+    rows: list[dict[str, Scalar]] = []
+    for estimator in dict.fromkeys(record["estimator"] for record in records):
+        mine = [record for record in records if record["estimator"] == estimator]
+        rows.append({"estimator": estimator, "group": "all", **row_of(mine)})
+        for group in dict.fromkeys(record["group"] for record in mine):
+            rows.append({"estimator": estimator, "group": group, **row_of([r for r in mine if r["group"] == group])})
+    return rows
+
+
+def write_csv(rows: list[dict[str, Scalar]], path: Path) -> None:
+    """The rows as a table that anything can open."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,123 @@
+"""How fast and how accurate beside ``latentmi`` 0.1.3, the published code, on the same data in the same process?"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from experiments.benchmarks.peers import latentmi
+from lmi.api import estimate
+from lmi.report.style import BLUE, GREY, INK, dress, new_figure
+from lmi.results import Result, Scalar
+from lmi.types import NATS_PER_BIT, Context, Estimator, Pairs, Source
+
+
+@dataclass(frozen=True)
+class VersusLatentMI:
+    """Both estimators, seed by seed, on the same samples.
+
+    Args:
+        source: samples with a known truth.
+        estimator: ours.
+        num_samples: samples a seed.
+        seeds: how many.
+    """
+
+    source: Source
+    estimator: Estimator
+    num_samples: Annotated[int, Field(ge=10)] = 2000
+    seeds: Annotated[int, Field(ge=1)] = 3
+
+    def run(self, context: Context) -> Result:
+        """Time and error of both.
+
+        Raises:
+            ValueError: where the peer is not installed, with the command that installs it, or the truth is unknown.
+        """
+        peer = latentmi("lmi")
+        table: list[dict[str, Scalar]] = []
+        for seed in context.bar(range(self.seeds), "seeds"):
+            own = Context(seed=context.derive("seed", seed))
+            pairs = self.source.sample(self.num_samples, own.generator("samples"))
+            if pairs.truth is None:
+                raise ValueError("the source has no known truth; nothing to hold the estimates against")
+            truth = pairs.truth / NATS_PER_BIT
+            started = time.perf_counter()
+            ours = estimate(pairs.x, pairs.y, self.estimator, context=own).bits
+            our_seconds = time.perf_counter() - started
+            theirs, their_seconds = run_peer(peer, pairs, own)
+            table.append(
+                {
+                    "seed": seed,
+                    "truth (bits)": truth,
+                    "lmi (bits)": ours,
+                    "latentmi (bits)": theirs,
+                    "lmi |error|": abs(ours - truth),
+                    "latentmi |error|": abs(theirs - truth),
+                    "lmi (s)": our_seconds,
+                    "latentmi (s)": their_seconds,
+                    "times faster": their_seconds / our_seconds,
+                }
+            )
+        columns = {name: np.array([float(row[name]) for row in table]) for name in table[0]}  # type: ignore[arg-type]
+        mean = {name: float(values.mean()) for name, values in columns.items()}
+        ratio = float(columns["latentmi (s)"].sum() / columns["lmi (s)"].sum())
+        table.append({**mean, "seed": "mean", "times faster": ratio})
+        return Result(
+            experiment="versus_latentmi",
+            metrics={
+                "lmi_mean_absolute_error_bits": mean["lmi |error|"],
+                "latentmi_mean_absolute_error_bits": mean["latentmi |error|"],
+                "lmi_seconds": mean["lmi (s)"],
+                "latentmi_seconds": mean["latentmi (s)"],
+                "speed_ratio": ratio,
+            },
+            tables={"versus_latentmi": table},
+            figures={"versus": draw(columns)},
+            captions={
+                "versus": "Error against time of both, a dot a seed; lower left is better. Time is on a log scale."
+            },
+        )
+
+
+def run_peer(peer: Any, pairs: Pairs, context: Context) -> tuple[float, float]:
+    """The peer's estimate in bits with its own defaults, and its seconds. It draws from the global random states."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(context.derive("peer"))
+        state = np.random.get_state()  # noqa: NPY002
+        np.random.seed(context.derive("peer") % 2**32)  # noqa: NPY002
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                started = time.perf_counter()
+                pointwise, _, _ = peer.estimate(pairs.x.numpy(), pairs.y.numpy())
+                seconds = time.perf_counter() - started
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+    return float(np.nanmean(pointwise)), seconds
+
+
+def draw(columns: dict[str, np.ndarray]) -> Any:
+    """Absolute error against seconds."""
+    figure = new_figure(5.0, 3.2)
+    axes = dress(figure.add_subplot(), x="seconds an estimate", y="absolute error (bits)")
+    for name, color in (("latentmi", GREY), ("lmi", BLUE)):
+        axes.semilogx(columns[f"{name} (s)"], columns[f"{name} |error|"], "o", color=color, markersize=7)
+        axes.annotate(
+            name,
+            (float(columns[f"{name} (s)"].mean()), float(columns[f"{name} |error|"].max())),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=INK,
+        )
+    axes.set_ylim(0, 1.35 * max(columns["lmi |error|"].max(), columns["latentmi |error|"].max()))
+    axes.margins(x=0.25)
+    return figure

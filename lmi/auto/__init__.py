@@ -1,0 +1,1 @@
+"""The automatic estimator: candidates judged on fresh pairs, and the verdict."""

@@ -1,0 +1,1 @@
+"""Variational lower bounds from critic scores: DV, NWJ, InfoNCE, SMILE; their held-out terms."""

@@ -1,0 +1,1 @@
+"""Densities: t mixtures, maps that make columns jointly normal, kernel CCA."""

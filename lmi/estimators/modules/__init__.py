@@ -1,0 +1,1 @@
+"""MI between groups of neurons: partitions, closed form, Jacobian, quantised, finding modules."""

@@ -1,0 +1,177 @@
+"""The KSG estimator: nearest-neighbour terms with their interval, null, ceiling and verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from lmi.estimators.neighbors.terms import Variant as Variant
+from lmi.estimators.neighbors.terms import as_columns
+from lmi.estimators.neighbors.terms import ksg_ceiling as ksg_ceiling
+from lmi.estimators.neighbors.terms import ksg_pointwise as ksg_pointwise
+from lmi.estimators.neighbors.terms import ksg_pointwise_at as ksg_pointwise_at
+from lmi.estimators.neighbors.terms import repeats as repeats
+from lmi.estimators.trust.second_opinion import neighbours_doubt
+from lmi.estimators.trust.uncertainty import Z_90, doubts, permutation_null, subsample_spread
+from lmi.estimators.trust.verdict import drift, judged, neighbour_doubts
+from lmi.types import Context, Estimate, Verdict
+
+
+@dataclass(frozen=True)
+class KSGEstimator:
+    """KSG on the variables themselves.
+
+    Args:
+        k: neighbours.
+        variant: ``auto`` is KSG1, and the mixture form where rows of x or of y repeat.
+        standardise: divide each column by its standard deviation first, so that units do not matter.
+        permutations: size of the permutation null; 0 leaves it out.
+        control_variate: measure the effective canonical variates, and take off what KSG says of draws
+            from the normal with their covariance; see ``lmi.estimators.neighbors.control``.
+        null_samples: the null is measured on at most so many samples: it is then wider than that of all of them.
+    """
+
+    k: Annotated[int, Field(ge=1)] = 3
+    variant: Variant | Literal["auto"] = "auto"
+    standardise: bool = True
+    permutations: Annotated[int, Field(ge=0)] = 20
+    null_samples: Annotated[int, Field(ge=2)] = 5000
+    control_variate: bool = False
+
+    def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
+        """See ``lmi.types.Estimator``."""
+        n = x.shape[0]
+        require_neighbours(n, self.k)
+        if self.control_variate:
+            from lmi.estimators.neighbors.control import read_controlled
+
+            return read_controlled(x, y, self.k, context)
+        if self.standardise:
+            x, y = standardised(x), standardised(y)
+        variant: Variant
+        if self.variant == "auto":
+            variant = "mixture" if repeats(x) or repeats(y) else "ksg1"
+        else:
+            variant = self.variant
+        found = read_ksg(x, y, self.k, variant, self.permutations, self.null_samples, context)
+        return replace(found, verdict=ksg_verdict(found, x, y, self.k, variant, self.null_samples, context))
+
+    def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
+        """I(X; L) for a label, see ``lmi.estimators.neighbors.conditional``."""
+        from lmi.estimators.neighbors.conditional import read_label
+
+        return read_label(standardised(x) if self.standardise else as_columns(x), label, self.k, context)
+
+    def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
+        """I(X; Y | Z), see ``lmi.estimators.neighbors.conditional``."""
+        from lmi.estimators.neighbors.conditional import read_conditional
+
+        require_neighbours(x.shape[0], self.k)
+        x, y, z = (standardised(side) if self.standardise else as_columns(side) for side in (x, y, z))
+        return read_conditional(x, y, z, self.k, context)
+
+
+def ksg_verdict(
+    found: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
+) -> Verdict:
+    """Drift with the number of samples, stability in k, and whether a normal model finds more in fresh pairs.
+
+    On at most ``most`` samples, beside the estimate's own warnings.
+    """
+    few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
+    x, y = x[few], y[few]
+    n = few.numel()
+    if found.interval is None or n <= 2 * k:
+        return judged(found)
+
+    def statistic(part: Tensor) -> float:
+        return float(ksg_pointwise(x[part], y[part], k, variant).mean())
+
+    half = (found.interval[1] - found.interval[0]) / 2
+    base = found.nats if n == found.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
+    twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
+    moved = drift(statistic, n, context.generator("drift"))
+    low = neighbours_doubt(x, y, base, half / Z_90, context.generator("second opinion"))
+    return judged(found, (*neighbour_doubts(base, twice, half, moved), *low))
+
+
+def read_ksg(
+    x: Tensor,
+    y: Tensor,
+    k: int,
+    variant: Variant,
+    permutations: int,
+    null_samples: int,
+    context: Context,
+    dims: float | None = None,
+) -> Estimate:
+    """KSG with its evidence: pointwise terms, interval from disjoint subsamples, permutation null, ceiling, doubts.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        k: neighbours.
+        variant: form of KSG.
+        permutations: size of the null, 0 for none.
+        null_samples: most samples that the null is measured on.
+        context: seeds of the subsamples and of the null.
+        dims: dimension that the samples really fill, where it is below dx + dy.
+    """
+    n = x.shape[0]
+    x, y = as_columns(x), as_columns(y)
+    dims = float(x.shape[1] + y.shape[1]) if dims is None else dims
+    pointwise = ksg_pointwise(x, y, k, variant)
+    nats = float(pointwise.mean())
+    spread = subsample_spread(
+        lambda part: float(ksg_pointwise(x[part], y[part], k, variant).mean()), n, nats, context.generator("subsamples")
+    )
+    few = torch.randperm(n, generator=context.generator("null samples"))[:null_samples]
+    null_x, null_y = x[few], y[few]
+    null = (
+        permutation_null(
+            lambda order: float(ksg_pointwise(null_x, null_y[order], k, variant).mean()),
+            few.numel(),
+            nats,
+            permutations,
+            context,
+        )
+        if permutations
+        else None
+    )
+    ceiling = ksg_ceiling(n, k)
+    return Estimate(
+        nats=nats,
+        estimator=variant,
+        num_samples=n,
+        pointwise=pointwise,
+        interval=None if spread is None else spread.opened(nats, dims),
+        null=null,
+        ceiling=ceiling,
+        warnings=doubts(nats, spread, ceiling, n, dims),
+        details={}
+        if spread is None
+        else {
+            "standard_error_nats": spread.standard_error,
+            "sampling_error_nats": spread.quantile * spread.standard_error,
+            "drift_nats": spread.drift,
+            "drift_error_nats": spread.drift_error,
+        },
+    )
+
+
+def require_neighbours(n: int, k: int) -> None:
+    """Raise ``ValueError`` unless there are k + 1 samples."""
+    if n < k + 1:
+        raise ValueError(f"k={k} neighbours need at least {k + 1} samples; got {n}")
+
+
+def standardised(z: Tensor) -> Tensor:
+    """Columns with mean 0 and standard deviation 1 (ddof 0), float64; constant columns become 0."""
+    z = as_columns(z)
+    z = z - z.mean(0)
+    scale = z.std(0, correction=0)
+    return z / torch.where(scale > 0, scale, torch.ones_like(scale))

@@ -1,0 +1,86 @@
+"""What the normal model says of an estimate that may be too low: bounds, and neighbours, cannot tell how far below they lie."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from lmi.estimators.bounds.heldout import held_out
+from lmi.estimators.columns import normal_scores
+from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.gaussian.linear import fit_linear, leading_components
+
+TOLERANCE = 0.1  # share of the closed form that a bound may lack
+
+
+def linear_doubts(x: Tensor, y: Tensor, nats: float, error: float, generator: torch.Generator) -> tuple[str, ...]:
+    """A reason where the debiased closed form of the columns' normal scores is clearly above a lower bound.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        nats: the bound.
+        error: its standard error, nats.
+        generator: deals the folds on which fresh pairs choose how many principal components the closed form has.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(1000, 3, generator=g)
+    >>> y = x + torch.randn(1000, 3, generator=g)
+    >>> linear_doubts(x, y, 1.0, 0.05, g), linear_doubts(x, y, 0.3, 0.05, g)[0][:22]
+    ((), 'the normal closed form')
+    """
+    fit = canonical_fit(*leading_components(normal_scores(x), normal_scores(y), 0, generator))
+    said = float(gaussian_pointwise(fit).mean()) - gaussian_bias(x.shape[0], fit.rank_x, fit.rank_y)
+    own = gaussian_standard_error(fit)
+    if said - nats <= max(4 * own, 4 * error, TOLERANCE * said, 0.02):
+        return ()
+    return (f"the normal closed form of the columns' normal scores finds {said:.2f} nats, and a bound lies below",)
+
+
+def confirmed(x: Tensor, y: Tensor, folds: int, generator: torch.Generator) -> tuple[float, float]:
+    """What the normal model finds in fresh pairs, on columns or on their normal scores: a lower bound on the MI.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        folds: each is judged by what the others taught; at least 2.
+        generator: deals them.
+
+    Returns:
+        The larger held-out InfoNCE bound, nats, and its standard error.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(1000, 3, generator=g)
+    >>> bound, error = confirmed(x, x + torch.randn(1000, 3, generator=g), 3, g)
+    >>> 0.9 < bound < 1.04 + 3 * error  # the truth is 1.04
+    True
+    """
+    best = (-math.inf, 0.0)
+    parts = torch.randperm(x.shape[0], generator=generator).tensor_split(folds)
+    for u, v in ((x, y), (normal_scores(x), normal_scores(y))):
+        u, v = leading_components(u.double(), v.double(), 0, generator)
+        terms = []
+        for i, test in enumerate(parts):
+            rest = torch.cat([part for j, part in enumerate(parts) if j != i])
+            terms.append(held_out(fit_linear(u[rest], v[rest], u.shape[1]).scores, u[test], v[test]).infonce)
+        every = torch.cat(terms)
+        best = max(best, (float(every.mean()), float(every.std()) / every.numel() ** 0.5))
+    return best
+
+
+def neighbours_doubt(x: Tensor, y: Tensor, nats: float, error: float, generator: torch.Generator) -> tuple[str, ...]:
+    """A reason where nearest neighbours find clearly less than fresh pairs confirm of the normal model.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        nats: what neighbours say.
+        error: its standard error, nats.
+        generator: deals the folds.
+    """
+    bound, own = confirmed(x, y, 3, generator)
+    if bound - nats <= max(4 * own, 4 * error, TOLERANCE * bound, 0.02):
+        return ()
+    return (f"a normal model finds {bound:.2f} nats in fresh pairs, a lower bound: neighbours see too little here",)

@@ -1,0 +1,1 @@
+"""Neural critics without Lightning: MINE, InfoNCE, NWJ, SMILE."""

@@ -1,0 +1,91 @@
+"""One plain neural estimate: a critic on the raw variables, stopped on one part of the samples, measured on another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from lmi.estimators.folds import split_once
+from lmi.estimators.trust.second_opinion import linear_doubts
+from lmi.estimators.trust.uncertainty import Z_90
+from lmi.estimators.trust.verdict import judged
+from lmi.neural.critic import BOUNDS, Bound, CriticSettings, fit_critic
+from lmi.types import Context, Estimate
+
+BLOCK = 1000  # held-out pairs scored against one another
+SMALLEST_PART = 8
+RISING = 0.1  # share of the bound that half of the training samples may lack
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuralSettings(CriticSettings):
+    """A critic's settings and how the samples are shared out.
+
+    Args:
+        train_share: share of the samples that the critic is fitted to.
+        stop_share: share that ends the fit; the rest is measured.
+    """
+
+    train_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor, context: Context) -> Estimate:
+    """The bound on held-out pairs, in blocks of at most 1000 that are averaged.
+
+    Raises:
+        ValueError: where a part would have fewer than 8 samples, or the fit diverged.
+    """
+    n = x.shape[0]
+    split = split_once(n, settings.train_share, settings.stop_share, context.generator("split"))
+    smallest = min(part.numel() for part in (split.train, split.stop, split.estimate))
+    if smallest < SMALLEST_PART:
+        raise ValueError(
+            f"{n} samples are too few to be split in three: a part would have {smallest}, expected 8 or more"
+        )
+    raw, (x, y) = (x, y), (_scaled(z, split.train) for z in (x, y))
+
+    def fitted(train: Tensor, own: Context) -> tuple[float, list[Tensor], list[float]]:
+        critic, curves = fit_critic((x[train], y[train]), (x[split.stop], y[split.stop]), bound, settings, own)
+        parts = split.estimate.tensor_split(-(-split.estimate.numel() // BLOCK))
+        blocks = [critic.scores(x[part], y[part]) for part in parts]
+        return float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean()), blocks, curves["stop_loss"]
+
+    nats, blocks, losses = fitted(split.train, context)
+    own = torch.cat([scores.diagonal() for scores in blocks])
+    error = float(own.std()) / own.numel() ** 0.5
+    size = max(scores.shape[0] for scores in blocks)
+    ceiling = math.log(size) if bound == "infonce" else math.log(size * (size - 1))
+    warnings: tuple[str, ...] = ()
+    if nats > 0.8 * ceiling:
+        warnings = (f"the estimate ({nats:.2f} nats) is near the {ceiling:.2f} that {size} held-out pairs can show",)
+    if len(losses) == settings.max_epochs and min(losses) < min(losses[:-3], default=float("inf")):
+        warnings += (f"the bound still rose when the fit ended after {len(losses)} epochs: raise max_epochs",)
+    found = Estimate(
+        nats=nats,
+        estimator=bound,
+        num_samples=split.estimate.numel(),
+        interval=(nats - Z_90 * error, nats + Z_90 * error),
+        ceiling=ceiling,
+        warnings=warnings,
+        details={"standard_error_nats": error, "epochs": float(len(losses))},
+    )
+    reasons = linear_doubts(*raw, nats, error, context.generator("second opinion"))
+    try:
+        fewer = fitted(split.train[: split.train.numel() // 2], context.child("half"))[0]
+        if nats - fewer > max(RISING * nats, 2 * error, 0.02):
+            reasons += (f"half of the training samples find {nats - fewer:.2f} nats less, so more would find more",)
+    except ValueError as diverged:
+        reasons += (f"with half of the training samples {diverged}",)
+    return replace(found, verdict=judged(found, reasons))
+
+
+def _scaled(z: Tensor, train: Tensor) -> Tensor:
+    scale = z[train].std(0, correction=0)
+    z = (z - z[train].mean(0)) / torch.where(scale > 0, scale, torch.full_like(scale, torch.inf))
+    return z.clamp(-10, 10).float()

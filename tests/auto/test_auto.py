@@ -1,0 +1,226 @@
+"""auto: right on what each candidate is for, silent under independence, and never down with a candidate."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+import lmi
+import lmi.auto.estimator as auto
+from lmi.auto.judging import Candidate, Part
+from lmi.auto.trust import fold_doubts
+from lmi.sources.digits_channel import DigitsChannel
+from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.pushforward import Pushforward
+from lmi.sources.student import StudentT
+
+QUICK = {"permutations": 5}
+
+
+def grid(rank, bits, dim, n, seed=0, maps=()):
+    source = Pushforward(LowRankGaussian(rank=rank, bits=bits, x_dim=dim, y_dim=dim), maps)
+    return source.sample(n, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("maps", [(), ("coordinates",)])
+def test_many_dimensions_of_low_rank(maps):
+    pairs = grid(3, 1.5, 60, 1000, maps=maps)
+    found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
+    assert abs(found.bits - 1.5) < 0.15
+    assert found.verdict.level == "reliable" and "normal on" in found.choice
+
+
+def test_heavy_tails_share_information_without_correlation():
+    pairs = StudentT(2, 2.0, 0.0).sample(2500, torch.Generator().manual_seed(1))
+    found = lmi.estimate(pairs.x, pairs.y, "auto", **QUICK)
+    assert abs(found.nats - pairs.truth) < 0.05
+    assert "t density" in found.choice
+
+
+def test_neighbours_correct_a_density_that_is_not_in_the_family():
+    g = torch.Generator().manual_seed(2)
+    x = torch.rand(3000, 1, generator=g, dtype=torch.float64)
+    y = x + 0.2 * (2 * torch.rand(3000, 1, generator=g, dtype=torch.float64) - 1)
+    found = lmi.estimate(x, y, "auto", **QUICK)
+    assert abs(found.nats - (0.2 - math.log(0.4))) < 0.06
+    assert found.details["ksg_correction_nats"] != 0
+
+
+def test_images_through_a_channel():
+    pairs = DigitsChannel(0.5, 2, 6).sample(800, torch.Generator().manual_seed(3))
+    found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
+    assert abs(found.bits - 0.5) < 0.1
+    assert "clusters" in found.choice
+
+
+def test_kernel_variates_see_what_no_cluster_and_no_line_separates():
+    pairs = DigitsChannel(0.8, 4, 7).sample(1200, torch.Generator().manual_seed(3))
+    found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
+    assert "took kernel variates" in found.choice
+    assert abs(found.bits - 0.8) < 0.12
+
+
+def test_the_null_is_of_what_was_taken():
+    """The closed form, a density's bound, and independence: each has a null, and only dependence stands out of it."""
+    for pairs, words, dependent in (
+        (grid(2, 1.0, 20, 600), "took normal", True),
+        (StudentT(2, 2.0, 0.0).sample(2000, torch.Generator().manual_seed(1)), "t density", True),
+        (grid(2, 0.0, 20, 600), "took independence", False),
+    ):
+        found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, permutations=40)
+        assert words in found.choice
+        assert found.null is not None and found.null.nats.numel() == 40
+        assert (found.null.p_value == pytest.approx(1 / 41)) == dependent
+
+
+def test_folds_that_disagree_are_a_doubt():
+    parts = [
+        Part(torch.empty(0), torch.empty(0), torch.arange(100)),
+        Part(torch.empty(0), torch.empty(0), torch.arange(100, 200)),
+    ]
+    steady = torch.cat((torch.full((100,), 0.5), torch.full((100,), 0.52))) + 0.1 * torch.sin(torch.arange(200.0))
+    candidate = Candidate("c", "columns", 2, [], steady, [])
+    assert not fold_doubts(candidate, parts)
+    (words,) = fold_doubts(replace(candidate, terms=steady + 0.4 * (torch.arange(200) < 100)), parts)
+    assert "folds disagree" in words
+
+
+def test_independence_is_nothing():
+    for seed in range(6):
+        pairs = grid(2, 0.0, 2 + 8 * (seed % 2), 600, seed, ("coordinates",))
+        found = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
+        assert abs(found.bits) < 0.03
+        assert found.interval[0] <= 0 <= found.interval[1]
+
+
+def test_the_neural_critic_finds_what_nothing_else_can():
+    """A product of signs: no correlation, and clusters of one side say nothing of the other's."""
+    g = torch.Generator().manual_seed(4)
+    x = torch.randn(1200, 4, generator=g, dtype=torch.float64)
+    y = torch.randn(1200, 4, generator=g, dtype=torch.float64)
+    y[:, :1] = 2 * (x[:, :1] * x[:, 1:2]).sign() + 0.3 * y[:, :1]
+    spun = torch.linalg.qr(torch.randn(4, 4, generator=g, dtype=torch.float64)).Q
+    without = lmi.estimate(x, y @ spun, "auto", neural=False, **QUICK)
+    found = lmi.estimate(x, y @ spun, "auto", **QUICK)
+    assert found.nats > 0.3 and found.nats >= without.nats
+    assert found.nats < math.log(2) + 0.1
+
+
+def test_a_candidate_that_fails_is_dropped_and_said(monkeypatch):
+    def broken(*args, **kwargs):
+        raise ValueError("it diverged")
+
+    pairs = grid(1, 1.0, 1, 500)
+    monkeypatch.setattr(auto, "mixtures", broken)
+    found = lmi.estimate(pairs.x, pairs.y, "auto", **QUICK)
+    assert abs(found.bits - 1.0) < 0.2
+    assert any("was dropped: it diverged" in warning for warning in found.warnings)
+
+
+def test_the_same_seed_gives_the_same_number():
+    pairs = grid(3, 1.0, 6, 400)
+    values = [lmi.estimate(pairs.x, pairs.y, "auto", seed=7, **QUICK).nats for _ in range(2)]
+    assert values[0] == values[1]
+
+
+def test_units_of_columns_do_not_matter():
+    pairs = grid(2, 1.0, 2, 500)
+    scaled = lmi.estimate(1e5 * pairs.x + 3, pairs.y * torch.tensor([1e-3, 7.0]), "auto", **QUICK)
+    assert scaled.nats == pytest.approx(lmi.estimate(pairs.x, pairs.y, "auto", **QUICK).nats, abs=1e-3)
+
+
+def test_bad_input_and_settings():
+    x = torch.randn(40, 1, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="at least 60; got 40"):
+        lmi.estimate(x, x, "auto")
+    with pytest.raises(ValueError, match="folds must be 0"):
+        lmi.estimate(x.repeat(2, 1), x.repeat(2, 1), "auto", folds=1)
+
+
+def counts(n, generator, mean=1.0):
+    """Poisson counts of a shared log-normal rate, and their exact mutual information."""
+    rate = torch.exp(mean + torch.randn(n, 1, generator=generator, dtype=torch.float64))
+    x, y = (torch.poisson(rate, generator=generator) for _ in range(2))
+    z = torch.linspace(-6, 6, 1201, dtype=torch.float64)
+    weights, rates, values = torch.exp(-0.5 * z**2), torch.exp(mean + z), torch.arange(400, dtype=torch.float64)
+    own = torch.exp(values * rates.log()[:, None] - rates[:, None] - torch.lgamma(values + 1))
+    joint = (own * (weights / weights.sum())[:, None]).T @ own
+    chance = joint.sum(1, keepdim=True) @ joint.sum(0, keepdim=True)
+    return x, y, float((joint * (joint.clamp(min=1e-300) / chance.clamp(min=1e-300)).log()).sum())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_counts_of_many_levels_are_spread_and_measured_as_they_are(seed):
+    x, y, truth = counts(4000, torch.Generator().manual_seed(seed))
+    found = lmi.estimate(x, y, seed=seed)
+    assert abs(found.nats - truth) < 0.05
+    assert found.interval[0] - 0.02 < truth < found.interval[1] + 0.02
+    assert "copies" not in " ".join(found.verdict.reasons)
+
+
+def test_few_levels_on_both_sides_are_a_table():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(4, (3000, 1), generator=generator)
+    y = torch.where(torch.rand(3000, 1, generator=generator) < 0.3, torch.randint(4, (3000, 1), generator=generator), x)
+    same, other = 0.7 + 0.075, 0.075
+    truth = math.log(4) + same * math.log(same) + 3 * other * math.log(other)
+    found = lmi.estimate(x, y)
+    assert "table of 4 x 4" in found.choice and found.verdict.level == "reliable"
+    assert found.interval[0] < truth < found.interval[1] and abs(found.nats - truth) < 0.04
+    assert found.null.p_value == pytest.approx(1 / 21)
+    nothing = lmi.estimate(x, y[torch.randperm(3000, generator=generator)])
+    assert nothing.interval[0] < 0 < nothing.interval[1] and abs(nothing.nats) < 0.01
+
+
+def test_few_levels_beside_a_quantity_are_a_label():
+    """Gao, Kannan, Oh and Viswanath (2017): X on 0..4, Y uniform on [X, X + 2], I = log 5 - 4/5 log 2."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randint(5, (2000, 1), generator=generator).double()
+    y = x + 2 * torch.rand(2000, 1, generator=generator, dtype=torch.float64)
+    truth = math.log(5) - 0.8 * math.log(2)
+    for one, other in ((x, y), (y, x)):
+        assert abs(lmi.estimate(one, other).nats - truth) < 0.05
+
+
+def test_samples_that_were_entered_twice_are_said():
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(600, 1, generator=generator, dtype=torch.float64)
+    y = x + torch.randn(600, 1, generator=generator, dtype=torch.float64)
+    found = lmi.estimate(torch.cat((x, x[:100])), torch.cat((y, y[:100])))
+    assert any("200 pairs are copies" in reason for reason in found.verdict.reasons)
+
+
+def test_heavy_tails_in_many_dimensions_are_one_density():
+    source = StudentT(dim=10, degrees=3.0, correlation=0.3)
+    pairs = source.sample(3000, torch.Generator().manual_seed(3))
+    found = lmi.estimate(pairs.x, pairs.y, neural=False, **QUICK)
+    assert "t density" in found.choice
+    assert abs(found.nats - source.truth) < 0.1
+
+
+@pytest.mark.parametrize("bend", [lambda z: z, lambda z: -3 * z, torch.exp, lambda z: z**3])
+@pytest.mark.parametrize("d", [1, 3, 60])
+def test_what_determines_each_other_is_refused(bend, d):
+    x = torch.randn(300, d, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
+    with pytest.raises(ValueError, match="infinitely many nats"):
+        lmi.estimate(x, bend(x), "auto")
+
+
+@pytest.mark.parametrize("d", [1, 10])
+def test_a_binary_column_that_both_sides_have_is_one_bit_among_quantities(d):
+    g = torch.Generator().manual_seed(12)
+    bit = (torch.rand(600, 1, generator=g) < 0.5).double()
+    x, y = (torch.cat((torch.randn(600, d, generator=g, dtype=torch.float64), bit), 1) for _ in range(2))
+    found = lmi.estimate(x, y, "auto", **QUICK)
+    assert math.isfinite(found.nats)
+    assert abs(found.nats - math.log(2)) < 0.05 or found.verdict.level != "reliable"
+
+
+def test_columns_over_a_hundred_powers_of_ten():
+    g = torch.Generator().manual_seed(13)
+    z = torch.randn(600, 3, generator=g, dtype=torch.float64)
+    y = z + torch.randn(600, 3, generator=g, dtype=torch.float64)
+    plain, wide = (lmi.estimate(x, y, "auto", **QUICK) for x in (z, (70 * z).exp()))
+    assert abs(plain.nats - wide.nats) < 0.05
+    assert wide.verdict.level != "abstain"

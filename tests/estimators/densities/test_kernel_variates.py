@@ -1,0 +1,50 @@
+"""Kernel variates: they find what lines do not, look only at their own samples, and stay calm where nothing is."""
+
+import pytest
+import torch
+
+from lmi.estimators.densities.kernel_variates import fit_kernel_variates
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def circle(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """A point on a circle and the square of one of its coordinates, with noise: uncorrelated, dependent."""
+    angle = 6.283185 * torch.rand(n, 1, generator=generator(seed), dtype=torch.float64)
+    y = (2 * angle).cos() + 0.1 * torch.randn(n, 1, generator=generator(seed + 1), dtype=torch.float64)
+    return torch.cat((angle.cos(), angle.sin()), 1), y
+
+
+def test_fresh_variates_are_correlated_where_columns_are_not() -> None:
+    x, y = circle(3000)
+    found = fit_kernel_variates(x, y, torch.arange(1000), 3, generator())
+    u, v = found.x(x[1000:])[:, 0], found.y(y[1000:])[:, 0]
+    assert torch.corrcoef(torch.stack((u, v)))[0, 1] > 0.95
+    assert torch.corrcoef(torch.cat((x, y), 1).T)[:2, 2].abs().max() < 0.1
+    assert 0.8 < u.std() < 1.2
+
+
+def test_samples_outside_the_fitting_part_change_nothing() -> None:
+    x, y = circle(900)
+    fit = torch.arange(600)
+    first = fit_kernel_variates(x, y, fit, 2, generator(3))
+    x[600:], y[600:] = 100.0, -100.0
+    again = fit_kernel_variates(x, y, fit, 2, generator(3))
+    torch.testing.assert_close(first.x(x[:600]), again.x(x[:600]))
+    assert set(first.rest.tolist()) <= set(range(600))
+
+
+def test_independent_sides_share_nothing_in_fresh_variates() -> None:
+    x = torch.randn(3000, 5, generator=generator(), dtype=torch.float64)
+    y = torch.randn(3000, 4, generator=generator(1), dtype=torch.float64)
+    found = fit_kernel_variates(x, y, torch.arange(1000), 1, generator())
+    u, v = found.x(x[1000:])[:, 0], found.y(y[1000:])[:, 0]
+    assert abs(float(torch.corrcoef(torch.stack((u, v)))[0, 1])) < 4 / 2000**0.5
+
+
+def test_too_few_samples_are_refused() -> None:
+    x, y = circle(30)
+    with pytest.raises(ValueError, match="19 samples are too few"):
+        fit_kernel_variates(x, y, torch.arange(19), 1, generator())
