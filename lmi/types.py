@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from lmi.cards import html_card, plot_card, text_card
+
 NATS_PER_BIT = math.log(2.0)
 
 T = TypeVar("T")
@@ -130,7 +132,7 @@ class Verdict:
         return self.level + "".join(f"; {reason}" for reason in self.reasons)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Estimate:
     """A mutual information with its own evidence of trust. Everything is in nats unless its name says bits.
 
@@ -149,6 +151,7 @@ class Estimate:
         details: further numbers of the estimator's own, each with its unit in its name.
         verdict: whether to trust it, and why not; ``lmi.estimate`` always gives one.
         choice: for estimators that choose among several ways, which one was taken and why.
+        entropies: H(X) and H(Y), nats, of the sides that are discrete.
     """
 
     nats: float
@@ -164,35 +167,75 @@ class Estimate:
     details: dict[str, float] = field(default_factory=dict)
     verdict: Verdict | None = None
     choice: str = ""
+    entropies: tuple[float | None, float | None] = (None, None)
 
     @property
     def bits(self) -> float:
         """The estimate in bits."""
         return self.nats / NATS_PER_BIT
 
+    @property
+    def normalised(self) -> dict[str, float]:
+        """Uncertainty coefficients I / H(X), I / H(Y) and 2 I / (H(X) + H(Y)), of the sides that are discrete.
+
+        Theil, On the estimation of relationships involving qualitative variables, Am. J. Sociol. 76 (1970). A continuous
+        variable has no finite entropy to divide by.
+
+        >>> Estimate(0.5, "ksg", 100, entropies=(None, 1.0)).normalised
+        {'of_y': 0.5}
+        """
+        hx, hy = self.entropies
+        shares = {"of_x": self.nats / hx} if hx else {}
+        shares |= {"of_y": self.nats / hy} if hy else {}
+        return shares | ({"of_both": 2 * self.nats / (hx + hy)} if hx and hy else {})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but tensors and the model as plain numbers and words: what ``json.dumps`` takes.
+
+        >>> Estimate(0.5, "ksg", 100, verdict=Verdict("reliable")).to_dict()["verdict"]
+        'reliable'
+        """
+        null = self.null
+        verdict = self.verdict or Verdict("abstain", ("no verdict was given",))
+        return {
+            "estimator": self.estimator,
+            "num_samples": self.num_samples,
+            "nats": self.nats,
+            "bits": self.bits,
+            "interval_nats": None if self.interval is None else list(self.interval),
+            "interval_bits": None if self.interval is None else [end / NATS_PER_BIT for end in self.interval],
+            "null_nats": None if null is None else null.nats.tolist(),
+            "p_value": None if null is None else null.p_value,
+            "null_high_nats": None if null is None else null.high,
+            "ceiling_nats": self.ceiling if math.isfinite(self.ceiling) else None,
+            "normalised": self.normalised,
+            "verdict": verdict.level,
+            "reasons": list(verdict.reasons),
+            "choice": self.choice,
+            "warnings": list(self.warnings),
+            "details": dict(self.details),
+        }
+
+    def plot(self) -> Any:
+        """A matplotlib figure: the number with its interval, the shuffled pairs, zero and the ceiling, in bits."""
+        return plot_card(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        return html_card(self.to_dict())
+
+    def __repr__(self) -> str:
+        level = "" if self.verdict is None else f", {self.verdict.level}"
+        between = ""
+        if self.interval is not None:
+            between = f" [{self.interval[0] / NATS_PER_BIT:.4f}, {self.interval[1] / NATS_PER_BIT:.4f}]"
+        return f"<Estimate {self.bits:.4f}{between} bits by {self.estimator} on {self.num_samples} samples{level}>"
+
     def warn(self, *warnings: str) -> Estimate:
         """The same estimate with more reasons for doubt."""
         return replace(self, warnings=(*self.warnings, *warnings)) if warnings else self
 
     def __str__(self) -> str:
-        line = (
-            f"I(X; Y) = {self.bits:.4f} bits ({self.nats:.4f} nats) by {self.estimator} on {self.num_samples} samples"
-        )
-        if self.interval is not None:
-            low, high = (value / NATS_PER_BIT for value in self.interval)
-            line += f"\n  90% interval: {low:.4f} to {high:.4f} bits"
-        if self.null is not None:
-            line += (
-                f"\n  shuffled: {self.null.mean / NATS_PER_BIT:.4f} bits, 95% below {self.null.high / NATS_PER_BIT:.4f}"
-                f" (p = {self.null.p_value:.3g}, {self.null.nats.numel()} permutations)"
-            )
-        if math.isfinite(self.ceiling):
-            line += f"\n  ceiling: {self.ceiling / NATS_PER_BIT:.2f} bits"
-        if self.verdict is not None:
-            line += f"\n  verdict: {self.verdict}"
-        if self.choice:
-            line += f"\n  {self.choice}"
-        return line + "".join(f"\n  warning: {warning}" for warning in self.warnings)
+        return text_card(self.to_dict())
 
 
 @runtime_checkable

@@ -138,7 +138,7 @@ class Broken:
 
 
 def test_constant_columns_are_left_out_and_nan_names_its_layer(tmp_path):
-    with pytest.raises(ValueError, match=r"h\.1: NaN or infinite values"):
+    with pytest.raises(ValueError, match=r"h\.1 has .* NaN or infinite"):
         Pairwise(Broken(), draws=4).run(Context(folder=tmp_path))
     stored = np.load(next((tmp_path / "layers").glob("*.npz")))
     assert stored["dims"].tolist() == [0, 1, 2, 4]

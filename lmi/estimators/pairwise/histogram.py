@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,8 +12,12 @@ from numba import njit, prange
 from scipy.stats import chi2
 from torch import Tensor
 
+from lmi.arguments import read_values, whole
+from lmi.inputs import read_matrices, read_matrix
+
 Binning = Literal["width", "mass"]
 Correction = Literal["none", "miller_madow"]
+MOST_BINS = 4096  # a column, whose table with another has the square of it
 
 
 def bin_edges(columns: Tensor, bins: int = 15, binning: Binning = "width") -> Tensor:
@@ -62,21 +67,29 @@ def table_mi(counts: Tensor, correction: Correction = "none") -> Tensor:
     return nats
 
 
-def histogram_mi(
-    x: Tensor, y: Tensor, bins: int = 15, binning: Binning = "width", correction: Correction = "none"
-) -> float:
+def histogram_mi(x: Any, y: Any, bins: int = 15, binning: Binning = "width", correction: Correction = "none") -> float:
     """Mutual information of two columns x (n,), y (n,) after binning, in nats.
+
+    Raises:
+        ValueError: for more than one column, NaN or infinite entries, or bins that are not 1 to 4096.
 
     >>> x = torch.linspace(-1, 1, 100)
     >>> round(histogram_mi(x, x, bins=4), 4), round(histogram_mi(x, torch.rand(100), bins=1), 4)
     (1.3863, 0.0)
     """
-    a, b = bin_codes(x[:, None], bins, binning)[0], bin_codes(y[:, None], bins, binning)[0]
+    bins = whole(bins, "bins", 1, MOST_BINS)
+    sides, notes = read_matrices(read_matrix(x, "x"), read_matrix(y, "y"), least=1)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    for side in sides:
+        if side.values.shape[1] != 1:
+            raise ValueError(f"{side.name} has {side.values.shape[1]} columns; expected one: see pairwise_mi for more")
+    a, b = (bin_codes(side.values, bins, binning)[0] for side in sides)
     counts = torch.bincount(a * bins + b, minlength=bins * bins).view(bins, bins)
     return float(table_mi(counts, correction))
 
 
-def g_test(nats: Tensor, num_samples: Tensor | int, degrees: Tensor | int) -> Tensor:
+def g_test(nats: Any, num_samples: Any, degrees: Any) -> Any:
     """p-values of plug-in MI under independence: G = 2 N I is chi-squared with (bx - 1)(by - 1) degrees of freedom.
 
     The law is asymptotic: it wants several samples a cell, and independent rows. For autocorrelated rows give the
@@ -87,11 +100,20 @@ def g_test(nats: Tensor, num_samples: Tensor | int, degrees: Tensor | int) -> Te
         num_samples: N, or an effective one, for each estimate.
         degrees: (occupied rows - 1) * (occupied columns - 1) for each estimate.
 
+    Returns:
+        As many p-values, in what ``nats`` came in.
+
     >>> round(float(g_test(torch.tensor(3.841458820694124 / 200), 100, 1)), 4)
     0.05
     """
-    statistic = 2.0 * torch.as_tensor(num_samples) * nats.double()
-    return torch.from_numpy(np.asarray(chi2.sf(statistic.numpy(), np.asarray(degrees))))
+    values, give_back = read_values(nats, "nats")
+    counts, freedom = read_values(num_samples, "num_samples")[0], read_values(degrees, "degrees")[0]
+    for name, least in (("num_samples", counts), ("degrees", freedom)):
+        if bool((least <= 0).any()):
+            raise ValueError(f"{name} has {float(least.min()):g}; expected positive numbers")
+        if least.ndim and least.shape != values.shape:
+            raise ValueError(f"{name} has shape {tuple(least.shape)}; expected one number or {tuple(values.shape)}")
+    return give_back(torch.from_numpy(np.asarray(chi2.sf((2.0 * counts * values).numpy(), freedom.numpy()))))
 
 
 def g_test_columns(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from scipy.special import ndtri
 from scipy.stats import rankdata
 from torch import Tensor
 
-from lmi.estimators.pairwise.histogram import Binning, Correction, HistogramPairs, HistogramPairsTorch
+from lmi.arguments import checked_device, whole
+from lmi.estimators.pairwise.histogram import MOST_BINS, Binning, Correction, HistogramPairs, HistogramPairsTorch
 from lmi.estimators.pairwise.ksg import KsgPairs, KsgPairsTorch
+from lmi.inputs import Missing, like, read_columns
 from lmi.settings import near
 
 TILE = 128  # columns on a side of a tile
@@ -22,6 +24,7 @@ KEPT_BYTES = 2**29  # prepared columns held at a time, about
 Bar = Callable[[Iterable[Any], str], Iterator[Any]]
 
 
+@runtime_checkable
 class Measure(Protocol):
     """What a tile needs: columns made ready once, then the values between two sets of them."""
 
@@ -74,8 +77,7 @@ def pairwise_measure(
     Raises:
         ValueError: for an unknown name, or settings that no measure can have.
     """
-    if k < 1 or bins < 2:
-        raise ValueError(f"expected k >= 1 and bins >= 2, got k={k}, bins={bins}")
+    k, bins, device = whole(k, "k", 1), whole(bins, "bins", 2, MOST_BINS), checked_device(device)
     if binning not in ("width", "mass") or correction not in ("none", "miller_madow"):
         raise ValueError(f"unknown binning {binning!r} (width, mass) or correction {correction!r} (none, miller_madow)")
     if estimator == "ksg":
@@ -90,8 +92,8 @@ def pairwise_measure(
 
 
 def pairwise_mi(
-    x: Tensor,
-    y: Tensor | None = None,
+    x: Any,
+    y: Any = None,
     estimator: Literal["ksg", "histogram", "gaussian"] = "ksg",
     *,
     k: int = 3,
@@ -99,10 +101,11 @@ def pairwise_mi(
     binning: Binning = "width",
     correction: Correction = "none",
     device: str = "cpu",
+    missing: Missing = "refuse",
     fabric: Any = None,
     bar: Bar | None = None,
     name: str = "x",
-) -> Tensor:
+) -> Any:
     """Mutual information between every two columns of x, or every column of x and every column of y, in nats.
 
     KSG is scikit-learn's ``mutual_info_regression`` without its noise and before its clipping at 0; the histogram is
@@ -110,25 +113,26 @@ def pairwise_mi(
     entropy of its bins, psi(n) - psi(k) for KSG (its ceiling), infinity for the Gaussian.
 
     Args:
-        x: (n, dx) samples, rows paired.
-        y: (n, dy) samples, or ``None`` for x against itself.
+        x: (n, dx) samples: NumPy, torch, pandas, polars, SciPy sparse, AnnData or lists.
+        y: (n, dy) samples, or ``None`` for x against itself; paired by label where both have labels, else by position.
         estimator: "ksg", "histogram" or "gaussian".
         k: neighbours of KSG.
         bins: bins a column of the histogram.
         binning: bins of equal "width" over [min, max], or of equal "mass".
         correction: "none" for the plug-in value, or "miller_madow".
         device: "cpu" for compiled loops over all cores; any other torch device for torch.
+        missing: "refuse" missing values, or "drop" the rows that have one, with a warning that says how many.
         fabric: a launched ``lightning.Fabric``: tiles are shared over its ranks, each rank returns the whole matrix.
         bar: wraps the loop over tiles, as ``Context.bar`` does.
         name: what to call ``x`` in an error: the layer's name.
 
     Returns:
-        (dx, dx), symmetric, or (dx, dy), float64 on the CPU.
+        (dx, dx), symmetric, or (dx, dy), float64 on the CPU: a DataFrame with the columns' names where x or y has them,
+        a tensor for tensors, else an array.
 
     Raises:
         ValueError: for shapes that do not fit, fewer than k + 1 rows, NaN or infinite entries, or constant columns;
             the message begins with ``name``, or with y.
-        TypeError: for what is no tensor.
 
     >>> x = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     >>> nats = pairwise_mi(torch.cat([x, x[:, :1] + 0.1 * x[:, 1:2]], 1))
@@ -136,13 +140,11 @@ def pairwise_mi(
     (torch.Size([4, 4]), True, True, True)
     """
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
-    least = k + 1 if estimator == "ksg" else 2
-    check_columns(x, least, name)
-    if y is not None:
-        check_columns(y, least, "y")
-        if len(x) != len(y):
-            raise ValueError(f"{name} has {len(x)} rows and y has {len(y)}: expected the same rows in both")
-    return tiled(measure, x, y, fabric, bar, f"{estimator} {name}")
+    least, why = (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (2, "")
+    brought = [(name, x)] if y is None else [(name, x), ("y", y)]
+    sides = read_columns(*brought, missing=missing, least=least, why=why)
+    other = None if y is None else sides[1].values
+    return like(tiled(measure, sides[0].values, other, fabric, bar, f"{estimator} {name}"), sides[0], sides[-1])
 
 
 def tiled(
@@ -182,30 +184,6 @@ def tiled(
     return nats
 
 
-def check_columns(x: Tensor, least: int, name: str) -> None:
-    """Refuse what no estimator can measure, by name.
-
-    Raises:
-        TypeError: unless x is a tensor.
-        ValueError: unless it is (n, d), floating, finite, with at least ``least`` rows, a column and no constant one.
-    """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name}: expected a torch tensor (n, d), got {type(x).__name__}")
-    if x.ndim != 2 or x.shape[1] == 0 or not x.is_floating_point():
-        raise ValueError(f"{name}: expected a floating-point matrix (n, d), got {tuple(x.shape)} of {x.dtype}")
-    if len(x) < least:
-        raise ValueError(f"{name}: {len(x)} rows (tokens), but at least {least} are needed: k + 1 for k neighbours")
-    bad = (~torch.isfinite(x)).any(0).nonzero().flatten().tolist()
-    if bad:
-        raise ValueError(f"{name}: NaN or infinite values in {len(bad)} columns, the first of them {bad[:5]}")
-    constant = constant_columns(x)
-    if constant:
-        raise ValueError(
-            f"{name}: {len(constant)} constant columns, the first of them {constant[:5]}: "
-            "a constant shares nothing with anything; leave such columns out"
-        )
-
-
 def constant_columns(x: Tensor) -> list[int]:
     """Indices of the columns of x (n, d) that hold one value.
 
@@ -239,7 +217,7 @@ def rank_normal(x: Tensor) -> Tensor:
     return torch.from_numpy(ndtri((ranks - 0.5) / len(x)))
 
 
-def nonlinearity(x: Tensor, k: int = 3, device: str = "cpu", fabric: Any = None, bar: Bar | None = None) -> Tensor:
+def nonlinearity(x: Any, k: int = 3, device: str = "cpu", fabric: Any = None, bar: Bar | None = None) -> Any:
     """What covariance misses between columns of x (n, d): KSG minus Gaussian MI of the rank-normalised pair, nats.
 
     MI does not change when each variable is mapped monotonically, so both are taken on normal scores, where the
@@ -250,8 +228,9 @@ def nonlinearity(x: Tensor, k: int = 3, device: str = "cpu", fabric: Any = None,
     >>> bool(nonlinearity(torch.cat([x, x.square()], 1))[0, 1] > 1)
     True
     """
-    check_columns(x, k + 1, "x")
-    normal = rank_normal(x)
-    gap = tiled(pairwise_measure("ksg", k=k, device=device), normal, None, fabric, bar, "ksg of ranks")
+    measure = pairwise_measure("ksg", k=k, device=device)
+    (side,) = read_columns(("x", x), least=k + 1, why=f": k + 1 for k = {k} neighbours")
+    normal = rank_normal(side.values)
+    gap = tiled(measure, normal, None, fabric, bar, "ksg of ranks")
     gap = gap - tiled(pairwise_measure("gaussian", device=device), normal)
-    return gap.fill_diagonal_(0.0)
+    return like(gap.fill_diagonal_(0.0), side)

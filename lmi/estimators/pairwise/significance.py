@@ -14,8 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmi.arguments import read_values, whole
 from lmi.estimators.pairwise.document_nulls import Scheme, document_places, null_rows
 from lmi.estimators.pairwise.pairwise import Bar, Measure
+from lmi.inputs import like, read_columns, read_matrix
+from lmi.labels import read_groups
 
 SIDE = 32  # columns drawn on each side at every null draw
 
@@ -40,10 +43,10 @@ class Significance:
 
 
 def pairwise_significance(
-    nats: Tensor,
-    x: Tensor,
+    nats: Any,
+    x: Any,
     measure: Measure,
-    documents: Tensor,
+    documents: Any,
     generator: torch.Generator,
     scheme: Scheme = "shift",
     draws: int = 32,
@@ -71,13 +74,13 @@ def pairwise_significance(
     Raises:
         ValueError: for shapes that do not fit, or documents that do not allow for ``scheme``.
     """
+    if not isinstance(measure, Measure):
+        raise ValueError(f"measure is a {type(measure).__name__}; expected one from pairwise_measure")
+    x, nats = read_columns(("x", x))[0].values, read_matrix(nats, "nats").values
     n, d = x.shape
-    if nats.shape != (d, d) or documents.shape != (n,):
-        raise ValueError(
-            f"expected nats ({d}, {d}) and documents ({n},), got {tuple(nats.shape)}, {tuple(documents.shape)}"
-        )
-    if d < 2 or draws < 2:
-        raise ValueError(f"expected at least two columns and two draws, got {d} and {draws}")
+    documents, draws = read_groups(documents, "documents", n), whole(draws, "draws", 2)
+    if nats.shape != (d, d) or d < 2:
+        raise ValueError(f"nats has shape {tuple(nats.shape)}; expected ({d}, {d}) for {d} columns, at least 2 of them")
     size = min(d, SIDE)
     plans = [
         (null_rows(documents, scheme, generator), *(torch.randperm(d, generator=generator)[:size] for _ in range(2)))
@@ -168,29 +171,48 @@ def _pareto_tail(excess: Tensor, least: float) -> tuple[float, float]:
     return shape, 2 * mean * moment / (mean - 2 * moment)
 
 
-def benjamini_hochberg(p: Tensor) -> Tensor:
+def benjamini_hochberg(p: Any) -> Any:
     """Adjusted p-values (m,) of p (m,): those at most alpha are discoveries at false-discovery rate alpha (1995).
+
+    Raises:
+        ValueError: for more than one axis, NaN, or a number outside 0 to 1.
 
     >>> benjamini_hochberg(torch.tensor([0.01, 0.04, 0.03, 0.5]).double())
     tensor([0.0400, 0.0533, 0.0533, 0.5000], dtype=torch.float64)
     """
-    order = p.argsort(descending=True)
-    ranks = torch.arange(len(p), 0, -1, dtype=torch.float64)
-    adjusted = (p[order] * len(p) / ranks).cummin(0).values.clamp(max=1.0)
-    return torch.empty_like(adjusted).scatter_(0, order, adjusted)
+    values, give_back = read_values(p, "p")
+    if values.ndim != 1:
+        raise ValueError(f"p has shape {tuple(values.shape)}; expected (m,)")
+    outside = ((values < 0) | (values > 1)).nonzero().flatten().tolist()
+    if outside:
+        raise ValueError(f"p[{outside[0]}] is {float(values[outside[0]])}; expected probabilities from 0 to 1")
+    order = values.argsort(descending=True)
+    ranks = torch.arange(len(values), 0, -1, dtype=torch.float64)
+    adjusted = (values[order] * len(values) / ranks).cummin(0).values.clamp(max=1.0)
+    return give_back(torch.empty_like(adjusted).scatter_(0, order, adjusted))
 
 
-def effective_samples(x: Tensor, documents: Tensor, lags: int = 50) -> Tensor:
+def effective_samples(x: Any, documents: Any = None, lags: int = 50) -> Any:
     """(d, d) effective number of independent rows for each pair of columns of x (n, d).
 
     n / (1 + 2 sum_l (1 - l / n) r_i(l) r_j(l)) (Bartlett 1935), with r the autocorrelation within documents, summed
     over ``lags``, and at most n: what remains of n rows for a correlation between two autocorrelated columns.
 
+    Args:
+        x: (n, d) samples, rows of a document in order.
+        documents: (n,) the document of each row, by any label; ``None`` is one document.
+        lags: rows apart, at most.
+
+    Returns:
+        A DataFrame with the columns' names for a frame, a tensor for a tensor, else an array.
+
     >>> x = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
     >>> bool(effective_samples(x, torch.zeros(2000, dtype=torch.long))[0, 1] > 1800)
     True
     """
-    n = len(x)
+    (side,) = read_columns(("x", x))
+    x, n, lags = side.values, len(side.values), whole(lags, "lags", 1)
+    documents = read_groups(documents, "documents", n)
     centred = x.double() - x.double().mean(0)
     variance = centred.square().sum(0)
     total = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64)
@@ -204,4 +226,4 @@ def effective_samples(x: Tensor, documents: Tensor, lags: int = 50) -> Tensor:
                 pairs += len(place) - lag
         correlation = products / variance * n / max(pairs, 1)
         total += pairs / n * torch.outer(correlation, correlation)
-    return n / (1 + 2 * total).clamp_min(1.0)
+    return like(n / (1 + 2 * total).clamp_min(1.0), side)

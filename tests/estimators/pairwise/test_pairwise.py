@@ -163,15 +163,13 @@ def test_nonlinearity_is_zero_for_gaussians_and_large_for_a_parabola():
 
 def test_bad_input_is_refused_by_name():
     h = mixed(20, 4)
-    with pytest.raises(ValueError, match=r"layer 7: 3 rows \(tokens\), but at least 4"):
-        pairwise_mi(h[:3], name="layer 7")
-    with pytest.raises(ValueError, match=r"layer 7: NaN or infinite values in 1 columns, the first of them \[2\]"):
+    with pytest.raises(ValueError, match=r"got 3 sample\(s\); expected at least 4: k \+ 1 for k = 3"):
+        pairwise_mi(h[:3])
+    with pytest.raises(ValueError, match=r"layer 7 has 20 value\(s\) that are NaN or infinite.* row 0, column 2"):
         pairwise_mi(h.clone().index_fill_(1, torch.tensor([2]), torch.nan), name="layer 7")
-    with pytest.raises(ValueError, match=r"1 constant columns, the first of them \[1\]"):
+    with pytest.raises(ValueError, match=r"x has 1 constant column\(s\), the first of them 1"):
         pairwise_mi(h.clone().index_fill_(1, torch.tensor([1]), 5.0))
-    with pytest.raises(ValueError, match="floating-point matrix"):
-        pairwise_mi(torch.ones(5, 2, dtype=torch.int64))
-    with pytest.raises(ValueError, match="same rows"):
+    with pytest.raises(ValueError, match="x and y must be paired row by row: got 20 and 10"):
         pairwise_mi(h, h[:10])
     with pytest.raises(ValueError, match="did you mean 'histogram'"):
         pairwise_mi(h, estimator="histogran")
@@ -180,19 +178,17 @@ def test_bad_input_is_refused_by_name():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda h: h.numpy(), "expected a torch tensor"),
-        (lambda h: h[:, 0], r"got \(20,\)"),
-        (lambda h: h[:, :0], r"got \(20, 0\)"),
-        (lambda h: h.int(), "torch.int32"),
-        (lambda h: h[:3], "3 rows"),
-        (lambda h: h / 0, "NaN or infinite"),
-        (lambda h: h * 0, "4 constant columns"),
+        (lambda h: h[:, :, None], r"has shape \(20, 4, 1\)"),
+        (lambda h: h[:, :0], r"is empty: shape \(20, 0\)"),
+        (lambda h: h / 0, "has 80 value"),
+        (lambda h: h * 0, "has 4 constant column"),
+        (lambda h: h.to(torch.complex64), "has dtype torch.complex64"),
     ],
 )
 def test_an_error_names_the_side_that_is_wrong(spoil, message):
     h = mixed(20, 4)
     for x, y, name in ((spoil(h), h, "layer 7"), (h, spoil(h), "y")):
-        with pytest.raises((ValueError, TypeError), match=f"^{name}: .*{message}"):
+        with pytest.raises(ValueError, match=f"^{name} {message}"):
             pairwise_mi(x, y, name="layer 7")
-    with pytest.raises((ValueError, TypeError), match=f"^x: .*{message}"):
+    with pytest.raises(ValueError, match=f"^x {message}"):
         nonlinearity(spoil(h))

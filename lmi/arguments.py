@@ -1,0 +1,77 @@
+"""Arguments that are no samples: numbers of any shape, whole numbers, devices."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from numbers import Number
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lmi.containers import open_container
+
+
+def read_values(data: Any, name: str) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    """Numbers of any shape on the CPU in float64, and how to give a result of that shape back in the caller's kind.
+
+    Raises:
+        ValueError: for what holds no real numbers, or NaN.
+
+    >>> values, give_back = read_values(np.array([0.5, 0.25]), "p")
+    >>> give_back(2 * values)
+    array([1. , 0.5])
+    """
+    opened = open_container(np.asarray(data) if isinstance(data, Number) else data, name)
+    values = opened.values.detach().cpu().double()
+    if values.isnan().any():
+        place = values.isnan().nonzero()[0].tolist()
+        raise ValueError(f"{name}{place} is NaN; expected numbers")
+
+    def give_back(result: Tensor) -> Any:
+        if opened.kind == "frame" and opened.rows is not None and hasattr(data, "iloc"):
+            return type(data)(result.numpy(), index=opened.rows, **_second_axis(data))
+        return result if opened.kind == "tensor" else result.numpy()
+
+    return values, give_back
+
+
+def _second_axis(data: Any) -> dict[str, Any]:
+    return {"columns": data.columns} if data.ndim == 2 else {"name": data.name}
+
+
+def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """A whole number between bounds.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> whole(2.5, "k", 1)
+    Traceback (most recent call last):
+    ValueError: k is 2.5; expected a whole number of at least 1
+    """
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, (bool, np.bool_)) or number < least or (most is not None and number > most):
+        raise ValueError(f"{name} is {value!r}; expected a whole number {bounds}")
+    return number
+
+
+def checked_device(device: str) -> str:
+    """The name of a torch device that is there.
+
+    Raises:
+        ValueError: for any other.
+    """
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device is {device!r}; expected 'cpu', 'cuda' or another torch device") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, and torch sees no CUDA device here; expected 'cpu'")
+    return device

@@ -1,0 +1,208 @@
+"""What people keep their samples in, opened: a matrix of floats, NaN where a value is missing, and the names around it.
+
+Optional libraries (polars, AnnData) are recognised by the name of their module and never imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Kind = Literal["tensor", "array", "frame"]
+EXACT = 2**53  # whole numbers up to here are float64 numbers
+
+
+class Opened(NamedTuple):
+    """What a container holds.
+
+    Fields:
+        values: (n, d) or (n,) floating point, NaN where missing.
+        kind: what to answer in: a tensor, an array, or a labelled frame.
+        rows: the n labels of the rows as a pandas Index, or ``None``.
+        columns: the d labels of the columns, or ``None``.
+    """
+
+    values: Tensor
+    kind: Kind
+    rows: Any = None
+    columns: tuple[Any, ...] | None = None
+
+
+def open_container(data: Any, name: str, layer: str | None = None) -> Opened:
+    """Open NumPy, torch, pandas, polars, SciPy sparse, AnnData, lists.
+
+    Args:
+        data: the container.
+        name: of the argument, for messages.
+        layer: of an AnnData, in place of its ``X``.
+
+    Raises:
+        ValueError: for a container that is none of these, or that holds something else than real numbers.
+
+    >>> open_container([[1, 2], [3, 4]], "x").values
+    tensor([[1., 2.],
+            [3., 4.]], dtype=torch.float64)
+    """
+    libraries = {cls.__module__.split(".")[0] for cls in type(data).__mro__}
+    if layer is not None and "anndata" not in libraries:
+        raise ValueError(f"layer={layer!r} belongs to an AnnData; {name} is a {type(data).__name__}")
+    if isinstance(data, Tensor):
+        return Opened(_tensor(data, name), "tensor")
+    if "pandas" in libraries:
+        return _pandas(data, name)
+    if "polars" in libraries:
+        return _polars(data, name)
+    if "anndata" in libraries:
+        return _anndata(data, name, layer)
+    if isinstance(data, np.ma.MaskedArray):
+        values = numbers(np.ma.getdata(data), name)
+        return Opened(values.masked_fill(torch.from_numpy(np.ma.getmaskarray(data).copy()), torch.nan), "array")
+    return Opened(numbers(_array(data, name), name), "array")
+
+
+def _array(data: Any, name: str) -> np.ndarray:
+    if isinstance(data, (str, bytes, dict, set)) or data is None or not hasattr(type(data), "__len__"):
+        raise ValueError(f"{name} is a {type(data).__name__}; expected a matrix (n, d) of numbers")
+    if callable(getattr(data, "toarray", None)):  # SciPy sparse
+        return np.asarray(data.toarray())
+    if callable(getattr(data, "to_numpy", None)):
+        return np.asarray(data.to_numpy())
+    if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
+        data = [item.detach().cpu().numpy() if isinstance(item, Tensor) else item for item in data]
+    try:
+        return np.asarray(data)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} is a {type(data).__name__} that is no matrix of numbers: {error}") from error
+
+
+def numbers(array: np.ndarray, name: str) -> Tensor:
+    """Real numbers as a floating-point tensor that has as many distinct values as they have.
+
+    Half precision becomes float32; whole numbers, bools and long doubles become float64. Where whole numbers are
+    larger than 2^53 their smallest is taken off each column first, exactly: no mutual information changes.
+
+    Raises:
+        ValueError: for another dtype, or numbers that float64 cannot tell apart.
+
+    >>> numbers(np.array([2**60, 2**60 + 1]), "x")
+    tensor([0., 1.], dtype=torch.float64)
+    """
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers{_hint(array)}")
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
+        kept = np.float32 if array.dtype.itemsize <= 4 else np.float64
+        return torch.from_numpy(np.array(array, dtype=kept, order="C"))  # native bytes, writable
+    if array.size == 0 or array.dtype.kind == "b":
+        return torch.from_numpy(array.astype(np.float64))
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return _told_apart(array, array.astype(np.float64), name)
+    low, high = int(array.min()), int(array.max())
+    if low >= -EXACT and high <= EXACT:
+        return torch.from_numpy(array.astype(np.float64))
+    array = array.astype(array.dtype.newbyteorder("="))
+    wide = array.astype(np.uint64 if array.dtype.kind == "u" else np.int64).view(np.uint64)
+    least = array.min(0).astype(array.dtype).astype(wide.dtype if array.dtype.kind == "u" else np.int64)
+    shifted = wide - least.view(np.uint64)  # modulo 2^64, and so exact
+    return _told_apart(shifted, shifted.astype(np.float64), name)
+
+
+def _told_apart(exact: np.ndarray, floats: np.ndarray, name: str) -> Tensor:
+    columns, rounded = (values.reshape(len(values), -1) for values in (exact, floats))
+    for j in range(columns.shape[1]):
+        before, after = np.unique(columns[:, j]).size, np.unique(rounded[:, j]).size
+        if before != after:
+            raise ValueError(
+                f"{name} column {j}: {before} distinct values of {exact.dtype} are {after} in float64; "
+                "expected values that float64 can tell apart: take an offset off or divide"
+            )
+    return torch.from_numpy(floats)
+
+
+def _hint(array: np.ndarray) -> str:
+    if array.size and isinstance(array.flat[0], str):
+        return f" and got text such as {str(array.flat[0])!r}: classes go into y with y_is_label=True"
+    if array.dtype.kind in "Mm":
+        return ": turn dates into numbers first, such as seconds"
+    return ""
+
+
+def _tensor(data: Tensor, name: str) -> Tensor:
+    if data.device.type == "meta" or data.is_quantized:
+        raise ValueError(f"{name} is a {'meta' if data.device.type == 'meta' else 'quantized'} tensor; expected values")
+    if data.is_complex():
+        raise ValueError(f"{name} has dtype {data.dtype}; expected real numbers")
+    data = data.detach()
+    if data.layout != torch.strided:
+        data = data.to_dense()
+    if data.is_floating_point():
+        return data.float() if data.dtype.itemsize < 4 else data
+    return numbers(data.cpu().numpy(), name).to(data.device)
+
+
+def _pandas(data: Any, name: str) -> Opened:
+    if data.ndim == 1 and not hasattr(data, "iloc"):  # an Index or an extension array
+        return Opened(numbers(np.asarray(data), name), "array")
+    if data.ndim == 1:
+        label = name if data.name is None else f"{name} column {data.name!r}"
+        columns = None if data.name is None else (data.name,)
+        return Opened(_pandas_column(data, label), "frame", data.index, columns)
+    kinds = list(dict.fromkeys(data.dtypes))
+    if len(kinds) == 1 and isinstance(kinds[0], np.dtype) and kinds[0].kind in "fiub":
+        values = numbers(data.to_numpy(), name)
+    else:
+        values = _stacked([_pandas_column(data.iloc[:, j], f"{name} column {label!r}") for j, label in enumerate(data)])
+    return Opened(values.reshape(data.shape), "frame", data.index, tuple(data.columns))
+
+
+def _pandas_column(column: Any, label: str) -> Tensor:
+    if isinstance(column.dtype, np.dtype):
+        return numbers(column.to_numpy(), label)
+    if column.dtype.kind not in "fiub":
+        example = column.dropna().iloc[:1].tolist()
+        raise ValueError(
+            f"{label} is {column.dtype} (such as {', '.join(map(repr, example))}); expected real numbers: classes go into "
+            "y with y_is_label=True"
+        )
+    absent = column.isna().to_numpy()
+    plain = column.fillna(0).to_numpy(dtype=np.dtype(f"{column.dtype.kind}8") if column.dtype.kind != "b" else bool)
+    return numbers(plain, label).masked_fill(torch.from_numpy(absent.copy()), torch.nan)
+
+
+def _polars(data: Any, name: str) -> Opened:
+    if not callable(getattr(data, "to_numpy", None)):
+        raise ValueError(
+            f"{name} is a polars {type(data).__name__}; expected a DataFrame or Series: collect() it first"
+        )
+    if not hasattr(data, "columns"):
+        return Opened(_polars_column(data, f"{name} column {data.name!r}"), "frame", None, (data.name,))
+    columns = [_polars_column(data[label], f"{name} column {label!r}") for label in data.columns]
+    return Opened(_stacked(columns).reshape(data.shape), "frame", None, tuple(data.columns))
+
+
+def _polars_column(column: Any, label: str) -> Tensor:
+    absent = column.is_null().to_numpy()
+    if absent.all():
+        return torch.full((len(column),), torch.nan, dtype=torch.float64)
+    return numbers(column.fill_null(strategy="max").to_numpy(), label).masked_fill(
+        torch.from_numpy(np.array(absent)), torch.nan
+    )
+
+
+def _anndata(data: Any, name: str, layer: str | None) -> Opened:
+    if layer is not None and layer not in data.layers:
+        raise ValueError(f"{name} has no layer {layer!r}; it has {', '.join(data.layers) or 'none'}")
+    held = data.X if layer is None else data.layers[layer]
+    if held is None:
+        raise ValueError(f"{name} has no X; name one of its layers: {', '.join(data.layers) or 'it has none'}")
+    return Opened(numbers(_array(held, name), name), "frame", data.obs_names, tuple(data.var_names))
+
+
+def _stacked(columns: list[Tensor]) -> Tensor:
+    if not columns:
+        return torch.empty(0, dtype=torch.float64)
+    narrow = all(column.dtype == torch.float32 for column in columns)
+    return torch.stack([column if narrow else column.double() for column in columns], 1)

@@ -1,0 +1,59 @@
+"""Classes and groups of rows, whatever names them, as numbers 0, 1, ..."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lmi.containers import Kind
+from lmi.inputs import Matrix
+
+
+def read_labels(data: Any, name: str) -> Matrix:
+    """Classes of any kind (strings, categories, numbers) as one column of class numbers 0, 1, ..., NaN where missing.
+
+    Raises:
+        ValueError: for more than one column, or what cannot be told apart.
+
+    >>> read_labels(["b", "a", "b"], "y").values.flatten().tolist()
+    [1.0, 0.0, 1.0]
+    """
+    import pandas
+
+    values: Any = data.detach().cpu().numpy() if isinstance(data, Tensor) else data
+    kind: Kind = "tensor" if isinstance(data, Tensor) else "frame" if hasattr(data, "iloc") else "array"
+    shape = getattr(values, "shape", None) or np.asarray(values).shape
+    if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
+        raise ValueError(f"a label is one column; {name} has shape {tuple(shape)}")
+    column = values.iloc[:, 0] if len(shape) == 2 and hasattr(values, "iloc") else values
+    if not hasattr(column, "iloc"):
+        column = pandas.Series(np.asarray(column).reshape(-1))
+        if isinstance(values, np.ma.MaskedArray):
+            column = column.mask(np.ma.getmaskarray(values).reshape(-1))
+    if len(column) == 0:
+        raise ValueError(f"{name} is empty: shape {tuple(shape)}")
+    try:
+        codes = pandas.factorize(column, sort=True)[0]
+    except TypeError as error:
+        raise ValueError(f"{name} holds labels that cannot be sorted: {error}") from error
+    numbers = torch.from_numpy(np.where(codes < 0, np.nan, codes))[:, None]
+    return Matrix(name, numbers, kind, values.index if hasattr(values, "iloc") else None)
+
+
+def read_groups(data: Any, name: str, rows: int) -> Tensor:
+    """(n,) group numbers 0, 1, ... of the rows, in the order of their labels; ``None`` is one group.
+
+    Raises:
+        ValueError: for another number of rows, or rows without a label.
+    """
+    if data is None:
+        return torch.zeros(rows, dtype=torch.long)
+    codes = read_labels(data, name).values[:, 0]
+    if len(codes) != rows:
+        raise ValueError(f"{name} has {len(codes)} labels for {rows} rows; expected one a row")
+    if codes.isnan().any():
+        raise ValueError(f"{name} has no label for row {int(codes.isnan().nonzero()[0])}; expected one for every row")
+    return codes.long()
