@@ -14,8 +14,8 @@ from lmi.containers import Kind, open_container
 
 Missing = Literal["refuse", "drop"]
 LARGEST = 1e150  # magnitude of a value, above which sums of squares are no floats
-SMALLEST = 1e-150  # range of a column, below which its variance is no float
-SINGLE = 1e15  # the same two for float32, which becomes float64 beyond them
+SMALLEST = 1e-13  # range of a column, below which libraries take it for constant: it is multiplied
+SINGLE = 1e15  # magnitude of a float32, above which its square may be none: it becomes float64
 STEPS = 500  # neighbouring numbers that a column has to span, to have its digits
 
 
@@ -138,7 +138,7 @@ def _few(labels: Any) -> str:
 
 
 def _checked(side: Matrix) -> tuple[Matrix, list[str]]:
-    """Finite values whose squares are floats; float32 that is too large or small for its squares becomes float64.
+    """Finite values whose squares are floats: large float32 becomes float64, narrow columns are multiplied by powers of two.
 
     With it a sentence where an offset has eaten the digits of columns: its numbers are steps that the range shows.
     """
@@ -153,12 +153,6 @@ def _checked(side: Matrix) -> tuple[Matrix, list[str]]:
             f"expected at most {LARGEST:.0e}: take logarithms or divide"
         )
     narrow = width.where(width > 0, torch.inf)
-    if float(narrow.min()) < SMALLEST:
-        j = int(narrow.argmin())
-        raise ValueError(
-            f"{side.name} varies by {float(width[j]):.1e}, whose square is no float, in {side.column(j)}; "
-            f"expected at least {SMALLEST:.0e}: multiply it"
-        )
     notes = []
     step = largest.double() * torch.finfo(side.values.dtype).eps
     coarse = (step * STEPS > narrow).nonzero().flatten().tolist()
@@ -169,8 +163,11 @@ def _checked(side: Matrix) -> tuple[Matrix, list[str]]:
             f"{side.name} {side.column(j)}{more} has lost its digits to an offset: {kind} numbers of that size are "
             f"{float(step[j]):.1e} apart and the column spans {float(width[j]):.1e}; take the offset off beforehand"
         )
-    if side.values.dtype == torch.float32 and (float(largest.max()) > SINGLE or float(narrow.min()) < 1 / SINGLE):
+    if side.values.dtype == torch.float32 and float(largest.max()) > SINGLE:
         side = replace(side, values=side.values.double())
+    if float(narrow.min()) < SMALLEST:
+        power = torch.where(narrow < SMALLEST, -narrow.double().log2().floor(), 0.0).clamp(max=1000.0)
+        side = replace(side, values=side.values.double() * 2.0**power)  # exact
     return side, notes
 
 
