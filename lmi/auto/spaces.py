@@ -2,61 +2,126 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from lmi.auto.candidates import closed_form
-from lmi.auto.levels import TIED
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
 from lmi.estimators.densities.monotone import jointly_normal
-from lmi.estimators.gaussian.gaussian import DETERMINED, canonical_fit
+from lmi.estimators.gaussian.debiased import closed_form
+from lmi.estimators.gaussian.gaussian import canonical_fit
+from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED, TIED
 
-Spaces = dict[str, tuple[Tensor, Tensor]]
-
-FEW = 12  # dimensions, both sides together, in which densities are fitted to the variables themselves
-MAPPED = 16  # columns of a side, up to which maps make them jointly normal
-MAPS = "joint maps"
-DETERMINED_ROWS = 5000
+COLUMNS, RANKS, MAPS = "columns", "ranks", "joint maps"
+DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 FARTHEST = 1e100  # squares of what is further out are no floats
 
 
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Both sides as ``auto`` measures them.
+
+    Args:
+        name: ``columns``, ``ranks`` or ``joint maps``.
+        x: (n, px) components of x, of unit scale where there are many.
+        y: (n, py) components of y.
+        mapped: (n, dx), (n, dy) columns after the maps, where both sides have maps.
+    """
+
+    name: str
+    x: Tensor
+    y: Tensor
+    mapped: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def num_samples(self) -> int:
+        """How many pairs there are."""
+        return self.x.shape[0]
+
+    @property
+    def columns(self) -> int:
+        """Of both sides together."""
+        return self.x.shape[1] + self.y.shape[1]
+
+    @property
+    def by_ranks(self) -> bool:
+        """Whether what n ranks cannot resolve is lost here."""
+        return self.name != COLUMNS
+
+
+Spaces = dict[str, Space]
+
+
 def distinct(z: Tensor) -> bool:
-    """Whether nearly all values of every column differ."""
+    """Whether nearly all values of every column of z (n, d) differ."""
     ordered = z.sort(0).values
     return bool(((ordered[1:] > ordered[:-1]).sum(0) > (1 - TIED) * z.shape[0]).all())
 
 
+def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
+    """The columns and their normal scores, each as at most ``most`` principal components a side.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        most: components of a side.
+    """
+    return {
+        name: Space(name, components(scaled(x, name), most), components(scaled(y, name), most))
+        for name in (COLUMNS, RANKS)
+    }
+
+
+def scaled(z: Tensor, name: str) -> Tensor:
+    """The columns of one side (n, d): their normal scores for ``ranks``, else centred and of unit scale."""
+    if name == RANKS:
+        return normal_scores(z)
+    if z.shape[1] <= LOW_DIMENSIONAL / 2:
+        return robust_scaled(z).clamp(-FARTHEST, FARTHEST)
+    z = z.double()
+    return (z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300)
+
+
 def components(z: Tensor, most: int) -> Tensor:
-    """Principal components, of unit scale where there are many."""
+    """(n, p) principal components of z (n, d), at most ``most``, of unit scale where there are many."""
     if z.shape[1] > 1:
         z = principal_components(z, most)
-    return z / z[:, 0].std() if z.shape[1] > FEW else z
+    return z / z[:, 0].std() if z.shape[1] > LOW_DIMENSIONAL else z
+
+
+def with_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> Spaces:
+    """The ``spaces`` and a third, where a side has several columns and not too many.
+
+    A side that has no maps stands there by its normal scores.
+
+    Args:
+        spaces: as ``prepared`` gives them.
+        x: (n, dx).
+        y: (n, dy).
+        most: components of a side.
+    """
+    maps = [jointly_normal(z) if 1 < z.shape[1] <= MAPPED and distinct(z) else None for z in (x, y)]
+    if all(z is None for z in maps):
+        return spaces
+    mx, my = maps
+    space = Space(
+        MAPS,
+        spaces[RANKS].x if mx is None else components(mx, most),
+        spaces[RANKS].y if my is None else components(my, most),
+        None if mx is None or my is None else (mx, my),
+    )
+    return {**spaces, MAPS: space}
 
 
 def faint_information(x: Tensor, y: Tensor) -> float:
-    """Nats, by the closed form, of the directions in which columns of unit variance have less than 1 / n.
+    """Nats, by the closed form, of the directions in which columns (n, d) of unit variance have less than 1 / n.
 
     As much is the error of each column's map, so some of it is lost.
     """
     sides = [principal_components(z, z.shape[1]) for z in (x, y)]
     plain = [z[:, z.var(0) * z.shape[0] >= 1] for z in sides]
-    everything, most = (closed_form(u, v, MAPPED)[0] for u, v in (sides, plain))
+    everything, most = (closed_form(u, v, int(MAPPED)).nats for u, v in (sides, plain))
     return everything - most
-
-
-def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
-    """Each side alone, in two spaces: its scaled columns and their normal scores, as unit-scale principal components."""
-
-    def side(z: Tensor, ranks: bool) -> Tensor:
-        if ranks:
-            z = normal_scores(z)
-        elif z.shape[1] <= FEW // 2:
-            z = robust_scaled(z).clamp(-FARTHEST, FARTHEST)
-        else:
-            z = z.double()
-            z = (z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300)
-        return components(z, most)
-
-    return {space: (side(x, space == "ranks"), side(y, space == "ranks")) for space in ("columns", "ranks")}
 
 
 def refuse_determined(spaces: Spaces) -> None:
@@ -65,28 +130,14 @@ def refuse_determined(spaces: Spaces) -> None:
     Raises:
         ValueError: quantities that determine each other share infinitely many nats.
     """
-    for space, sides in spaces.items():
-        x, y = (z[:DETERMINED_ROWS] for z in sides)
+    for space in spaces.values():
+        x, y = space.x[:DETERMINED_ROWS], space.y[:DETERMINED_ROWS]
         if x.shape[1] + y.shape[1] >= x.shape[0] - 1:
             continue
         count = int((canonical_fit(x, y).correlations > DETERMINED).sum())
         if count:
-            what = "columns" if space == "columns" else "columns' normal scores"
+            what = "columns' normal scores" if space.by_ranks else "columns"
             raise ValueError(
                 f"{count} linear combination(s) of x's {what} equal one of y's to 12 digits: what determines each other "
                 "shares infinitely many nats; expected x and y without a common part"
             )
-
-
-def add_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> tuple[Tensor | None, Tensor | None]:
-    """The third of the ``spaces``, where a side has several columns and not too many, and each side's mapped columns.
-
-    A side that has none stands there by its normal scores.
-    """
-    mx, my = (jointly_normal(z) if 1 < z.shape[1] <= MAPPED and distinct(z) else None for z in (x, y))
-    if mx is not None or my is not None:
-        sx, sy = (
-            ranks if z is None else components(z, most) for z, ranks in zip((mx, my), spaces["ranks"], strict=True)
-        )
-        spaces[MAPS] = sx, sy
-    return mx, my

@@ -9,6 +9,42 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
+class Fold:
+    """One fold of cross-fitting: indices of what is fitted on, what ends a fit, and what judges it.
+
+    Args:
+        train: (a,) what is fitted on.
+        stop: (b,) what decides when a fit ends.
+        test: (c,) what judges; nothing was fitted to it.
+    """
+
+    train: Tensor
+    stop: Tensor
+    test: Tensor
+
+    @property
+    def fit(self) -> Tensor:
+        """(a + b,) everything that does not judge."""
+        return torch.cat((self.train, self.stop))
+
+
+def make_folds(n: int, count: int, generator: torch.Generator) -> list[Fold]:
+    """``count`` folds whose test parts together are all n samples; a sixth of the rest ends fits.
+
+    >>> folds = make_folds(60, 3, torch.Generator().manual_seed(0))
+    >>> [(f.train.numel(), f.stop.numel(), f.test.numel()) for f in folds]
+    [(33, 7, 20), (33, 7, 20), (33, 7, 20)]
+    """
+    pieces = torch.randperm(n, generator=generator).tensor_split(count)
+    folds = []
+    for i, test in enumerate(pieces):
+        rest = torch.cat([piece for j, piece in enumerate(pieces) if j != i])
+        cut = rest.numel() * 5 // 6
+        folds.append(Fold(rest[:cut], rest[cut:], test))
+    return folds
+
+
+@dataclass(frozen=True, eq=False)
 class Split:
     """Indices of the three parts.
 

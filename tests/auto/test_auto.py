@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lmi.auto.judging import Candidate, Part
+from lmi.auto.trust import fold_doubts
 
 import lmi
 import lmi.auto.estimator as auto
-from lmi.auto.judging import Candidate, Part
-from lmi.auto.trust import fold_doubts
 from lmi.sources.digits_channel import DigitsChannel
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.pushforward import Pushforward

@@ -12,13 +12,13 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.gaussian.linear import leading_components
 from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.estimators.trust.uncertainty import Spread, permutation_null
 from lmi.estimators.trust.verdict import judged
 from lmi.types import Context, Estimate
 
 NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
 NEIGHBOUR_SAMPLES = 5000
-DETERMINED = 1 - 1e-12  # canonical correlation above which one side determines a part of the other
 NEIGHBOURS = 5
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lmi.auto.judging import SURE
 from lmi.estimators.columns import robust_scaled
 from lmi.estimators.neighbors.conditional import ross_pointwise
 from lmi.estimators.probes.labels import classifiers, label_entropy, surprise
+from lmi.estimators.trust.thresholds import SURE
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import worst
 from lmi.types import Context, Estimate, Verdict

@@ -7,20 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from lmi.auto.labelled import label_information
+from lmi.auto.labels import label_information
 from lmi.estimators.columns import untied
 from lmi.estimators.modules.quantized import grassberger_entropy, table_error
 from lmi.estimators.neighbors.terms import repeats
+from lmi.estimators.trust.thresholds import LEFTOVER, MOST_COPIES, MOST_LEVELS, RARE, ROWS_A_CELL, ROWS_A_LEVEL, TIED
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.types import Context, Estimate, Null, Verdict
-
-TIED = 0.05  # share of the rows of a side that repeat, from which on it is taken to have no density
-MOST_COPIES = 10
-ROWS_A_CELL = 5
-MOST_LEVELS = 20  # of a side that is taken for a label
-ROWS_A_LEVEL = 8
-RARE = 0.02  # share of samples whose level may be too rare to be a label
-LEFTOVER = 0.01  # nats that shuffled pairs may still share
 
 
 def tied(z: Tensor) -> bool:
@@ -45,7 +38,7 @@ def copied_pairs(x: Tensor, y: Tensor) -> int:
     return int((alone & (both > 1) & (both <= MOST_COPIES)).sum())
 
 
-def from_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:
+def estimate_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:
     """The estimate from a table of levels, or with one side for a label; ``None`` where both sides are quantities."""
     if not (tied(x) or tied(y)):
         return None

@@ -1,0 +1,180 @@
+"""The protocol of a candidate: a way to score pairs, fitted on folds, that gives its own number, null and density.
+
+A ``Candidate`` holds a space and its settings. ``fit`` gives a ``FittedCandidate``, which is judged by held-out bounds.
+Nobody asks of what kind it is: what matters to the choice and to the verdict stands in its ``Traits``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lmi.auto.spaces import Space
+from lmi.estimators.bounds.heldout import HeldOut, Scores, held_out
+from lmi.estimators.densities.mixture import Mixture
+from lmi.estimators.folds import Fold
+from lmi.types import Context, Null
+
+JUDGED_SAMPLES = 2000  # of a fold's test part, on which its scores are judged
+SEEN_SAMPLES = 1000  # of a fold's training part, on which the same bound shows how much was learned by heart
+
+
+class Number(NamedTuple):
+    """An estimate, its standard error, the part of that error that is sampling, and how much further up its interval reaches.
+
+    All in nats.
+    """
+
+    nats: float
+    error: float
+    sampling: float = 0.0
+    above: float = 0.0
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the choice and the verdict have to know of a candidate.
+
+    Args:
+        complexity: candidates are compared in this order, and a more complex one must win clearly.
+        margin: share of the rival's bound by which it must win on top of that.
+        bounded: whether n samples limit what it can say; a covariance says more.
+        learned: whether what it finds beyond all others is only a part of what is there.
+        rises: whether its bound may still rise with more samples, so that halves of them are asked.
+        exceeds_bound: whether its number is measured in fresh pairs and may exceed its held-out bound by much.
+        expected_loss: nats by which its held-out bound lies below its number for want of samples, as is known beforehand.
+    """
+
+    complexity: int
+    margin: float = 0.0
+    bounded: bool = True
+    learned: bool = False
+    rises: bool = True
+    exceeds_bound: bool = False
+    expected_loss: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Scores fitted on each fold, and what they find in the pairs that the fold held out.
+
+    Args:
+        space: where the scores live.
+        folds: what was fitted on, and what judges.
+        critics: the fitted scores of each fold.
+        terms: (n,) held-out InfoNCE terms, nats, NaN where not judged: what candidates are compared by.
+        held_out: each fold's bounds on fresh pairs.
+    """
+
+    space: Space
+    folds: list[Fold]
+    critics: list[Scores]
+    terms: Tensor
+    held_out: list[HeldOut]
+
+    @property
+    def bound(self) -> float:
+        """Held-out InfoNCE, nats: at most the log of the block."""
+        return float(self.terms.nanmean())
+
+    @property
+    def dv(self) -> float:
+        """Held-out Donsker-Varadhan, nats."""
+        return float(torch.cat([fold.dv for fold in self.held_out]).mean())
+
+    @property
+    def log_ratio(self) -> Tensor:
+        """(m,) held-out log density ratios, nats."""
+        return torch.cat([fold.plain for fold in self.held_out])
+
+    def optimism(self) -> float:
+        """The mean bound on the training part minus the mean on fresh pairs, nats."""
+        total = 0.0
+        for fold, scores, fresh in zip(self.folds, self.critics, self.held_out, strict=True):
+            seen = fold.fit[:SEEN_SAMPLES]
+            total += float(
+                held_out(scores, self.space.x[seen], self.space.y[seen]).infonce.mean() - fresh.infonce.mean()
+            )
+        return total / len(self.folds)
+
+
+def judge(space: Space, folds: list[Fold], critics: list[Scores]) -> Judged:
+    """The held-out terms of each fold's critic on the fold's own test part."""
+    terms = torch.full((space.num_samples,), torch.nan, dtype=torch.float64)
+    bounds = []
+    for fold, scores in zip(folds, critics, strict=True):
+        test = fold.test[:JUDGED_SAMPLES]
+        bounds.append(held_out(scores, space.x[test], space.y[test]))
+        terms[test] = bounds[-1].infonce
+    return Judged(space, folds, critics, terms, bounds)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCandidate(ABC):
+    """A candidate that was fitted on folds.
+
+    Args:
+        candidate: what was fitted; ``candidate.fit`` fits it to other folds.
+        name: what it is, in words.
+        traits: what the choice and the verdict have to know.
+        judged: its scores on fresh pairs.
+        base: the candidate that it adds to, for scores on top of others'.
+    """
+
+    candidate: Candidate
+    name: str
+    traits: Traits
+    judged: Judged
+    base: FittedCandidate | None = field(default=None, kw_only=True)
+
+    @property
+    def bound(self) -> float:
+        """Held-out InfoNCE, nats."""
+        return self.judged.bound
+
+    @abstractmethod
+    def number(self) -> Number:
+        """The estimate, debiased as it can be: closed form, density, neighbours or bound."""
+
+    @abstractmethod
+    def null(self, permutations: int, generator: torch.Generator) -> Null | None:
+        """What it says of shuffled pairs; ``None`` where it has nothing to measure dependence by."""
+
+    @abstractmethod
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture | None:
+        """A density like the candidate's of the pairs x (n, dx), y (n, dy), for the control variate; ``None`` is independence.
+
+        Asked in few dimensions only, where densities are fitted to the variables themselves.
+        """
+
+    @property
+    @abstractmethod
+    def components(self) -> int:
+        """How many t components its own density of the variables has; 0 for none."""
+
+    @property
+    @abstractmethod
+    def stand_in(self) -> FittedCandidate:
+        """The candidate whose number stands for this one: itself, where nothing else is evident."""
+
+
+class Candidate(ABC):
+    """A way to score pairs in a space, not fitted yet."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is, in words, for the case that it cannot be fitted."""
+
+    @abstractmethod
+    def fit(self, folds: list[Fold]) -> FittedCandidate:
+        """Fit it on every fold.
+
+        Raises:
+            ValueError: where the samples are too few for it, or the fit failed.
+        """

@@ -1,0 +1,1 @@
+"""The candidates of ``auto``, one a file, behind the protocol of ``lmi.auto.candidate``."""

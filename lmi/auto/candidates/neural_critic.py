@@ -1,0 +1,117 @@
+"""A neural critic that learns what to add to the best of the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.numbers import bound_null, bound_number, rival_density
+from lmi.auto.spaces import Space
+from lmi.estimators.bounds.heldout import Scores, held_out
+from lmi.estimators.densities.mixture import Mixture
+from lmi.estimators.folds import Fold
+from lmi.estimators.trust.thresholds import NEURAL_MARGIN
+from lmi.neural.critic import CriticSettings, fit_critic
+from lmi.types import Context, Null
+
+COMPLEXITY = 100  # above that of any density
+FACTORS = (0.3, 0.5, 0.65, 0.8, 0.9, 1.0, 1.1)  # that over-confident scores are tried with
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralCritic(Candidate):
+    """A network's scores, added to those of ``base`` where there is one.
+
+    Args:
+        space: where it is fitted.
+        base: the candidate whose scores it adds to, fitted; ``None`` for a network alone.
+        settings: of the network and its fit.
+        context: seeds weights and batches.
+    """
+
+    space: Space
+    base: FittedCandidate | None
+    settings: CriticSettings
+    context: Context
+
+    @property
+    def name(self) -> str:
+        """See ``Candidate``."""
+        return f"neural critic on {self.space.name}" + (f" over {self.base.name}" if self.base else "")
+
+    def fit(self, folds: list[Fold]) -> FittedNeuralCritic:
+        """See ``Candidate``. On other folds than the base's, the base is fitted again too."""
+        base = self.base
+        if base is not None and base.judged.folds is not folds:
+            base = base.candidate.fit(folds)
+        below = [None] * len(folds) if base is None else base.judged.critics
+        critics = [self._critic(fold, scores, i) for i, (fold, scores) in enumerate(zip(folds, below, strict=True))]
+        traits = Traits(COMPLEXITY, margin=NEURAL_MARGIN, learned=True)
+        return FittedNeuralCritic(self, self.name, traits, judge(self.space, folds, critics), base=base)
+
+    def _critic(self, fold: Fold, below: Scores | None, index: int) -> Scores:
+        x, y = self.space.x, self.space.y
+        scale_x, scale_y = x.std(0).max(), y.std(0).max()
+
+        def base_scores(a: Tensor, b: Tensor) -> Tensor:
+            # The base sees the samples in their own scale, the network in unit scale.
+            assert below is not None
+            return below(a * scale_x, b * scale_y)
+
+        train, stop = ((x[rows] / scale_x, y[rows] / scale_y) for rows in (fold.train, fold.stop))
+        context = self.context.child("neural", index)
+        network, _ = fit_critic(train, stop, "infonce", self.settings, context, base_scores if below else None)
+
+        def scores(a: Tensor, b: Tensor) -> Tensor:
+            added = network.scores(a / scale_x, b / scale_y)
+            return added if below is None else added + below(a, b)
+
+        factor = calibration(scores, x[fold.stop], y[fold.stop])
+        return lambda a, b: factor * scores(a, b)
+
+
+def calibration(scores: Scores, x: Tensor, y: Tensor) -> float:
+    """The factor on the scores that makes the bound on pairs x (n, dx), y (n, dy) largest."""
+    f = scores(x, y)
+    return max(FACTORS, key=lambda factor: float(held_out(lambda a, b: factor * f, x, y).dv.mean()))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNeuralCritic(FittedCandidate):
+    """One network a fold, on top of ``base``."""
+
+    def number(self) -> Number:
+        """The base's number plus what the network gains on fresh pairs; the bound where the base gives none to add to.
+
+        What a network remembers of its training part says nothing about fresh pairs; what its base lost to fitting does.
+        """
+        if self.base is None or self.base.traits.exceeds_bound:
+            return bound_number(self.judged, self.base.judged.optimism() if self.base else 0.0)
+        number = self.base.number()
+        gain = (self.judged.terms - self.base.judged.terms)[~self.judged.terms.isnan()]
+        return Number(
+            number.nats + float(gain.mean()), math.hypot(number.error, float(gain.std()) / gain.numel() ** 0.5)
+        )
+
+    def null(self, permutations: int, generator: torch.Generator) -> Null:
+        """The bound of shuffled pairs."""
+        return bound_null(self.judged, permutations, generator)
+
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
+        """That of the best rival, or one normal."""
+        return rival_density(self, rivals, x, y, context)
+
+    @property
+    def components(self) -> int:
+        """None: it is no density of the variables themselves."""
+        return 0
+
+    @property
+    def stand_in(self) -> FittedCandidate:
+        """Itself."""
+        return self

@@ -1,0 +1,103 @@
+"""The normal closed form, on as many principal components as fresh pairs find useful."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.spaces import Space
+from lmi.estimators.bounds.heldout import Scores
+from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.debiased import ClosedForm, closed_form
+from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias
+from lmi.estimators.gaussian.linear import RANKS, fit_linear
+from lmi.estimators.trust.thresholds import DETERMINED
+from lmi.types import Context, Null
+
+SAMPLES_A_COMPONENT = 4  # of each fold's training part
+
+
+@dataclass(frozen=True, eq=False)
+class Normal(Candidate):
+    """Jointly normal components of ``space``; their number is chosen by fresh pairs unless there are few columns.
+
+    Args:
+        space: where it is fitted.
+        low_dimensional: whether all columns are used as they are.
+    """
+
+    space: Space
+    low_dimensional: bool
+
+    @property
+    def name(self) -> str:
+        """See ``Candidate``."""
+        return f"normal on {self.space.name}"
+
+    def fit(self, folds: list[Fold]) -> FittedNormal:
+        """See ``Candidate``.
+
+        Raises:
+            ValueError: where a direction of one side determines one of the other.
+        """
+        x, y = self.space.x, self.space.y
+        trials = [(rank, judge(self.space, folds, self._critics(folds, rank))) for rank in self._ranks(folds)]
+        rank, judged = max(trials, key=lambda trial: trial[1].bound)
+        if float(canonical_fit(x[:, :rank], y[:, :rank]).correlations[0]) > DETERMINED:
+            raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
+        name = self.name if self.low_dimensional else f"{self.name} ({rank} components)"
+        loss = gaussian_bias(folds[0].fit.numel(), rank, rank)
+        return FittedNormal(self, name, Traits(1, bounded=False, rises=False, expected_loss=loss), judged, rank)
+
+    def _critics(self, folds: list[Fold], rank: int) -> list[Scores]:
+        x, y = self.space.x, self.space.y
+        return [fit_linear(x[fold.fit], y[fold.fit], rank).scores for fold in folds]
+
+    def _ranks(self, folds: list[Fold]) -> list[int]:
+        narrow, wide = sorted((self.space.x.shape[1], self.space.y.shape[1]))
+        smallest = min(fold.fit.numel() for fold in folds)
+        ranks = {wide} if self.low_dimensional else {min(rank, wide) for rank in (*RANKS, wide)}
+        return [rank for rank in sorted(ranks) if SAMPLES_A_COMPONENT * rank < smallest] or [narrow]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNormal(FittedCandidate):
+    """The closed form of ``rank`` components a side."""
+
+    rank: int
+
+    @property
+    def closed_form(self) -> ClosedForm:
+        """The debiased closed form on all samples."""
+        space = self.judged.space
+        return closed_form(space.x, space.y, self.rank)
+
+    def number(self) -> Number:
+        """The debiased closed form."""
+        return Number(*self.closed_form[:2])
+
+    def null(self, permutations: int, generator: torch.Generator) -> Null:
+        """The closed form of shuffled pairs."""
+        x, y = (z[:, : self.rank] for z in (self.judged.space.x, self.judged.space.y))
+        orders = [torch.randperm(y.shape[0], generator=generator) for _ in range(permutations)]
+        values = torch.tensor([closed_form(x, y[order], self.rank).nats for order in orders])
+        return Null(values.double(), self.closed_form.nats)
+
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
+        """One normal."""
+        return fit_mixture(x, y, 1, context.generator("ksg draws"), heavy=False)
+
+    @property
+    def components(self) -> int:
+        """None of t shape."""
+        return 0
+
+    @property
+    def stand_in(self) -> FittedCandidate:
+        """Itself."""
+        return self

@@ -1,0 +1,80 @@
+"""One t density of the leading components of each side: what the normal closed form is with heavy tails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.numbers import FIT_SAMPLES, bound_null, density_number, rival_density
+from lmi.auto.spaces import Space
+from lmi.estimators.bounds.heldout import Scores
+from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.folds import Fold
+from lmi.types import Context, Null
+
+
+@dataclass(frozen=True, eq=False)
+class TDensity(Candidate):
+    """One t density of ``rank`` components a side.
+
+    Args:
+        space: where it is fitted.
+        rank: components of each side.
+        context: seeds the starts.
+    """
+
+    space: Space
+    rank: int
+    context: Context
+
+    @property
+    def name(self) -> str:
+        """See ``Candidate``."""
+        return f"t density of {self.rank} components of {self.space.name}"
+
+    def fit(self, folds: list[Fold]) -> FittedTDensity:
+        """See ``Candidate``."""
+        models = [self._model(fold, i) for i, fold in enumerate(folds)]
+        judged = judge(self.space, folds, [self._critic(model) for model in models])
+        return FittedTDensity(self, self.name, Traits(2), judged, models)
+
+    def _model(self, fold: Fold, index: int) -> Mixture:
+        x, y = (z[fold.fit[:FIT_SAMPLES], : self.rank] for z in (self.space.x, self.space.y))
+        generator = self.context.generator("t density", self.space.name, index)
+        return fit_mixture(x, y, 1, generator, iterations=100, tolerance=1e-4)
+
+    def _critic(self, model: Mixture) -> Scores:
+        return lambda a, b: model.scores(a[:, : self.rank], b[:, : self.rank])
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTDensity(FittedCandidate):
+    """One density a fold."""
+
+    models: list[Mixture]
+
+    def number(self) -> Number:
+        """The mean log ratio, on seen and on fresh pairs."""
+        return density_number(self.judged, self.models)
+
+    def null(self, permutations: int, generator: torch.Generator) -> Null:
+        """The bound of shuffled pairs."""
+        return bound_null(self.judged, permutations, generator)
+
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
+        """That of the best rival, or one normal."""
+        return rival_density(self, rivals, x, y, context)
+
+    @property
+    def components(self) -> int:
+        """None: it is no density of the variables themselves."""
+        return 0
+
+    @property
+    def stand_in(self) -> FittedCandidate:
+        """Itself."""
+        return self

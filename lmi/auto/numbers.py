@@ -1,0 +1,92 @@
+"""Numbers and nulls that several candidates share: from a bound, from a density, from the scores of shuffled pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Judged, Number
+from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
+from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.trust.thresholds import BOUND_RANGE
+from lmi.types import Context, Null
+
+FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
+
+
+def bound_number(judged: Judged, optimism: float, cost: float = 0.0) -> Number:
+    """The number of scores that are no density: the larger held-out bound plus half of what fitting cost.
+
+    Near the largest value that DV can show in a fold, the mean log density ratio stands in for the bounds.
+
+    Args:
+        judged: the scores on fresh pairs.
+        optimism: bound on the training part minus bound on fresh pairs, nats.
+        cost: nats that fitting costs beyond what terms and optimism show.
+    """
+    terms = judged.log_ratio
+    error = math.hypot(float(terms.std()) / terms.numel() ** 0.5, cost)
+    is_low = judged.dv < math.log(judged.folds[0].test.numel()) - BOUND_RANGE
+    fresh = max(judged.bound, judged.dv) if is_low else float(terms.mean())
+    return Number(fresh + 0.5 * max(optimism, 0.0), error)
+
+
+def density_number(judged: Judged, models: list[Mixture]) -> Number:
+    """The mean log ratio of each fold's density, on its own samples and on fresh ones, averaged.
+
+    It has no partition term, which heavy tails make noisy. What a fit gains on its own samples, fresh ones lose.
+
+    Args:
+        judged: the densities' scores on fresh pairs.
+        models: each fold's density of the leading columns of the space.
+    """
+    dx, dy = models[0].dx, models[0].centres.shape[1] - models[0].dx
+    x, y = judged.space.x[:, :dx], judged.space.y[:, :dy]
+    folds = list(zip(judged.folds, models, strict=True))
+    fresh = torch.cat([model.ratio(x[fold.test], y[fold.test]) for fold, model in folds])
+    seen = torch.cat([model.ratio(x[fold.fit], y[fold.fit]) for fold, model in folds])
+    return Number(0.5 * float(fresh.mean() + seen.mean()), float(fresh.std()) / x.shape[0] ** 0.5)
+
+
+def bound_null(judged: Judged, permutations: int, generator: torch.Generator) -> Null:
+    """The held-out InfoNCE bound of the fitted scores under shuffled pairs.
+
+    Args:
+        judged: the scores on fresh pairs.
+        permutations: how many shuffles of each block of test pairs.
+        generator: draws them.
+    """
+    tests = [fold.test[:JUDGED_SAMPLES] for fold in judged.folds]
+    values = torch.zeros(permutations, dtype=torch.float64)
+    for scores, test in zip(judged.critics, tests, strict=True):
+        for block, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):
+            orders = [torch.randperm(block.numel(), generator=generator) for _ in range(permutations)]
+            values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
+    return Null(values / sum(test.numel() for test in tests), judged.bound)
+
+
+def rival_density(
+    chosen: FittedCandidate, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context
+) -> Mixture:
+    """For a candidate without a density of its own: that of the best rival in its space, or one normal.
+
+    Args:
+        chosen: the candidate without a density.
+        rivals: all fitted candidates.
+        x: (n, dx) the pairs.
+        y: (n, dy).
+        context: seeds the fit.
+    """
+    same = [c for c in rivals if c.components and c.judged.space is chosen.judged.space]
+    if not same:
+        return fit_mixture(x, y, 1, context.generator("ksg draws"), heavy=False)
+    return refit_density(max(same, key=lambda c: c.bound).components, x, y, context)
+
+
+def refit_density(components: int, x: Tensor, y: Tensor, context: Context) -> Mixture:
+    """A mixture of so many t components, fitted to the leading rows of x (n, dx) and y (n, dy)."""
+    rows = slice(0, FIT_SAMPLES)
+    return fit_mixture(x[rows], y[rows], components, context.generator("refit"), iterations=100, tolerance=1e-4)

@@ -1,0 +1,167 @@
+"""Which candidates are fitted, in which order, and which of them is chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lmi.auto.candidate import Candidate, FittedCandidate
+from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidates.independence import Independence
+from lmi.auto.candidates.kernel_variates import KernelMixture
+from lmi.auto.candidates.neural_critic import NeuralCritic
+from lmi.auto.candidates.normal import FittedNormal, Normal
+from lmi.auto.candidates.t_density import TDensity
+from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.candidates.variate_mixture import VariateMixture
+from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
+from lmi.estimators.folds import Fold
+from lmi.estimators.trust.thresholds import (
+    CLIMB_GAIN,
+    KSG_DIMENSIONS,
+    LOW_DIMENSIONAL,
+    NEURAL_DIMENSIONS,
+    SURE,
+    T_COMPONENTS,
+)
+from lmi.neural.critic import CriticSettings
+from lmi.types import Context
+
+CLUSTERS = (2, 3, 5, 10)  # of each side
+COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
+CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
+
+
+@dataclass(eq=False)
+class Contest:
+    """Candidates that were fitted on the same folds, and those that could not be.
+
+    Args:
+        folds: what is fitted on, and what judges.
+        fitted: all candidates so far.
+        dropped: why the others are not among them, in words.
+    """
+
+    folds: list[Fold]
+    fitted: list[FittedCandidate] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    def enter(self, candidate: Candidate) -> FittedCandidate | None:
+        """Fit a candidate; ``None`` where it cannot be fitted, or finds no finite bound."""
+        try:
+            fitted = candidate.fit(self.folds)
+        except (ValueError, RuntimeError) as error:
+            self.dropped.append(f"candidate {candidate.name} was dropped: {error}")
+            return None
+        if not math.isfinite(fitted.bound) or not math.isfinite(fitted.judged.dv):
+            self.dropped.append(f"candidate {candidate.name} was dropped: its held-out bound is not finite")
+            return None
+        self.fitted.append(fitted)
+        return fitted
+
+
+def is_low_dimensional(spaces: Spaces) -> bool:
+    """Whether densities are fitted to the variables themselves."""
+    return max(space.columns for space in spaces.values()) <= LOW_DIMENSIONAL
+
+
+def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | None, context: Context) -> Contest:
+    """Fit all candidates that these spaces have room for, simple ones first.
+
+    Args:
+        spaces: both sides, in two or three spaces.
+        folds: what is fitted on, and what judges.
+        critic: settings of the neural critic; ``None`` leaves it out.
+        context: seeds the fits.
+    """
+    contest = Contest(folds)
+    low = is_low_dimensional(spaces)
+    normals = {name: normal for name, space in spaces.items() if (normal := _normal(contest, space, low))}
+    contest.fitted.insert(0, Independence(spaces[RANKS], tuple(normals.values())).fit(folds))
+    tried = without_the_worse(spaces, normals)
+    if not low:
+        for count in CLUSTERS:
+            for space in tried.values():
+                contest.enter(Clusters(space, count, context))
+        _t_densities(contest, tried, normals, context)
+    _climb(contest, tried, normals, low, context)
+    columns = min(space.columns for space in spaces.values())
+    if columns > KSG_DIMENSIONS:
+        for space in tried.values():
+            contest.enter(KernelMixture(space, context))
+    if critic is not None and columns > NEURAL_DIMENSIONS:
+        base = select(contest.fitted)
+        leader = base if base.traits.complexity else max(contest.fitted, key=lambda c: c.bound)
+        space = leader.judged.space if leader.traits.complexity else spaces[COLUMNS]
+        contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
+    return contest
+
+
+def _normal(contest: Contest, space: Space, low: bool) -> FittedNormal | None:
+    fitted = contest.enter(Normal(space, low))
+    return fitted if isinstance(fitted, FittedNormal) else None
+
+
+def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:
+    """Ranks or joint maps, whichever the normal model likes better, beside the columns."""
+    bounds = {name: normal.bound for name, normal in normals.items()}
+    worse = RANKS if bounds.get(MAPS, -math.inf) > bounds.get(RANKS, -math.inf) else MAPS
+    return {name: space for name, space in spaces.items() if name != worse}
+
+
+def _t_densities(contest: Contest, tried: Spaces, normals: dict[str, FittedNormal], context: Context) -> None:
+    """One t density of as many components as the normal model uses.
+
+    Outliers may leave the normal form next to nothing in its own space: what serves the best one is tried as well.
+    """
+    fitting = {name: normal for name, normal in normals.items() if normal.rank <= T_COMPONENTS and name in tried}
+    if fitting:
+        most = max(fitting.values(), key=lambda normal: normal.bound).rank
+        for name, rank in dict.fromkeys((name, rank) for name, c in fitting.items() for rank in (c.rank, most)):
+            contest.enter(TDensity(tried[name], rank, context))
+
+
+def _climb(
+    contest: Contest, tried: Spaces, normals: dict[str, FittedNormal], low_dimensional: bool, context: Context
+) -> None:
+    """Mixtures of more and more components, first in all spaces, then in the best, while fresh pairs gain by it.
+
+    Args:
+        contest: takes them.
+        tried: the spaces.
+        normals: the fitted closed forms, whose components the canonical variates are combinations of.
+        low_dimensional: whether the variables themselves are mixed.
+        context: seeds the starts.
+    """
+    best = {name: -math.inf for name in tried if low_dimensional or name in normals}
+    names = list(best)
+    for count in COMPONENTS:
+        for name in list(names):
+            candidate = (
+                TMixture(tried[name], count, context)
+                if low_dimensional
+                else VariateMixture(tried[name], count, normals[name].rank, context)
+            )
+            fitted = contest.enter(candidate)
+            if fitted is None or (count >= CLIMB_FROM and fitted.bound < best[name] + CLIMB_GAIN):
+                names.remove(name)
+            if fitted is not None:
+                best[name] = max(best[name], fitted.bound)
+        if count >= 2 and len(names) > 1:
+            names = [max(names, key=best.__getitem__)]
+
+
+def select(candidates: Sequence[FittedCandidate]) -> FittedCandidate:
+    """The simplest candidate that no more complex one beats by more than 2.5 standard errors of the difference."""
+    chosen = candidates[0]
+    for candidate in sorted(candidates[1:], key=lambda c: (c.traits.complexity, -c.bound)):
+        gain = candidate.judged.terms - chosen.judged.terms
+        gain = gain[~gain.isnan()]
+        sure = 0.0
+        if candidate.traits.complexity > chosen.traits.complexity:
+            sure = SURE * float(gain.std()) / gain.numel() ** 0.5
+            sure = max(sure, candidate.traits.margin * chosen.bound)
+        if float(gain.mean()) > sure:
+            chosen = candidate
+    return chosen

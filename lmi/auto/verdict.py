@@ -1,0 +1,194 @@
+"""The verdict of ``auto``: a list of doubts, each with its words and its weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lmi.auto.candidate import FittedCandidate
+from lmi.estimators.trust.thresholds import (
+    ABSTAIN,
+    BOUND_RANGE,
+    COPIED,
+    DISAGREEMENT,
+    DOUBTFUL,
+    FOLDS_APART,
+    FOLDS_APART_ERRORS,
+    FOLDS_APART_LEAST,
+    LINE_DISAGREEMENT,
+    MOSTLY_UNCONFIRMED,
+    NEAR_LIMIT,
+    NOISY,
+    NOISY_LEAST,
+    ONLY_LEARNED,
+    ONLY_LEARNED_LEAST,
+    RISING,
+    RISING_LEAST,
+    SAMPLES_A_DIMENSION,
+    UNCONFIRMED,
+    UNCONFIRMED_ERRORS,
+    UNCONFIRMED_LEAST,
+)
+from lmi.types import Level, Verdict
+
+
+class Doubt(NamedTuple):
+    """A reason not to trust an estimate, in words, and what it weighs: 1 is enough for doubt, 3 for abstaining."""
+
+    words: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the doubts look at.
+
+    Args:
+        nats: the estimate.
+        error: its standard error, nats.
+        chosen: the candidate that it is of.
+        candidates: all that were fitted.
+        columns: of both sides together.
+        correction: what neighbours added, nats.
+        rising: what half of the training samples find less, nats.
+        copies: pairs that were entered twice.
+        dropped: why candidates could not be fitted, in words.
+        unsteady: what was seen on the way, in words.
+    """
+
+    nats: float
+    error: float
+    chosen: FittedCandidate
+    candidates: Sequence[FittedCandidate]
+    columns: int
+    correction: float = 0.0
+    rising: float = 0.0
+    copies: int = 0
+    dropped: Sequence[str] = ()
+    unsteady: Sequence[str] = ()
+
+    @property
+    def num_samples(self) -> int:
+        """How many pairs were measured."""
+        return self.chosen.judged.space.num_samples
+
+    @property
+    def unconfirmed(self) -> float:
+        """Nats that fresh pairs do not confirm, beyond what a fit to so many samples is known to cost."""
+        return self.nats - self.chosen.bound - self.chosen.traits.expected_loss
+
+    @property
+    def is_dependence(self) -> bool:
+        """Whether the chosen candidate says that anything is shared."""
+        return self.chosen.traits.complexity > 0
+
+
+def sample_limit(n: int) -> float:
+    """About the most that n samples can show, nats."""
+    return math.log(n / 4)
+
+
+def near_the_limit(e: Evidence) -> Doubt | None:
+    """The estimate is near what so many samples can show."""
+    limit = sample_limit(e.num_samples)
+    if e.nats <= NEAR_LIMIT * limit:
+        return None
+    beyond = e.nats > limit and e.chosen.traits.bounded
+    return Doubt(
+        f"the estimate is near what {e.num_samples} samples can show ({limit:.1f} nats)", 3.0 if beyond else 1.0
+    )
+
+
+def neighbours_disagree(e: Evidence) -> Doubt | None:
+    """Nearest neighbours and the fitted density disagree."""
+    if abs(e.correction) <= (LINE_DISAGREEMENT if e.columns <= 2 else DISAGREEMENT):
+        return None
+    return Doubt(f"nearest neighbours and the fitted density disagree by {abs(e.correction):.2f} nats")
+
+
+def not_confirmed(e: Evidence) -> Doubt | None:
+    """Fresh pairs confirm only a part of the estimate."""
+    tolerance = max(UNCONFIRMED * e.nats, UNCONFIRMED_ERRORS * e.error, UNCONFIRMED_LEAST)
+    measurable = e.nats < sample_limit(e.num_samples) - BOUND_RANGE
+    if not (e.is_dependence and e.unconfirmed > tolerance and measurable):
+        return None
+    weight = 3.0 if e.unconfirmed > MOSTLY_UNCONFIRMED * e.nats else 1.0
+    return Doubt(f"fresh pairs confirm only {e.chosen.bound:.2f} of {e.nats:.2f} nats", weight)
+
+
+def only_learned(e: Evidence) -> Doubt | None:
+    """Only a neural critic finds this much."""
+    if not e.chosen.traits.learned:
+        return None
+    least = e.chosen.bound - 0.5 * abs(e.chosen.bound)
+    others = [c.bound for c in e.candidates if not c.traits.learned and c.bound > least]
+    if others and e.chosen.bound - max(others) <= max(ONLY_LEARNED * e.nats, ONLY_LEARNED_LEAST):
+        return None
+    return Doubt("only a neural critic finds this much, and its value is a lower bound")
+
+
+def still_rising(e: Evidence) -> Doubt | None:
+    """Half of the training samples find clearly less."""
+    allowed = max(e.unconfirmed, 0.0) if e.chosen.traits.exceeds_bound else 0.0
+    if e.rising <= max(RISING * e.nats, e.error, RISING_LEAST) + allowed:
+        return None
+    return Doubt(f"half of the training samples find {e.rising:.2f} nats less, so more would find more")
+
+
+def could_hide(e: Evidence) -> Doubt | None:
+    """Nothing was found, in samples that could hide much."""
+    if e.is_dependence or e.num_samples >= SAMPLES_A_DIMENSION * e.columns:
+        return None
+    return Doubt(f"{e.num_samples} samples in {e.columns} dimensions could hide a dependence that is not linear")
+
+
+def noisy(e: Evidence) -> Doubt | None:
+    """The standard error is large."""
+    if e.error <= max(NOISY * abs(e.nats), NOISY_LEAST):
+        return None
+    return Doubt(f"its standard error is {e.error:.2f} nats")
+
+
+def copied(e: Evidence) -> Doubt | None:
+    """Samples were entered twice."""
+    if e.copies <= COPIED * e.num_samples:
+        return None
+    return Doubt(f"{e.copies} pairs are copies of others, so fresh pairs are not all fresh")
+
+
+def folds_disagree(e: Evidence) -> Doubt | None:
+    """The candidate depends on the seed: its folds had other samples, starts and landmarks, and should agree."""
+    if not e.is_dependence:
+        return None
+    judged = e.chosen.judged
+    terms = [fold[~fold.isnan()] for fold in (judged.terms[f.test] for f in judged.folds)]
+    bounds = [float(fold.mean()) for fold in terms]
+    error = max(float(fold.std()) / fold.numel() ** 0.5 for fold in terms)
+    if max(bounds) - min(bounds) <= max(FOLDS_APART_ERRORS * error, FOLDS_APART * max(bounds), FOLDS_APART_LEAST):
+        return None
+    return Doubt(f"its folds disagree: fresh pairs confirm {min(bounds):.2f} to {max(bounds):.2f} nats")
+
+
+DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
+    near_the_limit,
+    neighbours_disagree,
+    not_confirmed,
+    only_learned,
+    still_rising,
+    could_hide,
+    noisy,
+    copied,
+    folds_disagree,
+)
+
+
+def verdict_of(evidence: Evidence) -> Verdict:
+    """Reliable, doubtful or abstain, with every reason."""
+    doubts = [doubt for check in DOUBTS if (doubt := check(evidence))]
+    doubts += [Doubt(words) for words in evidence.unsteady]
+    doubts += [Doubt(words, 0.5) for words in evidence.dropped]
+    weight = sum(doubt.weight for doubt in doubts)
+    level: Level = "reliable" if weight < DOUBTFUL else "doubtful" if weight < ABSTAIN else "abstain"
+    return Verdict(level, tuple(doubt.words for doubt in doubts))

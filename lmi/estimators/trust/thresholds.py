@@ -1,0 +1,92 @@
+"""Every threshold that decides something, once: its name, its value, its unit and its reason.
+
+A ``Threshold`` is a float, so that using one costs nothing; ``TABLE`` lists them all for the page that explains ``auto``.
+"""
+
+from __future__ import annotations
+
+
+class Threshold(float):
+    """A number that decides something, with its unit and its reason.
+
+    >>> sure = Threshold(2.5, "standard errors", "a dozen candidates could win by chance")
+    >>> sure * 2, sure.unit
+    (5.0, 'standard errors')
+    """
+
+    unit: str
+    reason: str
+
+    def __new__(cls, value: float, unit: str, reason: str) -> Threshold:
+        threshold = super().__new__(cls, value)
+        threshold.unit, threshold.reason = unit, reason
+        return threshold
+
+
+# Which samples auto takes, and how.
+SMALLEST = Threshold(60, "samples", "fewer cannot be split into folds, and each fold again")
+MANY_SAMPLES = Threshold(
+    4000, "samples", "from here on halves are large enough to be the folds; below, thirds are used"
+)
+LOW_DIMENSIONAL = Threshold(12, "columns of both sides", "up to here a density is fitted to the variables themselves")
+MAPPED = Threshold(16, "columns of a side", "up to here maps are fitted that make the columns jointly normal")
+KSG_DIMENSIONS = Threshold(6, "columns of both sides", "up to here KSG is exact enough to correct a density")
+NEURAL_DIMENSIONS = Threshold(4, "columns of both sides", "up to here densities and neighbours see what a critic would")
+T_COMPONENTS = Threshold(32, "components of a side", "up to here one t density of all components can be fitted")
+SAMPLES_A_THREAD = Threshold(20_000, "samples", "measured: from here on two threads take no longer than one")
+
+# What repeats.
+TIED = Threshold(0.05, "share of rows", "where more repeat, a side has no density")
+MOST_COPIES = Threshold(10, "rows", "a sample that was entered twice occurs a few times, a level occurs often")
+ROWS_A_CELL = Threshold(5, "samples", "of a table; entropies of thinner tables are biased")
+MOST_LEVELS = Threshold(20, "levels", "a side with more is a quantity, not a label")
+ROWS_A_LEVEL = Threshold(8, "samples", "a rarer level cannot be learned by a classifier")
+RARE = Threshold(0.02, "share of samples", "whose level may be too rare to be a label")
+LEFTOVER = Threshold(0.01, "nats", "that shuffled pairs may share in a table before its bias is a doubt")
+
+# Which candidate is chosen.
+SURE = Threshold(2.5, "standard errors", "by which a more complex candidate must win: a dozen could win by chance")
+NEURAL_MARGIN = Threshold(
+    0.03, "share of the rival's bound", "by which a neural critic must win: its fit varies by as much"
+)
+CLIMB_GAIN = Threshold(0.002, "nats", "that a mixture of more components must gain for the next size to be tried")
+DETERMINED = Threshold(1 - 1e-12, "canonical correlation", "from here on one side determines a direction of the other")
+CLEAR_SIGNAL = Threshold(
+    3.0, "standard deviations", "of the closed form under independence, from where on its number is taken"
+)
+CONFIRMED = Threshold(0.7, "share of the number", "that a density of kernel variates must confirm in fresh pairs")
+SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from where on it is made")
+
+# The verdict.
+NEAR_LIMIT = Threshold(0.75, "share of log(n / 4)", "from where on n samples hardly resolve the estimate")
+LINE_DISAGREEMENT = Threshold(
+    0.15, "nats", "between neighbours and density on a line each, where neighbours are nearly exact"
+)
+DISAGREEMENT = Threshold(
+    0.03, "nats", "the same in more dimensions, where neighbours see only a part of what is missing"
+)
+UNCONFIRMED = Threshold(0.2, "share of the estimate", "that fresh pairs may fail to confirm")
+UNCONFIRMED_ERRORS = Threshold(4, "standard errors", "the same, for noisy estimates")
+UNCONFIRMED_LEAST = Threshold(0.06, "nats", "the same, for small estimates")
+MOSTLY_UNCONFIRMED = Threshold(
+    0.7, "share of the estimate", "from where on a lack of confirmation is a reason to abstain"
+)
+BOUND_RANGE = Threshold(2, "nats", "below log(n / 4), where held-out bounds can still confirm an estimate")
+ONLY_LEARNED = Threshold(0.1, "share of the estimate", "that only a neural critic finds, whose value is a lower bound")
+ONLY_LEARNED_LEAST = Threshold(0.04, "nats", "the same, for small estimates")
+RISING = Threshold(0.05, "share of the estimate", "that half of the training samples may lack")
+RISING_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
+SAMPLES_A_DIMENSION = Threshold(20, "samples", "with fewer, a dependence that is not linear could hide")
+NOISY = Threshold(0.25, "share of the estimate", "from where on its standard error is a doubt")
+NOISY_LEAST = Threshold(0.05, "nats", "the same, for small estimates")
+COPIED = Threshold(0.01, "share of the samples", "that may be copies of others before fresh pairs are not fresh")
+FAINT = Threshold(0.02, "share of the estimate", "that may be in directions the samples hardly show")
+FOLDS_APART = Threshold(0.1, "share of the bound", "by which folds may differ")
+FOLDS_APART_ERRORS = Threshold(4, "standard errors", "the same, for noisy folds")
+FOLDS_APART_LEAST = Threshold(0.05, "nats", "the same, for small bounds")
+NEIGHBOURS_APART = Threshold(0.1, "share of the estimate", "by which twice as many neighbours may differ")
+NEIGHBOURS_APART_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
+DOUBTFUL = Threshold(1.0, "weight", "of all reasons together, from where on an estimate is doubtful")
+ABSTAIN = Threshold(3.0, "weight", "of all reasons together, from where on an estimate should not be used")
+
+TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}
