@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
+
+# Threads that spin while they wait make small products ten times slower wherever cores are shared. OpenMP reads this when
+# torch is first imported. Numba's own threads would undo OMP_NUM_THREADS, which they share with torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "OMP_NUM_THREADS" in os.environ:
+    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 if TYPE_CHECKING:
     from lmi.activations import Activations as Activations

@@ -18,10 +18,6 @@ from lmi.settings import build
 from lmi.sweep.process import was_requeued
 from lmi.sweep.trial import CONFIG_FILE, write_whole
 
-# Threads that spin while they wait make training ten times slower wherever cores are shared: with other jobs, or by the
-# processes of one run. Read by OpenMP when torch is first imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 
 def is_main_process() -> bool:
     """Whether this is the process that writes: the launcher's variables say so before anything is imported."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from sklearn.cluster import SpectralClustering
 from torch import Tensor
 
 from lmi.estimators.modules.closed_form import gaussian_mi_samples
@@ -71,6 +70,8 @@ def find_modules(pairwise: Tensor, num_modules: int, seed: int = 0) -> Tensor:
         raise ValueError("pairwise is not symmetric: expected MI of every two neurons")
     if not 2 <= num_modules <= d:
         raise ValueError(f"{num_modules} modules of {d} neurons: expected 2 to {d}")
+    from sklearn.cluster import SpectralClustering
+
     graph = pairwise.clamp(min=0)
     # An edge of nothing keeps the graph in one piece, which the library's eigensolver needs.
     graph = graph + 1e-6 * float(graph.max()) + 1e-12

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from scipy.special import digamma
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from lmi.estimators.modules.partition import PartitionLike, module_indices
@@ -164,6 +163,8 @@ def _check(activations: Tensor | np.ndarray, bins: int) -> np.ndarray:
 
 def _codes(x: np.ndarray, bins: int, seed: int) -> np.ndarray:
     """(n,) codes 0, 1, ... of the rows."""
+    from sklearn.cluster import KMeans
+
     if len(np.unique(x[: 4 * bins], axis=0)) <= bins:
         rows, codes = np.unique(x, axis=0, return_inverse=True)
         if len(rows) <= bins:

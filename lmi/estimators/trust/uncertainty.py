@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 from torch import Tensor
 
 from lmi.types import Context, Null
@@ -99,7 +99,7 @@ def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch
         weight += m - 1
         if m == usable[0]:
             drift, drift_variance_per_n = full - float(values.mean()), float(values.var()) / m
-    quantile = float(student_t.ppf(0.95, usable[-1] - 1))
+    quantile = float(stdtrit(usable[-1] - 1, 0.95))
     return Spread(math.sqrt(weighted / weight), drift, math.sqrt(drift_variance_per_n), usable[0], quantile)
 
 

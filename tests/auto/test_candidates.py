@@ -1,0 +1,154 @@
+"""Every candidate: its number on data of its kind, its null, its fit to other folds."""
+
+import math
+
+import pytest
+import torch
+
+from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidates.independence import Independence
+from lmi.auto.candidates.kernel_variates import KernelMixture
+from lmi.auto.candidates.neural_critic import NeuralCritic, calibration
+from lmi.auto.candidates.normal import Normal
+from lmi.auto.candidates.t_density import TDensity
+from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.candidates.variate_mixture import VariateMixture
+from lmi.auto.spaces import COLUMNS, Space
+from lmi.estimators.folds import make_folds
+from lmi.neural.critic import CriticSettings
+from lmi.types import Context
+
+N, RHO = 600, 0.8
+CONTEXT = Context(seed=1)
+TRUTH = -0.5 * math.log(1 - RHO**2)
+
+
+def normal_space(columns=4, rho=RHO, n=N, seed=0):
+    """Columns of which the first pair is correlated."""
+    g = torch.Generator().manual_seed(seed)
+    x, y = (torch.randn(n, columns, generator=g, dtype=torch.float64) for _ in range(2))
+    y[:, 0] = rho * x[:, 0] + math.sqrt(1 - rho**2) * y[:, 0]
+    return Space(COLUMNS, x, y)
+
+
+def cluster_space(n=N, seed=0):
+    """Four far clusters a side that meet with probability .7; their information is close to the labels'."""
+    g = torch.Generator().manual_seed(seed)
+    label = torch.randint(3, (n,), generator=g)
+    other = torch.where(torch.rand(n, generator=g) < 0.7, label, torch.randint(3, (n,), generator=g))
+    centres = 8 * torch.eye(3, dtype=torch.float64)
+    x, y = (centres[z] + torch.randn(n, 3, generator=g, dtype=torch.float64) for z in (label, other))
+    p, q = 0.7 + 0.1, 0.1
+    return Space(COLUMNS, x, y), math.log(3) + p * math.log(p) + 2 * q * math.log(q)
+
+
+def folds(n=N):
+    return make_folds(n, 3, CONTEXT.generator("folds"))
+
+
+def fits(space):
+    """Every candidate, on one space."""
+    normal = Normal(space, False).fit(folds(space.num_samples))
+    return {
+        "normal": normal,
+        "t mixture": TMixture(space, 1, CONTEXT).fit(folds(space.num_samples)),
+        "t density": TDensity(space, 2, CONTEXT).fit(folds(space.num_samples)),
+        "variates": VariateMixture(space, 1, normal.rank, CONTEXT).fit(folds(space.num_samples)),
+        "clusters": Clusters(space, 3, CONTEXT).fit(folds(space.num_samples)),
+        "kernel": KernelMixture(space, CONTEXT).fit(folds(space.num_samples)),
+    }
+
+
+@pytest.fixture(scope="module")
+def dependent():
+    return fits(normal_space())
+
+
+@pytest.fixture(scope="module")
+def independent():
+    return fits(normal_space(rho=0.0, seed=3))
+
+
+@pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "kernel"])
+def test_number_of_normal_pairs(dependent, name):
+    number = dependent[name].number()
+    assert abs(number.nats - TRUTH) < 4 * number.error + 0.05
+    assert dependent[name].bound < TRUTH + 0.05
+
+
+@pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "kernel"])
+def test_null_stands_apart_from_dependence_and_covers_independence(dependent, independent, name):
+    null = dependent[name].null(20, torch.Generator().manual_seed(0))
+    assert null.p_value == pytest.approx(1 / 21)
+    null = independent[name].null(20, torch.Generator().manual_seed(0))
+    assert abs(null.observed - null.mean) < 0.05
+
+
+@pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "clusters", "kernel"])
+def test_independence_finds_no_bound(independent, name):
+    assert independent[name].bound < 0.03
+
+
+@pytest.mark.parametrize("name", ["normal", "t mixture", "clusters"])
+def test_fit_to_other_folds_is_another_fit_of_the_same(dependent, name):
+    fitted = dependent[name]
+    others = make_folds(N, 3, CONTEXT.generator("others"))
+    again = fitted.candidate.fit(others)
+    assert type(again) is type(fitted) and again.bound != fitted.bound
+    assert abs(again.bound - fitted.bound) < 0.1
+
+
+def test_clusters_are_measured_by_their_table():
+    space, truth = cluster_space()
+    fitted = Clusters(space, 3, CONTEXT).fit(folds())
+    number = fitted.number()
+    assert abs(number.nats - truth) < 3 * number.error + 0.03
+    assert fitted.components == 0 and fitted.stand_in is fitted
+    assert fitted.null(20, torch.Generator().manual_seed(0)).p_value == pytest.approx(1 / 21)
+
+
+def test_normal_is_refused_where_one_side_determines_the_other():
+    space = normal_space()
+    with pytest.raises(ValueError, match="infinitely many"):
+        Normal(Space(COLUMNS, space.x, space.x), False).fit(folds())
+
+
+def test_normal_takes_few_components_where_few_carry_anything():
+    space = normal_space(columns=60)
+    assert Normal(space, False).fit(folds()).rank < 60
+
+
+def test_independence_steps_aside_for_a_clear_closed_form():
+    """Thirty correlations of .15: none worth its parameters in fresh pairs, all of them plain together."""
+    g = torch.Generator().manual_seed(5)
+    x = torch.randn(N, 30, generator=g, dtype=torch.float64)
+    y = 0.15 * x + math.sqrt(1 - 0.15**2) * torch.randn(N, 30, generator=g, dtype=torch.float64)
+    for pair, steps_aside in (((x, y), True), ((x, y[torch.randperm(N, generator=g)]), False)):
+        space = Space(COLUMNS, *pair)
+        normal = Normal(space, False).fit(folds())
+        independence = Independence(space, (normal,)).fit(folds())
+        assert (independence.stand_in is normal) == steps_aside
+        assert independence.number().nats == 0.0 and independence.bound == 0.0
+
+
+def test_neural_critic_adds_to_its_base():
+    space = normal_space()
+    base = Normal(space, False).fit(folds())
+    shared = base.judged.folds
+    fitted = NeuralCritic(space, base, CriticSettings(max_epochs=2), CONTEXT).fit(shared)
+    gain = (fitted.judged.terms - base.judged.terms).nanmean()
+    assert fitted.number().nats == pytest.approx(base.number().nats + float(gain))
+    assert fitted.base is base and "over normal" in fitted.name
+    alone = NeuralCritic(space, None, CriticSettings(max_epochs=2), CONTEXT).fit(shared)
+    assert alone.base is None and alone.bound < TRUTH + 0.05
+
+
+def test_calibration_turns_down_what_is_over_confident():
+    space = normal_space(columns=1)
+    precise = RHO / (1 - RHO**2)
+
+    def ratio(a, b):
+        return precise * a @ b.T - 0.5 * RHO * precise * (a.square() + b.square().T)
+
+    assert calibration(ratio, space.x, space.y) in (0.9, 1.0, 1.1)
+    assert calibration(lambda a, b: 3 * ratio(a, b), space.x, space.y) == 0.3

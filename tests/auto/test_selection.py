@@ -1,0 +1,74 @@
+"""Selection: the simplest that nothing clearly beats; which candidates are fitted where."""
+
+from dataclasses import replace
+
+import torch
+
+from lmi.auto.candidate import Judged, Traits
+from lmi.auto.candidates.independence import Independence
+from lmi.auto.selection import fit_candidates, select
+from lmi.auto.spaces import COLUMNS, RANKS, Space, prepared, with_maps
+from lmi.estimators.folds import make_folds
+from lmi.types import Context
+
+
+def candidate(name, traits, terms):
+    """Anything with these held-out terms."""
+    empty = torch.zeros(terms.numel(), 1)
+    fitted = Independence(Space(COLUMNS, empty, empty), ()).fit([])
+    return replace(fitted, name=name, traits=traits, judged=Judged(fitted.judged.space, [], [], terms, []))
+
+
+def terms(mean, spread=0.2, n=400, seed=0):
+    noise = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return mean + spread * (noise - noise.mean()) / noise.std()
+
+
+def test_a_more_complex_candidate_must_win_by_two_and_a_half_errors():
+    simple = candidate("simple", Traits(0), torch.zeros(400, dtype=torch.float64))
+    error = 0.2 / 20
+    for gain, chosen in ((2.4, "simple"), (2.6, "complex")):
+        rival = candidate("complex", Traits(1), terms(gain * error))
+        assert select([simple, rival]).name == chosen
+
+
+def test_of_equally_complex_candidates_the_better_bound_is_chosen():
+    zero = candidate("zero", Traits(0), torch.zeros(400, dtype=torch.float64))
+    one, two = (candidate(name, Traits(1), terms(mean, seed=1)) for name, mean in (("one", 0.500), ("two", 0.501)))
+    assert select([zero, one, two]).name == "two"
+
+
+def test_a_margin_is_a_share_of_the_rivals_bound():
+    base = candidate("base", Traits(1), terms(1.0))
+    for gain, chosen in ((0.02, "base"), (0.04, "learned")):
+        learned = candidate("learned", Traits(100, margin=0.03), terms(1.0) + gain)
+        assert select([candidate("zero", Traits(0), terms(0.0)), base, learned]).name == chosen
+
+
+def fitted_names(dx, dy, neural=None):
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(400, dx, generator=g, dtype=torch.float64)
+    y = 0.7 * x[:, :1] + torch.randn(400, dy, generator=g, dtype=torch.float64)
+    context = Context(seed=2)
+    spaces = with_maps(prepared(x, y, 96), x, y, 96)
+    contest = fit_candidates(spaces, make_folds(400, 2, context.generator("folds")), neural, context)
+    assert not contest.dropped
+    return [c.name for c in contest.fitted]
+
+
+def test_few_columns_get_mixtures_of_the_variables_and_nothing_for_many():
+    names = fitted_names(1, 2)
+    assert names[0] == "independence" and any("t density on" in name for name in names)
+    assert not any("clusters" in name or "kernel" in name or "canonical" in name for name in names)
+
+
+def test_many_columns_get_clusters_variates_and_kernels():
+    names = " ".join(fitted_names(10, 10))
+    for words in ("3 clusters", "t density of", "canonical variates", "kernel variates"):
+        assert words in names
+
+
+def test_names_are_unique_and_ranks_or_maps_stand_beside_the_columns():
+    names = fitted_names(10, 10)
+    assert len(set(names)) == len(names)
+    assert any(COLUMNS in name for name in names) and any(RANKS in name for name in names)

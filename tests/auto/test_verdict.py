@@ -1,0 +1,85 @@
+"""The verdict: every doubt fires on evidence made for it, none on evidence that is clean."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lmi.auto.candidate import Judged, Traits
+from lmi.auto.candidates.independence import Independence
+from lmi.auto.spaces import COLUMNS, Space
+from lmi.auto.verdict import DOUBTS, Evidence, verdict_of
+from lmi.estimators.folds import Fold
+from lmi.estimators.trust.thresholds import TABLE
+
+N = 2000
+
+
+def chosen(bound=0.5, traits=Traits(1), apart=0.0, n=N):  # noqa: B008  (frozen)
+    """A fitted candidate with this bound, whose two folds differ by ``apart``."""
+    half = n // 2
+    wave = 0.1 * torch.sin(torch.arange(half).double())
+    terms = torch.cat((bound + wave - apart / 2, bound + wave + apart / 2))
+    empty = torch.zeros(n, 1)
+    folds = [Fold(torch.empty(0), torch.empty(0), rows) for rows in torch.arange(n).split(half)]
+    fitted = Independence(Space(COLUMNS, empty, empty), ()).fit([])
+    return replace(fitted, traits=traits, judged=Judged(fitted.judged.space, folds, [], terms, []))
+
+
+def clean(**changes):
+    evidence = Evidence(
+        nats=0.52, error=0.02, chosen=chosen(), candidates=[chosen(0.0, Traits(0)), chosen()], columns=4
+    )
+    return replace(evidence, **changes)
+
+
+FIRING = {
+    "near_the_limit": (clean(nats=5.0, chosen=chosen(4.9)), "near what 2000 samples can show"),
+    "neighbours_disagree": (clean(correction=-0.05), "disagree by 0.05"),
+    "not_confirmed": (clean(nats=0.8), "fresh pairs confirm only 0.50 of 0.80"),
+    "only_learned": (
+        clean(chosen=chosen(0.5, Traits(100, learned=True)), candidates=[chosen(0.4)]),
+        "only a neural critic",
+    ),
+    "still_rising": (clean(rising=0.1), "0.10 nats less"),
+    "could_hide": (clean(nats=0.0, chosen=chosen(0.0, Traits(0)), columns=200), "could hide"),
+    "noisy": (clean(error=0.2), "standard error is 0.20"),
+    "copied": (clean(copies=30), "30 pairs are copies"),
+    "folds_disagree": (clean(chosen=chosen(apart=0.2)), "folds disagree"),
+}
+
+
+def test_the_table_is_walked_whole():
+    assert {doubt.__name__ for doubt in DOUBTS} == set(FIRING)
+
+
+@pytest.mark.parametrize("doubt", DOUBTS, ids=lambda doubt: doubt.__name__)
+def test_a_doubt_fires_on_its_evidence_and_on_no_other(doubt):
+    assert doubt(clean()) is None
+    evidence, words = FIRING[doubt.__name__]
+    assert words in doubt(evidence).words
+    verdict = verdict_of(evidence)
+    assert verdict.level == "doubtful" and any(words in reason for reason in verdict.reasons)
+
+
+def test_clean_evidence_is_reliable():
+    assert verdict_of(clean()).level == "reliable" and verdict_of(clean()).reasons == ()
+
+
+def test_weights_add_up_to_abstaining():
+    assert verdict_of(clean(nats=2.5)).level == "abstain"  # fresh pairs confirm a fifth
+    assert verdict_of(clean(rising=0.3, correction=0.3, copies=300)).level == "abstain"
+    assert verdict_of(clean(dropped=["one candidate was dropped"])).level == "reliable"
+    assert verdict_of(clean(dropped=["one", "two"])).level == "doubtful"
+    assert verdict_of(clean(unsteady=["twice as many neighbours say more"])).level == "doubtful"
+
+
+def test_what_a_fit_is_known_to_cost_is_no_doubt():
+    evidence = clean(nats=0.8, chosen=chosen(0.5, Traits(1, expected_loss=0.25)))
+    assert verdict_of(evidence).level == "reliable"
+
+
+def test_every_threshold_has_a_unit_and_a_reason():
+    assert len(TABLE) > 30
+    for name, threshold in TABLE.items():
+        assert name.isupper() and threshold.unit and len(threshold.reason) > 10
