@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lmi.estimators.modules.modularity import find_modules as find_modules
     from lmi.estimators.modules.modularity import modularity_score as modularity_score
     from lmi.estimators.modules.quantized import quantized_mi as quantized_mi
+    from lmi.estimators.pairwise.all_pairs import pairwise as pairwise
     from lmi.estimators.pairwise.histogram import g_test as g_test
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
     from lmi.estimators.pairwise.pairwise import nonlinearity as nonlinearity
@@ -47,6 +48,7 @@ _HOMES = {
     "LanguageModel": "lmi.activations",
     "capture": "lmi.activations",
     "record": "lmi.activations",
+    "pairwise": "lmi.estimators.pairwise.all_pairs",
     "pairwise_mi": "lmi.estimators.pairwise.pairwise",
     "nonlinearity": "lmi.estimators.pairwise.pairwise",
     "pairwise_significance": "lmi.estimators.pairwise.significance",

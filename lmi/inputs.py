@@ -199,16 +199,21 @@ def read_columns(
     read = (side if isinstance(side, Matrix) else read_matrix(side[1], side[0]) for side in brought)
     sides, notes = read_matrices(*read, missing=missing, least=least, why=why)
     for side in sides:
-        constant = (side.values == side.values[:1]).all(0).nonzero().flatten().tolist()
-        if constant:
-            names = ", ".join(side.column(j).removeprefix("column ") for j in constant[:5])
-            raise ValueError(
-                f"{side.name} has {len(constant)} constant column(s), the first of them {names}: "
-                "a constant shares nothing with anything; leave such columns out"
-            )
+        refuse_constant(side)
     for note in notes:
         warnings.warn(note, stacklevel=3)
     return sides
+
+
+def refuse_constant(side: Matrix) -> None:
+    """Raise ``ValueError`` where a column never varies."""
+    constant = (side.values == side.values[:1]).all(0).nonzero().flatten().tolist()
+    if constant:
+        names = ", ".join(side.column(j).removeprefix("column ") for j in constant[:5])
+        raise ValueError(
+            f"{side.name} has {len(constant)} constant column(s), the first of them {names}: "
+            "a constant shares nothing with anything; leave such columns out"
+        )
 
 
 def like(values: Tensor, x: Matrix, y: Matrix | None = None) -> Any:

@@ -1,0 +1,149 @@
+"""``lmi.pairwise``: which pairs of columns share anything, how much, and how sure that is, in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from lmi.arguments import whole
+from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
+from lmi.estimators.pairwise.histogram import Binning, Correction
+from lmi.estimators.pairwise.pairwise import Bar, pairwise_measure, tiled
+from lmi.estimators.pairwise.significance import effective_samples, pairwise_significance
+from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
+from lmi.labels import read_labels
+from lmi.types import NATS_PER_BIT, Context
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AllPairs:
+    """What every two of d columns share. The (d, d) tables come as the samples did: DataFrame, tensor or array.
+
+    Args:
+        nats: MI of every two columns; the diagonal is what the estimator says of a column against itself.
+        p: p-values from the null; 1 on the diagonal.
+        q: Benjamini-Hochberg adjusted p-values over all pairs: those at most .05 hold 5% false discoveries.
+        effective: effective number of independent rows for each pair.
+        names: the columns' names, or their numbers.
+        num_samples: rows measured.
+        estimator: what measured them.
+        null: "documents" or "shift", see ``lmi.pairwise``.
+        warnings: what a reader has to know: rows dropped, digits lost, too few documents.
+    """
+
+    nats: Any
+    p: Any
+    q: Any
+    effective: Any
+    names: tuple[str, ...]
+    num_samples: int
+    estimator: str
+    null: str
+    warnings: tuple[str, ...] = ()
+
+    def strongest(self, count: int = 20, rate: float = 1.0) -> Any:
+        """A DataFrame of pairs, the strongest first: a, b, bits, nats, p, q, effective rows.
+
+        Args:
+            count: rows at most.
+            rate: only pairs whose q-value is at most this.
+        """
+        import pandas
+
+        a, b = np.triu_indices(len(self.names), 1)
+        tables = {"nats": self.nats, "p": self.p, "q": self.q, "effective": self.effective}
+        values = {name: np.asarray(table)[a, b] for name, table in tables.items()}
+        names = np.asarray(self.names, dtype=object)
+        frame = pandas.DataFrame({"a": names[a], "b": names[b], "bits": values["nats"] / NATS_PER_BIT} | values)
+        kept = frame[frame["q"] <= rate].sort_values("nats", ascending=False, kind="stable")
+        return kept.head(whole(count, "count", 1)).reset_index(drop=True)
+
+    def __repr__(self) -> str:
+        pairs = len(self.names) * (len(self.names) - 1) // 2
+        surviving = int((np.asarray(self.q)[np.triu_indices(len(self.names), 1)] <= 0.05).sum())
+        return (
+            f"<AllPairs of {len(self.names)} columns by {self.estimator} on {self.num_samples} rows: "
+            f"{surviving} of {pairs} pairs at q <= 0.05>"
+        )
+
+    def _repr_html_(self) -> str:
+        words = "".join(f"<p>{escape(word)}</p>" for word in (repr(self), *self.warnings))
+        return words + self.strongest(10).to_html(float_format="{:.4g}".format, index=False)
+
+
+def pairwise(
+    x: Any,
+    estimator: Literal["ksg", "histogram", "gaussian"] = "ksg",
+    *,
+    documents: Any = None,
+    null: Null = "auto",
+    draws: int = 32,
+    k: int = 3,
+    bins: int = 15,
+    binning: Binning = "width",
+    correction: Correction = "none",
+    device: str = "cpu",
+    missing: Missing = "refuse",
+    layer: str | None = None,
+    seed: int = 0,
+    bar: Bar | None = None,
+) -> AllPairs:
+    """MI of every two columns with p-values, q-values and effective samples; see ``pairwise_mi`` for the estimators.
+
+    Args:
+        x: (n, d) samples: NumPy, torch, pandas, polars, SciPy sparse, AnnData or lists; the rows of a document in order.
+        estimator: "ksg", "histogram" or "gaussian".
+        documents: (n,) what each row belongs to (document, subject, recording), by any label: rows of one document may
+            depend on each other. ``None`` takes all rows as one sequence.
+        null: "documents" pairs each document with another, "shift" turns each by a random number of rows, "auto" takes
+            the first where there are at least 6 documents.
+        draws: null draws of up to 32 x 32 pairs each.
+        k: neighbours of KSG.
+        bins: bins a column of the histogram.
+        binning: bins of equal "width" or of equal "mass".
+        correction: "none" or "miller_madow", of the histogram.
+        device: "cpu" for compiled loops; any other torch device for torch.
+        missing: "refuse" missing values, or "drop" the rows that have one.
+        layer: of an AnnData, in place of its ``X``.
+        seed: the same seed gives the same p-values.
+        bar: wraps the loops over tiles and draws, as ``Context.bar`` does.
+
+    Raises:
+        ValueError: for samples that cannot be measured, constant columns, fewer than two columns, or documents that do
+            not allow for the null.
+
+    >>> x = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    >>> found = pairwise(torch.cat([x, x[:, :1] + x[:, 1:2]], 1).numpy(), "gaussian")
+    >>> found
+    <AllPairs of 4 columns by gaussian on 300 rows: 2 of 6 pairs at q <= 0.05>
+    >>> found.strongest(2)[["a", "b"]].values.tolist()
+    [['0', '3'], ['1', '3']]
+    """
+    measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
+    draws = whole(draws, "draws", 2)
+    brought = [read_matrix(x, "x", layer)]
+    if documents is not None:
+        brought.append(read_labels(documents, "documents"))
+    least, why = (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (3, "")
+    (side, *labels), warnings = read_matrices(*brought, missing=missing, least=least, why=why)
+    refuse_constant(side)
+    h = side.values.cpu()
+    if h.shape[1] < 2:
+        raise ValueError(f"x has {h.shape[1]} column; pairs need two")
+    groups = labels[0].values[:, 0].long() if labels else torch.zeros(len(h), dtype=torch.long)
+    scheme = chosen_scheme(groups, null)
+    if scheme == "shift" and labels:
+        warnings.append(
+            "fewer than 6 documents: each is turned by a random offset, a null that is too narrow for columns that stay "
+            "correlated over most of a document"
+        )
+    nats = tiled(measure, h, None, None, bar, f"{estimator} x")
+    generator = Context(seed).generator("null")
+    significance = pairwise_significance(nats, h, measure, groups, generator, scheme, draws, None, bar)
+    names = range(h.shape[1]) if side.columns is None else side.columns
+    tables = [like(table, side) for table in (nats, significance.p, significance.q, effective_samples(h, groups))]
+    return AllPairs(*tables, tuple(map(str, names)), len(h), estimator, scheme, tuple(warnings))
