@@ -13,7 +13,7 @@ from lmi.api import estimate
 from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.report.estimate import Mark, comparison, latents, pointwise_distribution, training, typical_images
 from lmi.results import Result, Scalar
-from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source
+from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source, Verdict
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,39 @@ class EstimateExperiment:
         if oracle is not None:
             metrics |= {"oracle_nats": oracle.nats, "oracle_bits": oracle.bits}
         metrics["total_seconds"] = time.perf_counter() - started
-        notes = found.warnings
+        notes = tuple(pairs.notes)
         if pairs.truth is None:
-            notes = (
+            notes += (
                 "Nobody knows the true mutual information of these samples: nothing to hold the estimate against.",
-                *notes,
             )
         figures, captions = draw(found, oracle, pairs)
         return Result(
             experiment="estimate",
             metrics=metrics,
             arrays=arrays_of(found),
-            tables={"estimate": summary(found, oracle, pairs.truth, seconds)},
+            tables={"estimate": summary(found, oracle, pairs.truth)},
             figures=figures,
             captions=captions,
-            notes=notes,
+            notes=(*notes, *unsaid(found)),
+            **judgement(found, pairs.truth),
         )
+
+
+def judgement(found: Estimate, truth: float | None) -> dict[str, Any]:
+    """``answer``, ``verdict`` and ``reasons`` of a ``Result`` that is one estimate."""
+    answer = f"X and Y share {_bits(found.nats):.4f} bits"
+    if found.interval is not None:
+        answer += f" (90% interval {_bits(found.interval[0]):.4f} to {_bits(found.interval[1]):.4f})"
+    if truth is not None:
+        answer += f"; the truth is {_bits(truth):.4f}"
+    verdict = found.verdict or Verdict("abstain", ("the estimator gave no verdict",))
+    return {"answer": answer + ".", "verdict": verdict.level, "reasons": verdict.reasons}
+
+
+def unsaid(found: Estimate) -> tuple[str, ...]:
+    """The choice that was made and the warnings that are not among the verdict's reasons."""
+    reasons = () if found.verdict is None else found.verdict.reasons
+    return (*filter(None, [found.choice]), *(warning for warning in found.warnings if warning not in reasons))
 
 
 def estimate_metrics(found: Estimate, truth: float | None) -> dict[str, Scalar]:
@@ -81,19 +98,18 @@ def estimate_metrics(found: Estimate, truth: float | None) -> dict[str, Scalar]:
         metrics |= {f"{name}_nats": value, f"{name}_bits": value / NATS_PER_BIT}
     if found.null is not None:
         metrics["null_p_value"] = found.null.p_value
-    return metrics | {"measured_samples_count": found.num_samples} | dict(found.details)
+    metrics |= {"measured_samples_count": found.num_samples, "choice": found.choice}
+    if found.verdict is not None:
+        metrics |= {"verdict": found.verdict.level, "verdict_reasons": "; ".join(found.verdict.reasons)}
+    metrics |= {f"share_{name}_ratio": share for name, share in found.normalised.items()}
+    return metrics | dict(found.details)
 
 
-def summary(found: Estimate, oracle: Estimate | None, truth: float | None, seconds: float) -> list[dict[str, Scalar]]:
-    """The table that ends a run."""
+def summary(found: Estimate, oracle: Estimate | None, truth: float | None) -> list[dict[str, Scalar]]:
+    """The table that ends a run, in bits."""
     rows: list[dict[str, Scalar]] = [_row(f"estimate ({found.estimator})", found)]
     if truth is not None:
-        rows += [
-            {"": "truth", "bits": _bits(truth), "nats": _round(truth)},
-            {"": "error", "bits": _bits(found.nats - truth), "nats": _round(found.nats - truth)},
-        ]
-    else:
-        rows.append({"": "truth", "90% interval (bits)": "unknown"})
+        rows += [{"": "truth", "bits": _bits(truth)}, {"": "error", "bits": _bits(found.nats - truth)}]
     if oracle is not None:
         rows.append(_row("KSG on the true variables", oracle))
     if found.null is not None:
@@ -102,29 +118,22 @@ def summary(found: Estimate, oracle: Estimate | None, truth: float | None, secon
             {
                 "": f"shuffled pairs, mean of {found.null.nats.numel()}",
                 "bits": _bits(found.null.mean),
-                "nats": _round(found.null.mean),
-                "90% interval (bits)": f"95% below {_bits(found.null.high)}, p = {p:.2g}",
+                "90% interval (bits)": f"95% below {_bits(found.null.high):.4f}, p = {p:.2g}",
             }
         )
-    rows.append({"": "time", "90% interval (bits)": f"{seconds:.1f} s"})
     return rows
 
 
 def _row(label: str, found: Estimate) -> dict[str, Scalar]:
     interval = ""
     if found.interval is not None:
-        interval = f"{_bits(found.interval[0])} to {_bits(found.interval[1])}"
+        interval = f"{_bits(found.interval[0]):.4f} to {_bits(found.interval[1]):.4f}"
     return {
         "": label,
         "bits": _bits(found.nats),
-        "nats": _round(found.nats),
         "90% interval (bits)": interval,
         "samples": found.num_samples,
     }
-
-
-def _round(value: float) -> float:
-    return round(value, 4)
 
 
 def _bits(nats: float) -> float:
@@ -141,6 +150,11 @@ def arrays_of(found: Estimate) -> dict[str, np.ndarray]:
     if found.null is not None:
         arrays["null_nats"] = found.null.nats.numpy()
     return arrays | curves_of(found.model)
+
+
+def _is_mean(found: Estimate) -> bool:
+    assert found.pointwise is not None
+    return abs(float(found.pointwise.nanmean()) - found.nats) < 1e-3
 
 
 def curves_of(model: Any) -> dict[str, np.ndarray]:
@@ -166,7 +180,7 @@ def draw(found: Estimate, oracle: Estimate | None, pairs: Pairs) -> tuple[dict[s
     truth = None if pairs.truth is None else pairs.truth / NATS_PER_BIT
     figures: dict[str, Any] = {"comparison": comparison(marks, truth, null)}
     captions = {
-        "comparison": "The estimate with its 90% interval (sampling error, from disjoint subsamples), beside "
+        "comparison": "The estimate with its 90% interval (sampling error), beside "
         + ("the analytic truth" if truth is not None else "no truth, since nobody knows it")
         + (", KSG on the true low-dimensional variables" if oracle is not None else "")
         + (", and the same estimate on shuffled pairs." if null is not None else ".")
@@ -174,8 +188,15 @@ def draw(found: Estimate, oracle: Estimate | None, pairs: Pairs) -> tuple[dict[s
     if found.pointwise is not None:
         measured = ~found.pointwise.isnan()
         pointwise = found.pointwise[measured].numpy() / NATS_PER_BIT
-        figures["pointwise"] = pointwise_distribution(pointwise)
-        captions["pointwise"] = "Pointwise MI of the samples that were measured; the estimate is their mean."
+        figures["pointwise"] = pointwise_distribution(pointwise, _is_mean(found))
+        captions["pointwise"] = (
+            "Pointwise MI of the samples that were measured: positive where a pair is likelier together than apart. "
+            + (
+                "The estimate is their mean."
+                if _is_mean(found)
+                else "The estimate is not their mean alone: see the choice."
+            )
+        )
         if found.latents is not None:
             # Each fold has a representation of its own: the first one's is shown.
             shown = found.model[0].held_out if isinstance(found.model, tuple) else measured.nonzero().flatten()

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from experiments.estimate import arrays_of, draw, estimate_metrics, summary
+from experiments.estimate import arrays_of, draw, estimate_metrics, judgement, summary, unsaid
 from lmi.estimators.folds import Split
 from lmi.latent import LatentEstimator
 from lmi.latent.streaming import Stream, estimate_stream
@@ -89,10 +89,11 @@ class StreamExperiment:
             experiment="stream",
             metrics=metrics,
             arrays=arrays_of(found),
-            tables={"estimate": summary(found, None, pairs.truth, seconds), "memory": memory},
+            tables={"estimate": summary(found, None, pairs.truth), "memory": memory},
             figures=figures,
             captions=captions,
-            notes=found.warnings,
+            notes=unsaid(found),
+            **judgement(found, pairs.truth),
         )
 
     def _in_memory(self, pairs: StreamedPairs, context: Context) -> tuple[float, float]:

@@ -25,7 +25,10 @@ class Result:
 
     Args:
         experiment: its name.
-        metrics: name -> number, flat; the unit ends each name (``estimate_nats``, ``seconds``).
+        answer: what was found, in a sentence: the first thing that a reader sees.
+        verdict: "reliable", "doubtful" or "abstain", where the answer is one estimate.
+        reasons: of the verdict, in words.
+        metrics: name -> number or word, flat; the unit ends each name (``estimate_nats``, ``seconds``).
         arrays: name -> array; object arrays are refused.
         tables: name -> rows, each row column -> scalar; the first is the one printed at the end of a run.
         figures: name -> matplotlib figure, or after ``load`` the path of its PNG; each has its caption in ``captions``.
@@ -48,6 +51,9 @@ class Result:
     captions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    answer: str = ""
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write ``result.json``, ``arrays.npz`` and ``figures/*.png`` under ``folder``, the JSON last and at once.
@@ -67,6 +73,9 @@ class Result:
             figure.savefig(folder / FIGURES_FOLDER / f"{name}.png")
         record = {
             "experiment": self.experiment,
+            "answer": self.answer,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
             "metrics": dict(self.metrics),
             "tables": dict(self.tables),
             "captions": dict(self.captions),
@@ -103,6 +112,9 @@ class Result:
             captions=record["captions"],
             notes=tuple(record["notes"]),
             facts=record["facts"],
+            answer=record.get("answer", ""),
+            verdict=record.get("verdict", ""),
+            reasons=tuple(record.get("reasons", ())),
         )
 
 

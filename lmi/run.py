@@ -81,7 +81,7 @@ def run(values: dict[str, Any], folder: Path) -> None:
     from lightning.pytorch.loggers import CSVLogger
 
     from lmi.facts import facts
-    from lmi.report.page import text_table, write_report
+    from lmi.report.page import text_result, write_report
     from lmi.report.tracking import track
     from lmi.types import Context
 
@@ -102,5 +102,4 @@ def run(values: dict[str, Any], folder: Path) -> None:
     result.save(folder)
     report = write_report(folder)
     track(result, folder, loggers)
-    tables = [text_table(rows) for rows in result.tables.values()]
-    print("\n" + "\n\n".join([*tables, *(f"note: {note}" for note in result.notes), f"report: {report}"]))  # noqa: T201
+    print(f"\n{text_result(result)}\n\nreport: {report}")  # noqa: T201

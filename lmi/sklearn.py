@@ -65,7 +65,7 @@ def mutual_info_regression(
             columns, target = (torch.from_numpy(np.array(z, dtype=np.float64)) for z in (X[:, ~discrete], y[:, None]))
             nats[~discrete] = measure.tile(measure.prepare(columns), measure.prepare(target)).numpy()[:, 0]
         for j in np.flatnonzero(discrete):
-            nats[j] = _ross(y, _dense(X, j), k)
+            nats[j] = _ross(y, _dense(X, int(j)), k)
     return np.maximum(nats, 0.0)
 
 

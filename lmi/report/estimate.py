@@ -116,15 +116,16 @@ def _first_canonical(zx: np.ndarray, zy: np.ndarray) -> tuple[np.ndarray, np.nda
     return scale * bases[0] @ left[:, 0], scale * bases[1] @ right[0]
 
 
-def pointwise_distribution(pointwise: np.ndarray) -> Figure:
-    """Histogram of the pointwise MI of held-out samples, with its mean: the estimate."""
+def pointwise_distribution(pointwise: np.ndarray, is_estimate: bool = True) -> Figure:
+    """Histogram of the pointwise MI (n,) of held-out samples in bits, with its mean, which may be the estimate."""
     figure = new_figure(5.0, 3.2)
     axes = dress(figure.add_subplot(), x="pointwise MI (bits)", y="samples")
     axes.hist(pointwise, bins=60, color=BLUE, alpha=0.8)
     mean = float(pointwise.mean())
     axes.axvline(mean, color=INK, linewidth=1.2)
+    label = f"mean {mean:.3f}" + (" = the estimate" if is_estimate else "")
     axes.annotate(
-        f"mean {mean:.3f} = the estimate", (mean, 1), xycoords=("data", "axes fraction"), xytext=(5, -10),
+        label, (mean, 1), xycoords=("data", "axes fraction"), xytext=(5, -10),
         textcoords="offset points", fontsize=8, color=INK,
     )  # fmt: skip
     return figure

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from lmi.results import FIGURES_FOLDER, Result, Scalar
 
 REPORT_FILE = "report.html"
+SHORT = 8  # rows of a table that stands above the figures
 
 
 def shown(value: Scalar) -> str:
@@ -52,12 +53,29 @@ def text_table(rows: list[dict[str, Scalar]]) -> str:
     return "\n".join(lines)
 
 
+def text_result(result: Result) -> str:
+    """What ends a run in a terminal: the answer, the verdict with its reasons, tables, notes.
+
+    >>> print(text_result(Result("demo", answer="X and Y share 1 bit.", verdict="doubtful", reasons=("few samples",))))
+    X and Y share 1 bit.
+    DOUBTFUL: few samples
+    """
+    lines = [result.answer] if result.answer else []
+    if result.verdict:
+        level = result.verdict if result.verdict == "reliable" else result.verdict.upper()
+        lines.append(f"{level}: " + "; ".join(result.reasons) if result.reasons else level)
+    blocks = ["\n".join(lines)] if lines else []
+    blocks += [text_table(rows) for rows in result.tables.values()]
+    return "\n\n".join([*blocks, *(f"note: {note}" for note in result.notes)])
+
+
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` into the folder of a finished run, from what the folder holds."""
     result = Result.load(folder)
     tables = [
         {
             "title": name.replace("_", " "),
+            "short": len(rows) <= SHORT,
             "columns": columns_of(rows),
             "rows": [
                 [

@@ -1,4 +1,4 @@
-"""Hand a result to experiment trackers: metrics to all, figures and tables to those that take them."""
+"""Hand a result to experiment trackers: metrics to all; words, figures and tables to those that take them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,13 @@ def track(result: Result, folder: Path, loggers: Iterable[Any]) -> None:
         for name, value in result.metrics.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     }
+    words = {name: value for name, value in result.metrics.items() if isinstance(value, str) and value}
+    words |= {"answer": result.answer} if result.answer else {}
     for logger in loggers:
         logger.log_metrics(numbers)
+        summary: Any = getattr(getattr(logger, "experiment", None), "summary", None)
+        if hasattr(summary, "update"):  # W&B keeps words, such as the verdict, beside the numbers
+            summary.update(words)
         if hasattr(logger, "log_image"):
             for name, caption in result.captions.items():
                 path = str(folder / FIGURES_FOLDER / f"{name}.png")

@@ -145,5 +145,14 @@ def pairwise(
     generator = Context(seed).generator("null")
     significance = pairwise_significance(nats, h, measure, groups, generator, scheme, draws, None, bar)
     names = range(h.shape[1]) if side.columns is None else side.columns
-    tables = [like(table, side) for table in (nats, significance.p, significance.q, effective_samples(h, groups))]
-    return AllPairs(*tables, tuple(map(str, names)), len(h), estimator, scheme, tuple(warnings))
+    return AllPairs(
+        nats=like(nats, side),
+        p=like(significance.p, side),
+        q=like(significance.q, side),
+        effective=like(effective_samples(h, groups), side),
+        names=tuple(map(str, names)),
+        num_samples=len(h),
+        estimator=estimator,
+        null=scheme,
+        warnings=tuple(warnings),
+    )
