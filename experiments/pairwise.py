@@ -52,6 +52,15 @@ class ActivationSource(Protocol):
         ...
 
 
+@runtime_checkable
+class NamedColumns(Protocol):
+    """Activations whose columns have names."""
+
+    def columns(self) -> dict[str, list[str]]:
+        """The names of the columns of each layer that has them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Pairwise:
     """All-to-all MI in every layer, with its significance and the nonlinearity atlas.
@@ -132,6 +141,7 @@ class Pairwise:
         if fabric is not None:  # the ranks of a machine share its cores
             numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
         current = []
+        columns = self.activations.columns() if isinstance(self.activations, NamedColumns) else {}
         for depth, (name, h, documents) in enumerate(self.activations.layers(context)):
             key = self._key(name, h, documents, context)
             path = folder / f"{depth:03d}-{key}.npz"
@@ -140,7 +150,7 @@ class Pairwise:
                 fabric.barrier()
             if path.is_file():
                 continue
-            found = self._measure_layer(name, h, documents, context, device, fabric)
+            found = self._measure_layer(name, h, documents, columns, context, device, fabric)
             if first:
                 unfinished = path.with_suffix(".partial")
                 with unfinished.open("wb") as file:
@@ -161,7 +171,7 @@ class Pairwise:
         return digest.hexdigest()
 
     def _measure_layer(
-        self, name: str, h: Tensor, documents: Tensor, context: Context, device: str, fabric: Any
+        self, name: str, h: Tensor, documents: Tensor, columns: Any, context: Context, device: str, fabric: Any
     ) -> dict[str, np.ndarray]:
         constant = set(constant_columns(h))
         dims = torch.tensor([dim for dim in range(h.shape[1]) if dim not in constant])
@@ -179,6 +189,8 @@ class Pairwise:
             "tokens": torch.tensor(len(h)),
             "tied": dims[tied_columns(h, self.k)],
         }
+        if name in columns:
+            found["columns"] = np.asarray(columns[name])[dims]
         if self.null != "none":
             measure = pairwise_measure(self.estimator, correction=self.correction, **settings)
             scheme = chosen_scheme(documents, self.null)

@@ -60,6 +60,17 @@ def findings(
         figures,
         captions,
         tuple(_notes(layers, rows, estimator, rate)),
+        answer=_answer(total, rate, metrics["strongest_bits"]),
+    )
+
+
+def _answer(total: Mapping[str, Any], rate: float, strongest: float) -> str:
+    pairs = total["pairs"]
+    if "surviving" not in total:
+        return f"The strongest of {pairs} pairs shares {strongest:.3f} bits; nothing says how much of it is chance."
+    return (
+        f"{total['surviving']} of {pairs} pairs share more than chance would (false-discovery rate {rate:g}); "
+        f"the strongest shares {strongest:.3f} bits."
     )
 
 
@@ -112,8 +123,11 @@ def _strongest(layers: Layers, off: Layers, top: int) -> list[dict[str, Any]]:
     rows = []
     for name, layer in layers.items():
         for index in np.argsort(-off[name]["nats"])[:top]:
-            a, b = layer["dims"][off[name]["pairs"][index]]
-            row: dict[str, Any] = {"layer": name, "dim_a": int(a), "dim_b": int(b)}
+            a, b = off[name]["pairs"][index]
+            row: dict[str, Any] = {"layer": name}
+            if "columns" in layer:
+                row |= {"a": str(layer["columns"][a]), "b": str(layer["columns"][b])}
+            row |= {"dim_a": int(layer["dims"][a]), "dim_b": int(layer["dims"][b])}
             for key, label in (("nats", "mi_bits"), ("gaussian", "gaussian_bits"), ("atlas", "missed_bits")):
                 if key in off[name]:
                     row[label] = float(off[name][key][index]) / NATS_PER_BIT

@@ -1,12 +1,26 @@
 """Every file format gives the array that was written; what cannot be read is refused by name."""
 
+import re
+
 import numpy as np
 import pandas
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from lmi.sources.arrays import Arrays, read_array
+from experiments.pairwise import Pairwise
+from lmi.inputs import Matrix
+from lmi.sources.array_layers import ArrayLayers
+from lmi.sources.arrays import Arrays
+from lmi.sources.tables import read_file
+from lmi.types import Context
+
+
+def read_array(location):
+    matrix, _ = read_file(location)
+    assert isinstance(matrix, Matrix)
+    return matrix.values
+
 
 VALUES = np.arange(12, dtype=np.float64).reshape(6, 2) / 7
 
@@ -50,7 +64,7 @@ def test_bad_files_are_named(files):
     for name, message in {
         "broken.npy": "cannot read .*broken.npy",
         "broken.safetensors": "cannot read .*broken.safetensors",
-        "words.csv": r"columns \['b'\] do not hold numbers",
+        "words.csv": r"column 'b' does not hold numbers \(such as 'cat'\)",
         "x.txt": "suffix '.txt'; expected one of .npy",
         "objects.npy": "cannot read .*objects.npy",
         "two.npz": r"holds 2 arrays \(x, y\)",
@@ -62,7 +76,84 @@ def test_bad_files_are_named(files):
         read_array(str(files / "nowhere.npy"))
     short = files / "short.npy"
     np.save(short, VALUES[:3])
-    with pytest.raises(ValueError, match=r"6 rows and .* has 3"):
+    with pytest.raises(ValueError, match="paired row by row: got 6 and 3 samples"):
         Arrays(str(files / "a.npy"), str(short)).sample(None, torch.Generator())
     with pytest.raises(ValueError, match=r"num_samples=50, but"):
         Arrays(str(files / "a.npy"), str(files / "a.npy")).sample(50, torch.Generator())
+
+
+TEXTS = {  # what is in the file -> the values that are read, or what is said
+    "index": (",u,v\n7,1.5,2\n9,0.5,3\n8,2.5,1\n", [[1.5, 2.0], [0.5, 3.0], [2.5, 1.0]], "labels of the rows"),
+    "numbers above decimals": ("2001,2002\n0.5,1.5\n2.5,3.5\n", [[0.5, 1.5], [2.5, 3.5]], r"2 columns \(2001, 2002\)"),
+    "whole rows": ("3,2\n5,1\n7,0\n", [[3, 2], [5, 1], [7, 0]], "2 columns without names"),
+    "decimal commas": ("u;v\n1,5;2\n0,5;3\n", [[1.5, 2.0], [0.5, 3.0]], "commas as decimal points"),
+    "tabs": ("u\tv\n1.5\t2\n0.5\t3\n", [[1.5, 2.0], [0.5, 3.0]], r"2 columns \(u, v\)"),
+    "byte order mark": ("\ufeffu,v\n1.5,2\n0.5,3\n", [[1.5, 2.0], [0.5, 3.0]], r"2 columns \(u, v\)"),
+    "comment": ("# made by hand\n1.5,2\n0.5,3\n", [[1.5, 2.0], [0.5, 3.0]], "2 columns without names"),
+    "counter": (
+        "id,v\n1,0.5\n2,0.25\n3,0.75\n",
+        [[1, 0.5], [2, 0.25], [3, 0.75]],
+        "column 'id', which counts the rows",
+    ),
+    "short first line": ("u\n1,0.5\n2,0.25\n", None, "line 1 has 1 fields and line 2 has 2"),
+    "long later line": ("u,v\n1,0.5\n2,0.25,9\n", None, "line 1 has 2 fields and line 3 has 3"),
+    "names or a row": ("0,1\n5,1\n7,0\n", None, r"line 1 \(0, 1\) may be names or a row"),
+    "names or a row, mixed": ("2,1\n5,0.5\n7,1.5\n", None, r"line 1 \(2, 1\) may be names or a row"),
+    "quoted decimal commas": ('u,v\n"1,5",2\n"0,5",3\n', None, "column 'u' does not hold numbers.*semicolon"),
+    "empty": ("", None, "it is empty"),
+}
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_csv_is_read_right_and_said_or_refused(tmp_path, what):
+    text, values, message = TEXTS[what]
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding="utf-8")
+    if values is None:
+        with pytest.raises(ValueError, match=message):
+            read_file(str(path))
+        return
+    matrix, words = read_file(str(path))
+    np.testing.assert_array_equal(matrix.values.numpy(), values)
+    assert re.search(message, words)
+
+
+def test_what_pandas_writes_is_read_back_and_paired_by_label(tmp_path):
+    frame = pandas.DataFrame(VALUES, columns=["u", "v"], index=list("abcdef"))
+    frame.to_csv(tmp_path / "x.csv")
+    frame.iloc[::-1].to_csv(tmp_path / "y.csv")
+    pairs = Arrays(str(tmp_path / "x.csv"), str(tmp_path / "y.csv")).sample(None, torch.Generator())
+    torch.testing.assert_close(pairs.x, pairs.y)
+    assert any("put in the order" in note for note in pairs.notes)
+    frame.iloc[:5].to_csv(tmp_path / "y.csv")
+    with pytest.raises(ValueError, match="got 6 and 5 samples"):
+        Arrays(str(tmp_path / "x.csv"), str(tmp_path / "y.csv")).sample(None, torch.Generator())
+
+
+def test_missing_values_are_refused_by_file_and_column_or_dropped(tmp_path):
+    (tmp_path / "x.csv").write_text("u,v\n1.5,2\n,3\n2.5,1\n")
+    locations = (str(tmp_path / "x.csv"), str(tmp_path / "x.csv"))
+    with pytest.raises(ValueError, match=r"x.csv has 1 value.* row 1, column 'u'.*missing='drop'"):
+        Arrays(*locations).sample(None, torch.Generator())
+    pairs = Arrays(*locations, missing="drop").sample(None, torch.Generator())
+    assert len(pairs.x) == 2
+    assert any("1 of 3 rows were dropped" in note for note in pairs.notes)
+
+
+def test_layers_of_own_matrices_have_names(tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(80, 3))
+    frame = pandas.DataFrame(values, columns=["height", "weight", "age"]).assign(
+        weight=values[:, 0] + 0.1 * values[:, 1]
+    )
+    frame.to_parquet(tmp_path / "people.parquet")
+    np.savez(tmp_path / "two.npz", a=values, b=values)
+    np.save(tmp_path / "who.npy", np.arange(80) // 10)
+    files = (str(tmp_path / "people.parquet"), str(tmp_path / "two.npz"))
+    source = ArrayLayers(files, str(tmp_path / "who.npy"))
+    assert [name for name, *_ in source.layers(Context())] == ["people", "two.a", "two.b"]
+    result = Pairwise(source, draws=4, atlas=False).run(Context())
+    first = result.tables["strongest"][0]
+    assert (first["layer"], first["a"], first["b"]) == ("people", "height", "weight")
+    assert "pairs share more than chance" in result.answer
+    assert "people.parquet: 80 rows of 3 columns (height, weight, age)" in result.tables["source"][0]["read"]

@@ -1,0 +1,124 @@
+"""Files with arrays, read without executing anything in them: what they hold and how they were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lmi.inputs import Matrix, read_matrix
+from lmi.sources.csv_file import read_csv
+
+Read = Callable[[Path, str | None], tuple[Any, str]]
+
+
+def read_file(location: str) -> tuple[Matrix, str]:
+    """One matrix from ``path`` or ``path:name``, NaN where values are missing, and a sentence on what was read.
+
+    Args:
+        location: of a ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` file; ``name`` picks an
+            array, a column, or a layer of an h5ad.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: for a format that is not known, a file that is not of its format, or a name that is missing.
+    """
+    path, name = Path(location), None
+    if not path.is_file() and ":" in location:
+        head, _, name = location.rpartition(":")
+        path = Path(head)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file at {path}; expected one of {', '.join(READERS)}")
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise ValueError(f"{path} has the suffix {suffix!r}; expected one of {', '.join(READERS)}")
+    try:
+        held, words = READERS[suffix](path, name)
+        matrix = read_matrix(held, "it")
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"cannot read {path} as {suffix}: {error}") from error
+    rows, columns = matrix.values.shape
+    return replace(matrix, name=location), f"{location}: {rows} rows of {words or f'{columns} columns'}"
+
+
+def stored_names(path: Path) -> list[str]:
+    """The arrays that a file of several holds."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as stored:
+            return list(stored.files)
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as stored:
+        return list(stored.keys())
+
+
+def _npy(path: Path, name: str | None) -> tuple[Any, str]:
+    return np.load(path, allow_pickle=False), ""
+
+
+def _npz(path: Path, name: str | None) -> tuple[Any, str]:
+    with np.load(path, allow_pickle=False) as stored:
+        return stored[_pick(stored.files, name)], ""
+
+
+def _csv(path: Path, name: str | None) -> tuple[Any, str]:
+    frame, words = read_csv(path)
+    return _column(frame, name), words if name is None else ""
+
+
+def _parquet(path: Path, name: str | None) -> tuple[Any, str]:
+    import pandas
+
+    frame = pandas.read_parquet(path)
+    names = ", ".join(str(column) for column in frame.columns[:8]) + (", ..." if frame.shape[1] > 8 else "")
+    return _column(frame, name), f"{frame.shape[1]} columns ({names})" if name is None else ""
+
+
+def _column(frame: Any, name: str | None) -> Any:
+    names = [str(column) for column in frame.columns]
+    return frame if name is None else frame.iloc[:, [names.index(_pick(names, name))]]
+
+
+def _h5ad(path: Path, name: str | None) -> tuple[Any, str]:
+    try:
+        from anndata import read_h5ad
+    except ImportError as error:
+        raise ValueError("h5ad files need the package anndata: pip install anndata") from error
+    held = read_h5ad(path)
+    if name is not None:
+        held.X = held.layers[_pick(list(held.layers), name)]
+    return held, f"{held.n_vars} variables" + (f" of layer {name}" if name else "")
+
+
+def _safetensors(path: Path, name: str | None) -> tuple[Any, str]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        stored = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    return stored[_pick(list(stored), name)], ""
+
+
+def _pick(names: list[str], name: str | None) -> str:
+    if name is None:
+        if len(names) != 1:
+            raise ValueError(f"it holds {len(names)} arrays ({', '.join(names[:10])}); pick one with path:name")
+        return names[0]
+    if name not in names:
+        raise ValueError(f"it has no array {name!r}; it has {', '.join(names[:10])}")
+    return name
+
+
+READERS: dict[str, Read] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".h5ad": _h5ad,
+    ".safetensors": _safetensors,
+}
