@@ -6,13 +6,16 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
 
 from experiments.estimate import arrays_of, draw, estimate_metrics, judgement, summary, unsaid
-from lmi.estimators.folds import Split
+from lmi.estimators.folds import Fold
 from lmi.latent import LatentEstimator
+from lmi.latent.estimator import read_fold
+from lmi.latent.fitting import fit_and_read
 from lmi.latent.streaming import Stream, estimate_stream
 from lmi.results import Result, Scalar
 from lmi.sources.shards import StreamedPairs, read_pairs
@@ -48,10 +51,10 @@ class StreamExperiment:
         """Survey, train, measure; then, if asked, the same in memory."""
         pairs = self.source.open()
         started = time.perf_counter()
-        found = estimate_stream(self.estimator, pairs, self.stream, context)
+        estimate = estimate_stream(self.estimator, pairs, self.stream, context)
         seconds = time.perf_counter() - started
         peak = peak_memory_gib(self.stream.workers)
-        metrics = estimate_metrics(found, pairs.truth)
+        metrics = estimate_metrics(estimate, pairs.truth)
         rows = pairs.x.shape[0]
         trained = rows - self.stream.stop_samples - self.stream.estimate_samples
         metrics |= {
@@ -59,13 +62,13 @@ class StreamExperiment:
             "estimate_seconds": seconds,
             "peak_memory_gib": peak,
             "data_gib": data_gib(pairs),
-            "samples_per_second": trained * found.details["epochs"] / seconds,
+            "samples_per_second": trained * estimate.details["epochs"] / seconds,
         }
         memory: list[dict[str, Scalar]] = [
             {
                 "": "from disk",
                 "samples": rows,
-                "bits": round(found.bits, 4),
+                "bits": round(estimate.bits, 4),
                 "peak memory (GiB)": round(peak, 2),
                 "data (GiB)": round(data_gib(pairs), 2),
                 "seconds": round(seconds, 1),
@@ -73,7 +76,7 @@ class StreamExperiment:
         ]
         if self.compare_in_memory:
             whole, seconds = self._in_memory(pairs, context.child("in memory"))
-            metrics |= {"in_memory_nats": whole, "difference_nats": found.nats - whole}
+            metrics |= {"in_memory_nats": whole, "difference_nats": estimate.nats - whole}
             memory.append(
                 {
                     "": "in memory",
@@ -84,26 +87,26 @@ class StreamExperiment:
                     "seconds": round(seconds, 1),
                 }
             )
-        figures, captions = draw(found, None, Pairs(torch.empty(0), torch.empty(0), pairs.truth))
+        figures, captions = draw(estimate, None, Pairs(torch.empty(0), torch.empty(0), pairs.truth))
         return Result(
             experiment="stream",
             metrics=metrics,
-            arrays=arrays_of(found),
-            tables={"estimate": summary(found, None, pairs.truth), "memory": memory},
+            arrays=arrays_of(estimate),
+            tables={"estimate": summary(estimate, None, pairs.truth), "memory": memory},
             figures=figures,
             captions=captions,
-            notes=unsaid(found),
-            **judgement(found, pairs.truth),
+            notes=unsaid(estimate),
+            **judgement(estimate, pairs.truth),
         )
 
     def _in_memory(self, pairs: StreamedPairs, context: Context) -> tuple[float, float]:
         whole = read_pairs(pairs, None, context.generator("rows"))
         order = torch.randperm(whole.x.shape[0], generator=context.generator("split"))
         stop, held = self.stream.stop_samples, self.stream.stop_samples + self.stream.estimate_samples
-        split = Split(order[held:], order[:stop], order[stop:held])
+        fold = Fold(order[held:], order[:stop], order[stop:held])
         started = time.perf_counter()
-        found = self.estimator.fit_and_read(whole.x, whole.y, split, context)
-        return found.nats, time.perf_counter() - started
+        estimate = fit_and_read(self.estimator, whole.x, whole.y, fold, partial(read_fold, self.estimator), context)
+        return estimate.nats, time.perf_counter() - started
 
 
 def peak_memory_gib(workers: int) -> float:

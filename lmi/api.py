@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmi.estimators.trust.verdict import judged
+from lmi.estimators.trust.verdict import default_verdict
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix
 from lmi.labels import read_labels
 from lmi.settings import checked_fields, near
@@ -17,7 +17,7 @@ from lmi.types import Context, Estimate, Estimator, Verdict
 
 ESTIMATORS = {  # name -> module:class
     "auto": "lmi.auto.estimator:AutoEstimator",
-    "gaussian": "lmi.estimators.gaussian.gaussian:GaussianEstimator",
+    "gaussian": "lmi.estimators.gaussian.estimator:GaussianEstimator",
     "infonce": "lmi.neural.infonce:InfoNCEEstimator",
     "ksg": "lmi.estimators.neighbors.ksg:KSGEstimator",
     "latent": "lmi.latent.estimator:LatentEstimator",
@@ -95,7 +95,7 @@ def estimate(
         )
     entropies = (None, None) if z else (_entropy(counts[0]), _entropy(counts[1]))
     found = dataclasses.replace(found, warnings=(*warnings, *found.warnings), entropies=entropies)
-    return found if found.verdict is not None else dataclasses.replace(found, verdict=judged(found))
+    return found if found.verdict is not None else dataclasses.replace(found, verdict=default_verdict(found))
 
 
 def _estimator(estimator: Any, settings: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -18,3 +19,41 @@ BIN = Path(sys.executable).parent
 def test_house_rules(check):
     done = subprocess.run([str(BIN / check[0]), *check[1:]], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def cycles(graph):
+    """Modules that import one another, directly or on the way through others, as lists."""
+    index, low, stack, rings = {}, {}, [], []
+
+    def visit(module):
+        index[module] = low[module] = len(index)
+        stack.append(module)
+        for other in graph.find_modules_directly_imported_by(module):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[module] = min(low[module], low[other])
+        if low[module] == index[module]:
+            ring = [stack.pop()]
+            while ring[-1] != module:
+                ring.append(stack.pop())
+            if len(ring) > 1:
+                rings.append(sorted(ring))
+
+    for module in sorted(graph.modules):
+        if module not in index:
+            visit(module)
+    return rings
+
+
+def test_no_two_files_import_each_other():
+    assert cycles(grimp.build_graph("lmi", "experiments", exclude_type_checking_imports=True)) == []
+
+
+def test_files_are_short():
+    """A file is one idea; kernels may be long."""
+    kernels = {"kernel.py", "l1_kernels.py", "batched.py"}
+    files = [path for path in (ROOT / "lmi").rglob("*.py") if path.name not in kernels]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {name: length for name, length in lengths.items() if length > 250} == {}
+    assert sorted(lengths.values())[len(lengths) // 2] < 130

@@ -23,6 +23,7 @@ from experiments.benchmarks.peers import latentmi
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule
+from lmi.latent.fitting import train as fit
 from lmi.report.throughput import rates
 from lmi.results import Result, Scalar
 from lmi.threads import step_flop, threads_for
@@ -156,7 +157,7 @@ def lightning_loop(
     context = context or Context()
     model, train, stop = scaled_model(estimator, train, stop)
     estimator = replace(estimator, max_epochs=epochs, patience=epochs)
-    estimator.train(model, PairsDataModule(train, stop, estimator.batch_size, context), context)
+    fit(estimator, model, PairsDataModule(train, stop, estimator.batch_size, context), context)
 
 
 def run_folder_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs: int) -> None:

@@ -90,7 +90,7 @@ class Judged:
     @property
     def log_ratio(self) -> Tensor:
         """(m,) held-out log density ratios, nats."""
-        return torch.cat([fold.plain for fold in self.held_out])
+        return torch.cat([fold.log_ratio for fold in self.held_out])
 
     def optimism(self) -> float:
         """The mean bound on the training part minus the mean on fresh pairs, nats."""

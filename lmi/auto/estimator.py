@@ -23,7 +23,7 @@ from lmi.auto.labels import given_information, label_information
 from lmi.auto.selection import fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import Evidence, verdict_of
-from lmi.estimators.columns import untied
+from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
 from lmi.estimators.trust.thresholds import (
     CONFIRMED,
@@ -74,7 +74,8 @@ class AutoEstimator:
             return levels
         if x.shape[1] + y.shape[1] <= LOW_DIMENSIONAL:
             x, y = (
-                z if distinct(z) else untied(z, context.generator("ties", side)) for side, z in (("x", x), ("y", y))
+                z if distinct(z) else jitter_ties(z, context.generator("ties", side))
+                for side, z in (("x", x), ("y", y))
             )
         spaces = prepared(x, y, self.components)
         # From here on the arrays are small, and a second thread costs more than it brings.

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
 from lmi.estimators.densities.monotone import jointly_normal
+from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.gaussian.gaussian import canonical_fit
 from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED, TIED
 
 COLUMNS, RANKS, MAPS = "columns", "ranks", "joint maps"

@@ -26,7 +26,7 @@ def normal_scores(z: Tensor) -> Tensor:
     return torch.special.ndtri((mean_ranks(z) - 0.5) / z.shape[0])
 
 
-def untied(z: Tensor, generator: torch.Generator) -> Tensor:
+def jitter_ties(z: Tensor, generator: torch.Generator) -> Tensor:
     """Each value that several rows of a column share, spread evenly by chance over half of the way to its neighbours.
 
     Two or three values in all keep clear of each other: over a quarter of the way.
@@ -36,7 +36,7 @@ def untied(z: Tensor, generator: torch.Generator) -> Tensor:
     Sklar's theorem, and the empirical copula process, J. Stat. Plan. Inference 139 (2009).
 
     >>> z = torch.tensor([[0.0], [0.0], [1.0], [5.0]])
-    >>> spread = untied(z, torch.Generator().manual_seed(0)).flatten()
+    >>> spread = jitter_ties(z, torch.Generator().manual_seed(0)).flatten()
     >>> bool((spread[:2].abs() <= 0.5).all()), spread[2:].tolist()
     (True, [1.0, 5.0])
     """

@@ -1,4 +1,4 @@
-"""Folds and three-way splits of the samples: what is fitted on, what ends a fit, what is measured."""
+"""Folds of the samples: what is fitted on, what ends a fit, and what is measured."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One fold of cross-fitting: indices of what is fitted on, what ends a fit, and what judges it.
+    """Indices of three disjoint parts of the samples.
 
     Args:
         train: (a,) what is fitted on.
         stop: (b,) what decides when a fit ends.
-        test: (c,) what judges; nothing was fitted to it.
+        test: (c,) what is measured; nothing was fitted to it or chosen by it.
     """
 
     train: Tensor
@@ -24,8 +24,19 @@ class Fold:
 
     @property
     def fit(self) -> Tensor:
-        """(a + b,) everything that does not judge."""
+        """(a + b,) everything that is not measured."""
         return torch.cat((self.train, self.stop))
+
+
+def cross_fitting(n: int, count: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+    """``count`` pairs (rest, test) of indices, whose test parts together are all n samples, in a random order.
+
+    >>> folds = cross_fitting(10, 3, torch.Generator().manual_seed(0))
+    >>> [(rest.numel(), test.numel()) for rest, test in folds]
+    [(6, 4), (7, 3), (7, 3)]
+    """
+    pieces = torch.randperm(n, generator=generator).tensor_split(count)
+    return [(torch.cat([p for j, p in enumerate(pieces) if j != i]), test) for i, test in enumerate(pieces)]
 
 
 def make_folds(n: int, count: int, generator: torch.Generator) -> list[Fold]:
@@ -35,45 +46,30 @@ def make_folds(n: int, count: int, generator: torch.Generator) -> list[Fold]:
     >>> [(f.train.numel(), f.stop.numel(), f.test.numel()) for f in folds]
     [(33, 7, 20), (33, 7, 20), (33, 7, 20)]
     """
-    pieces = torch.randperm(n, generator=generator).tensor_split(count)
-    folds = []
-    for i, test in enumerate(pieces):
-        rest = torch.cat([piece for j, piece in enumerate(pieces) if j != i])
-        cut = rest.numel() * 5 // 6
-        folds.append(Fold(rest[:cut], rest[cut:], test))
-    return folds
+    cuts = [(rest, rest.numel() * 5 // 6, test) for rest, test in cross_fitting(n, count, generator)]
+    return [Fold(rest[:cut], rest[cut:], test) for rest, cut, test in cuts]
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Indices of the three parts.
-
-    Args:
-        train: what the encoders are fitted to.
-        stop: what decides when training ends.
-        estimate: what the MI is measured on; nothing was chosen by it.
-    """
-
-    train: Tensor
-    stop: Tensor
-    estimate: Tensor
-
-
-def split_once(n: int, train: float, stop: float, generator: torch.Generator) -> Split:
-    """A random three-way split with shares ``train``, ``stop`` and the rest."""
+def split_once(n: int, train: float, stop: float, generator: torch.Generator) -> Fold:
+    """One random fold of n samples with shares ``train``, ``stop`` and the rest to measure."""
     order = torch.randperm(n, generator=generator)
     first, second = round(n * train), round(n * (train + stop))
-    return Split(order[:first], order[first:second], order[second:])
+    return Fold(order[:first], order[first:second], order[second:])
 
 
-def split_folds(n: int, folds: int, train: float, stop: float, generator: torch.Generator) -> list[Split]:
-    """Splits whose estimate parts together are all samples; the rest is shared out as ``train`` to ``stop``."""
-    order = torch.randperm(n, generator=generator)
-    parts = order.tensor_split(folds)
-    splits = []
-    for held_out, part in enumerate(parts):
-        rest = torch.cat([other for i, other in enumerate(parts) if i != held_out])
+def split_folds(n: int, count: int, train: float, stop: float, generator: torch.Generator) -> list[Fold]:
+    """Folds whose test parts together are all samples; the rest is shared out anew as ``train`` to ``stop``.
+
+    Args:
+        n: how many samples.
+        count: of folds.
+        train: share to fit on.
+        stop: share that ends the fit.
+        generator: draws the order.
+    """
+    folds = []
+    for rest, test in cross_fitting(n, count, generator):
         rest = rest[torch.randperm(rest.numel(), generator=generator)]
         first = round(rest.numel() * train / (train + stop))
-        splits.append(Split(rest[:first], rest[first:], part))
-    return splits
+        folds.append(Fold(rest[:first], rest[first:], test))
+    return folds

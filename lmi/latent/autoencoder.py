@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -18,54 +17,12 @@ from torch.nn.functional import mse_loss
 
 from lmi.estimators.bounds.bounds import donsker_varadhan, infonce
 from lmi.latent.datamodule import Batch
+from lmi.latent.settings import EncoderSettings, scaled_learning_rate
 from lmi.neural.nets import JointCritic, SeededDropout, perceptron
 from lmi.types import Context
 
-Regulariser = Literal["cross", "mine", "infonce"]
 Side = Literal["x", "y"]
 CLIP = 10.0
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What is built and how it is fitted.
-
-    Args:
-        latent_dim: latents on each side.
-        hidden: widths of the encoders, mirrored in the decoders.
-        regulariser: ``cross`` predicts each side from the other's latents; ``mine`` and ``infonce`` maximise a lower bound
-            on I(Zx; Zy) with a small critic.
-        cross_weight: weight of the regulariser (lam in the paper).
-        self_weight: weight of each side's own reconstruction (alpha in the paper).
-        cross_dropout: dropout in the cross-decoders.
-        latent_activation: whether the latents pass the LeakyReLU too, as in the published code.
-        optimiser: ``adamw`` with a one-cycle learning rate up to ``learning_rate``, or ``adam`` at a constant one.
-        learning_rate: peak or constant rate.
-        weight_decay: of AdamW.
-        learning_rate_rule: what several processes, whose batches add up, do to the learning rate: ``none`` leaves it,
-            ``sqrt`` (usual for Adam) and ``linear`` multiply it by that of their number.
-    """
-
-    latent_dim: int = 8
-    hidden: tuple[int, ...] = (256, 128)
-    regulariser: Regulariser = "cross"
-    cross_weight: float = 1.0
-    self_weight: float = 1.0
-    cross_dropout: float = 0.5
-    latent_activation: bool = False
-    optimiser: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    learning_rate_rule: Literal["none", "sqrt", "linear"] = "none"
-
-    def scaled_learning_rate(self, processes: int) -> float:
-        """The learning rate with ``processes`` batches a step.
-
-        >>> Architecture(learning_rate=1e-3, learning_rate_rule="sqrt").scaled_learning_rate(4)
-        0.002
-        """
-        factors = {"none": 1.0, "sqrt": processes**0.5, "linear": float(processes)}
-        return self.learning_rate * factors[self.learning_rate_rule]
 
 
 class PairedAutoencoder(LightningModule):
@@ -74,7 +31,7 @@ class PairedAutoencoder(LightningModule):
     Args:
         x_dim: columns of X.
         y_dim: columns of Y.
-        architecture: see ``Architecture``.
+        settings: what is built and how it is fitted.
         context: its streams draw the initial weights and the dropout masks.
     """
 
@@ -83,11 +40,11 @@ class PairedAutoencoder(LightningModule):
     y_mean: Tensor
     y_scale: Tensor
 
-    def __init__(self, x_dim: int, y_dim: int, architecture: Architecture, context: Context) -> None:
+    def __init__(self, x_dim: int, y_dim: int, settings: EncoderSettings, context: Context) -> None:
         super().__init__()
-        self.architecture, self.context = architecture, context
+        self.settings, self.context = settings, context
         self.automatic_optimization = False
-        a, generator = architecture, context.generator("weights")
+        a, generator = settings, context.generator("weights")
         down_x, down_y = (x_dim, *a.hidden, a.latent_dim), (y_dim, *a.hidden, a.latent_dim)
         up_x, up_y = down_x[::-1], down_y[::-1]
         self.x_encoder = perceptron(down_x, generator, last_activation=a.latent_activation)
@@ -137,7 +94,7 @@ class PairedAutoencoder(LightningModule):
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """self_weight * reconstruction + cross_weight * regulariser, for scaled x and y."""
-        a = self.architecture
+        a = self.settings
         if a.regulariser == "cross":
             return torch.add(*self.on_both(lambda side: self.half_loss(side, x, y)))
         zx, zy = self.x_encoder(x), self.y_encoder(y)
@@ -147,15 +104,15 @@ class PairedAutoencoder(LightningModule):
 
     def half_loss(self, side: Side, x: Tensor, y: Tensor) -> Tensor:
         """What one side's encoder adds to the loss with ``cross``: its own reconstruction and that of the other side."""
-        a = self.architecture
-        own, other = (x, y) if side == "x" else (y, x)
+        a = self.settings
+        z, other = (x, y) if side == "x" else (y, x)
         encoder, decoder, across = (
             (self.x_encoder, self.x_decoder, self.x_to_y)
             if side == "x"
             else (self.y_encoder, self.y_decoder, self.y_to_x)
         )
-        z = encoder(own)
-        return a.self_weight * mse_loss(decoder(z), own) + a.cross_weight * mse_loss(across(z), other)
+        latent = encoder(z)
+        return a.self_weight * mse_loss(decoder(latent), z) + a.cross_weight * mse_loss(across(latent), other)
 
     def on_both(self, work: Callable[[Side], Tensor]) -> tuple[Tensor, Tensor]:
         """``work`` for both sides: side by side where a second thread is there, which takes over this thread's modes."""
@@ -176,7 +133,7 @@ class PairedAutoencoder(LightningModule):
 
     def on_fit_start(self) -> None:
         streams = {side: torch.Generator(device=self.device) for side in ("x", "y")}
-        if self.architecture.regulariser == "cross":
+        if self.settings.regulariser == "cross":
             for side, across in (("x", self.x_to_y), ("y", self.y_to_x)):
                 for module in across.modules():
                     if isinstance(module, SeededDropout):
@@ -243,8 +200,8 @@ class PairedAutoencoder(LightningModule):
         self.curves = checkpoint["curves"]
 
     def configure_optimizers(self) -> Any:
-        a = self.architecture
-        rate = a.scaled_learning_rate(self.trainer.world_size)
+        a = self.settings
+        rate = scaled_learning_rate(a, self.trainer.world_size)
         if a.optimiser == "adam":
             return torch.optim.Adam(self.parameters(), lr=rate, eps=1e-7, fused=True)
         optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=a.weight_decay, fused=True)

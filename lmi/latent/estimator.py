@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 import torch
-from lightning.pytorch import Trainer
 from pydantic import Field
 from torch import Tensor
 
-from lmi.estimators.folds import Split
-from lmi.estimators.neighbors.ksg import Variant, read_ksg, repeats, require_neighbours
+from lmi.estimators.folds import Fold
+from lmi.estimators.neighbors.ksg import Variant, ksg_estimate, repeats, require_neighbours
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
-from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.fitting import EncoderFit, gathered
+from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
+from lmi.latent.settings import EncoderSettings
 from lmi.types import Context, Estimate, Null
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentEstimator(EncoderFit):
+class LatentEstimator(EncoderSettings):
     """Latent MI: KSG in a learned representation of each side.
 
     Args:
@@ -39,36 +39,45 @@ class LatentEstimator(EncoderFit):
             ValueError: where a part of the split would have too few samples.
         """
         n = x.shape[0]
-        splits = self.splits(n, context)
-        for split in splits:
-            require_neighbours(split.estimate.numel(), self.k)
-
-        fits = self.fit_and_read_all(x, y, splits, context)
-        return fits[0] if len(fits) == 1 else pool(fits, splits, n)
-
-    def read_split(self, latents: tuple[Tensor, Tensor], split: Split, context: Context) -> Estimate:
-        """KSG on the latents of the estimate part."""
-        return self.read(latents[0][split.estimate], latents[1][split.estimate], context)
-
-    def measure(
-        self, model: PairedAutoencoder, trainer: Trainer | None, zx: Tensor, zy: Tensor, context: Context
-    ) -> Estimate:
-        """Read held-out latents once, in the first process, for all."""
-        return replace(self.read_once(model, trainer, lambda: self.read(zx, zy, context)), latents=(zx, zy))
-
-    def read(self, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
-        """KSG on held-out latents."""
-        variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
-        dims = effective_dimension(zx) + effective_dimension(zy)
-        found = read_ksg(zx, zy, self.k, variant, self.permutations, self.null_samples, context, dims)
-        return replace(found, estimator="latent", details={**found.details, "latent_dims_count": dims})
+        folds = encoder_folds(self, n, context)
+        for fold in folds:
+            require_neighbours(fold.test.numel(), self.k)
+        fits = fit_and_read_all(self, x, y, folds, partial(read_fold, self), context)
+        return fits[0] if len(fits) == 1 else pool(fits, folds, n)
 
 
-def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
+def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:
+    """``latent_ksg`` of the test part of a fold.
+
+    Args:
+        settings: neighbours and null.
+        latents: (n, lx), (n, ly) of all samples.
+        fold: its test part is measured.
+        context: seeds.
+    """
+    return latent_ksg(settings, latents[0][fold.test], latents[1][fold.test], context)
+
+
+def latent_ksg(settings: LatentEstimator, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
+    """KSG on held-out latents zx (m, lx), zy (m, ly), in its form for ties where some repeat.
+
+    Args:
+        settings: neighbours and null.
+        zx: latents of X that did not train the encoders.
+        zy: latents of Y.
+        context: seeds.
+    """
+    variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
+    dims = effective_dimension(zx) + effective_dimension(zy)
+    estimate = ksg_estimate(zx, zy, settings.k, variant, settings.permutations, settings.null_samples, context, dims)
+    return replace(estimate, estimator="latent", details={**estimate.details, "latent_dims_count": dims})
+
+
+def pool(fits: list[Estimate], folds: list[Fold], n: int) -> Estimate:
     """One estimate from those of the folds: the mean over all samples, each measured by encoders that never saw it."""
-    pointwise, latents = gathered(fits, splits)
+    pointwise, latents = gathered(fits, folds)
     nats = float(pointwise.mean())
-    shares = torch.tensor([split.estimate.numel() / n for split in splits], dtype=torch.float64)
+    shares = torch.tensor([fold.test.numel() / n for fold in folds], dtype=torch.float64)
     details: dict[str, float] = {"epochs": sum(fit.details["epochs"] for fit in fits)}
 
     def across(name: str) -> Tensor:
@@ -84,7 +93,7 @@ def pool(fits: list[Estimate], splits: list[Split], n: int) -> Estimate:
         )
         details |= {"standard_error_nats": spread.standard_error, "drift_nats": spread.drift}
     ceiling = min(fit.ceiling for fit in fits)
-    each = min(split.estimate.numel() for split in splits)
+    each = min(fold.test.numel() for fold in folds)
     null = None
     if all(fit.null is not None for fit in fits):
         values = torch.stack([share * fit.null.nats for share, fit in zip(shares, fits, strict=True) if fit.null])

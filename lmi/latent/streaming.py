@@ -7,7 +7,7 @@ batches are cut from it. Ranks and workers take disjoint runs of that order, so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import Batch, Batches, groups_seen
-from lmi.latent.estimator import LatentEstimator
+from lmi.latent.estimator import LatentEstimator, latent_ksg
+from lmi.latent.fitting import read_once, train
 from lmi.latent.survey import Survey, survey
 from lmi.sources.shards import StreamedPairs
 from lmi.types import Context, Estimate
@@ -152,22 +153,22 @@ class StreamBatches:
 class StreamDataModule(LightningDataModule):
     """Unscaled pairs from disk for training, from memory for stopping; each batch is scaled on the training device."""
 
-    def __init__(self, pairs: StreamedPairs, found: Survey, stream: Stream, batch_size: int, context: Context) -> None:
+    def __init__(self, pairs: StreamedPairs, parts: Survey, stream: Stream, batch_size: int, context: Context) -> None:
         super().__init__()
-        self.pairs, self.found, self.stream = pairs, found, stream
+        self.pairs, self.parts, self.stream = pairs, parts, stream
         self.batch_size, self.context = batch_size, context
 
     def train_dataloader(self) -> StreamBatches:
         assert self.trainer is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
-        blocks = BlockStream(self.pairs, self.found.held_out, self.stream, self.batch_size, self.context, rank, world)
+        blocks = BlockStream(self.pairs, self.parts.held_out, self.stream, self.batch_size, self.context, rank, world)
         return StreamBatches(blocks, self.stream.workers, self.trainer)
 
     def val_dataloader(self) -> Batches:
         assert self.trainer is not None
         world = self.trainer.world_size
-        size = min(self.batch_size, self.found.stop[0].shape[0] // world)
-        return Batches(self.found.stop, size, self.trainer.global_rank, world)
+        size = min(self.batch_size, self.parts.stop[0].shape[0] // world)
+        return Batches(self.parts.stop, size, self.trainer.global_rank, world)
 
     def transfer_batch_to_device(
         self, batch: Iterable[Batch], device: torch.device, dataloader_idx: int
@@ -184,10 +185,11 @@ def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: St
     Raises:
         ValueError: where the rows cannot spare the held-out parts, or hold NaN.
     """
-    found = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, context)
+    parts = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, context)
     model = PairedAutoencoder(pairs.x.shape[1], pairs.y.shape[1], estimator, context)
-    for side, mean, deviation in zip(("x", "y"), found.mean, found.deviation, strict=True):
+    for side, mean, deviation in zip(("x", "y"), parts.mean, parts.deviation, strict=True):
         model.set_scale(side, mean, deviation)
-    data = StreamDataModule(pairs, found, stream, estimator.batch_size, context)
-    trainer = estimator.train(model, data, context)
-    return estimator.measure(model, trainer, *model.encode(*found.estimate), context)
+    data = StreamDataModule(pairs, parts, stream, estimator.batch_size, context)
+    trainer = train(estimator, model, data, context)
+    zx, zy = model.encode(*parts.estimate)
+    return replace(read_once(model, trainer, lambda: latent_ksg(estimator, zx, zy, context)), latents=(zx, zy))

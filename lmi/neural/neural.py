@@ -13,7 +13,7 @@ from torch import Tensor
 from lmi.estimators.folds import split_once
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.estimators.trust.verdict import judged
+from lmi.estimators.trust.verdict import default_verdict
 from lmi.neural.critic import BOUNDS, Bound, CriticSettings, fit_critic
 from lmi.types import Context, Estimate
 
@@ -42,21 +42,21 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         ValueError: where a part would have fewer than 8 samples, or the fit diverged.
     """
     n = x.shape[0]
-    split = split_once(n, settings.train_share, settings.stop_share, context.generator("split"))
-    smallest = min(part.numel() for part in (split.train, split.stop, split.estimate))
+    fold = split_once(n, settings.train_share, settings.stop_share, context.generator("split"))
+    smallest = min(part.numel() for part in (fold.train, fold.stop, fold.test))
     if smallest < SMALLEST_PART:
         raise ValueError(
             f"{n} samples are too few to be split in three: a part would have {smallest}, expected 8 or more"
         )
-    raw, (x, y) = (x, y), (_scaled(z, split.train) for z in (x, y))
+    raw, (x, y) = (x, y), (_scaled(z, fold.train) for z in (x, y))
 
     def fitted(train: Tensor, own: Context) -> tuple[float, list[Tensor], list[float]]:
-        critic, curves = fit_critic((x[train], y[train]), (x[split.stop], y[split.stop]), bound, settings, own)
-        parts = split.estimate.tensor_split(-(-split.estimate.numel() // BLOCK))
+        critic, curves = fit_critic((x[train], y[train]), (x[fold.stop], y[fold.stop]), bound, settings, own)
+        parts = fold.test.tensor_split(-(-fold.test.numel() // BLOCK))
         blocks = [critic.scores(x[part], y[part]) for part in parts]
         return float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean()), blocks, curves["stop_loss"]
 
-    nats, blocks, losses = fitted(split.train, context)
+    nats, blocks, losses = fitted(fold.train, context)
     own = torch.cat([scores.diagonal() for scores in blocks])
     error = float(own.std()) / own.numel() ** 0.5
     size = max(scores.shape[0] for scores in blocks)
@@ -66,10 +66,10 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         warnings = (f"the estimate ({nats:.2f} nats) is near the {ceiling:.2f} that {size} held-out pairs can show",)
     if len(losses) == settings.max_epochs and min(losses) < min(losses[:-3], default=float("inf")):
         warnings += (f"the bound still rose when the fit ended after {len(losses)} epochs: raise max_epochs",)
-    found = Estimate(
+    estimate = Estimate(
         nats=nats,
         estimator=bound,
-        num_samples=split.estimate.numel(),
+        num_samples=fold.test.numel(),
         interval=(nats - Z_90 * error, nats + Z_90 * error),
         ceiling=ceiling,
         warnings=warnings,
@@ -77,12 +77,12 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
     )
     reasons = linear_doubts(*raw, nats, error, context.generator("second opinion"))
     try:
-        fewer = fitted(split.train[: split.train.numel() // 2], context.child("half"))[0]
+        fewer = fitted(fold.train[: fold.train.numel() // 2], context.child("half"))[0]
         if nats - fewer > max(RISING * nats, 2 * error, 0.02):
             reasons += (f"half of the training samples find {nats - fewer:.2f} nats less, so more would find more",)
     except ValueError as diverged:
         reasons += (f"with half of the training samples {diverged}",)
-    return replace(found, verdict=judged(found, reasons))
+    return replace(estimate, verdict=default_verdict(estimate, reasons))
 
 
 def _scaled(z: Tensor, train: Tensor) -> Tensor:

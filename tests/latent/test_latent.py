@@ -11,6 +11,7 @@ import lmi
 from lmi.estimators.folds import split_folds, split_once
 from lmi.latent import LatentEstimator, TrainerSettings
 from lmi.latent.autoencoder import PairedAutoencoder
+from lmi.latent.fitting import encoder_folds, fit_encoders
 from lmi.settings import SettingsError
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.pushforward import Pushforward
@@ -98,9 +99,9 @@ def test_the_weights_kept_are_those_of_the_best_epoch():
     pairs = draw(400, bits=0.0)
     settings = LatentEstimator(hidden=(64,), max_epochs=40, learning_rate=1e-2, optimiser="adam")
     context = Context(seed=2)
-    split = settings.splits(400, context)[0]
-    model, _ = settings.fit(pairs.x.float(), pairs.y.float(), split, context)
-    stop = model.scaled(pairs.x[split.stop], pairs.y[split.stop])
+    fold = encoder_folds(settings, 400, context)[0]
+    model, _ = fit_encoders(settings, pairs.x.float(), pairs.y.float(), fold, context)
+    stop = model.scaled(pairs.x[fold.stop], pairs.y[fold.stop])
     model.eval()
     with torch.no_grad():
         kept = float(model.loss(*stop))
@@ -120,11 +121,11 @@ def test_scale_is_learned_from_the_training_part_alone():
     pairs = draw(600)
     settings = LatentEstimator(**SMALL)
     context = Context()
-    split = settings.splits(600, context)[0]
+    fold = encoder_folds(settings, 600, context)[0]
     x = pairs.x.float()
-    x[split.estimate] += 1000
-    model, _ = settings.fit(x, pairs.y.float(), split, context)
-    torch.testing.assert_close(model.x_mean, x[split.train].mean(0))
+    x[fold.test] += 1000
+    model, _ = fit_encoders(settings, x, pairs.y.float(), fold, context)
+    torch.testing.assert_close(model.x_mean, x[fold.train].mean(0))
 
 
 def test_the_reference_setting_is_the_published_network():
@@ -144,10 +145,10 @@ def test_the_reference_setting_is_the_published_network():
 def test_splits_are_disjoint_and_complete():
     generator = torch.Generator().manual_seed(0)
     for split in [split_once(101, 0.4, 0.1, generator), *split_folds(101, 4, 0.4, 0.1, generator)]:
-        together = torch.cat((split.train, split.stop, split.estimate))
+        together = torch.cat((split.train, split.stop, split.test))
         assert torch.equal(together.sort().values, torch.arange(101))
     folds = split_folds(101, 4, 0.4, 0.1, generator)
-    assert torch.equal(torch.cat([split.estimate for split in folds]).sort().values, torch.arange(101))
+    assert torch.equal(torch.cat([split.test for split in folds]).sort().values, torch.arange(101))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ import torch
 
 import lmi
 from lmi.estimators.bounds.heldout import bound_influence, bound_terms
-from lmi.latent import latent_bounds
-from lmi.latent.latent_bounds import LatentBoundsEstimator, scaled_scores
+from lmi.latent import bounds_reading
+from lmi.latent.bounds_reading import scaled_scores
+from lmi.latent.fitting import encoder_folds
+from lmi.latent.latent_bounds import LatentBoundsEstimator
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.pushforward import Pushforward
 
@@ -69,7 +71,7 @@ def test_the_estimate_part_chooses_nothing():
     pairs = draw(1, 1.0, n=600)
     settings = LatentBoundsEstimator(max_epochs=4, **SMALL)
     context = lmi.Context(seed=1)
-    held = settings.splits(600, context)[0].estimate
+    held = encoder_folds(settings, 600, context)[0].test
     first = settings.estimate(pairs.x, pairs.y, context)
     other = pairs.x.clone()
     other[held] = torch.randn(held.numel(), 40, generator=torch.Generator().manual_seed(9), dtype=other.dtype)
@@ -82,7 +84,7 @@ def test_a_critic_that_diverges_is_dropped_with_a_warning(monkeypatch):
     def fails(*_):
         raise ValueError("diverged")
 
-    monkeypatch.setattr(latent_bounds, "fit_critic", fails)
+    monkeypatch.setattr(bounds_reading, "fit_critic", fails)
     pairs = draw(1, 1.0, n=600)
     found = lmi.estimate(pairs.x, pairs.y, "latent_bounds", max_epochs=4, **SMALL)
     assert "the separable critic was dropped: diverged" in found.warnings

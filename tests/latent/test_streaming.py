@@ -1,11 +1,14 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from lmi.estimators.folds import Split
+from lmi.estimators.folds import Fold
 from lmi.latent import LatentEstimator
+from lmi.latent.estimator import read_fold
+from lmi.latent.fitting import fit_and_read
 from lmi.latent.streaming import BlockStream, Stream, estimate_stream
 from lmi.latent.survey import Moments, survey
 from lmi.sources.shards import GaussianShards, read_pairs
@@ -64,8 +67,8 @@ def test_from_disk_and_in_memory_are_the_same_where_one_buffer_holds_all(pairs):
     streamed = estimate_stream(estimator, pairs, Stream(300, 600, 0, block_rows=256, buffer_blocks=100), CONTEXT)
     whole = read_pairs(pairs, None, torch.Generator())
     order = torch.randperm(3000, generator=CONTEXT.generator("split"))
-    split = Split(*(part.sort().values for part in (order[900:], order[:300], order[300:900])))
-    held = estimator.fit_and_read(whole.x, whole.y, split, CONTEXT)
+    fold = Fold(*(part.sort().values for part in (order[900:], order[:300], order[300:900])))
+    held = fit_and_read(estimator, whole.x, whole.y, fold, partial(read_fold, estimator), CONTEXT)
     assert streamed.model.curves["stop_loss"] == pytest.approx(held.model.curves["stop_loss"], rel=1e-5)
     assert streamed.nats == pytest.approx(held.nats, abs=1e-3)
 

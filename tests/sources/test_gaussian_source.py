@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise
 from lmi.sources.gaussian import LowRankGaussian
 
 SOURCES = {

@@ -13,8 +13,8 @@ from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias
 from lmi.estimators.gaussian.debiased import ClosedForm, closed_form
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias
 from lmi.estimators.gaussian.linear import RANKS, fit_linear
 from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.types import Context, Null

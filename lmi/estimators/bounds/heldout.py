@@ -29,12 +29,12 @@ class HeldOut:
     Args:
         dv: (n,) Donsker-Varadhan, nats.
         infonce: (n,) InfoNCE, both ways averaged; at most the log of the block.
-        plain: (n,) the scores of the pairs themselves: log p(x, y) / p(x) p(y) where the critic is a density ratio.
+        log_ratio: (n,) the scores of the pairs themselves: log p(x, y) / p(x) p(y) where the critic is a density ratio.
     """
 
     dv: Tensor
     infonce: Tensor
-    plain: Tensor
+    log_ratio: Tensor
 
 
 def held_out(scores: Scores, x: Tensor, y: Tensor) -> HeldOut:
@@ -56,8 +56,8 @@ def held_out(scores: Scores, x: Tensor, y: Tensor) -> HeldOut:
         b, own = f.shape[0], f.diagonal()
         rows, columns, others = log_sums(f)
         parts.append((own - (others - math.log(b * (b - 1))), own - 0.5 * (rows + columns) + math.log(b), own))
-    dv, infonce, plain = (torch.cat(column).double() for column in zip(*parts, strict=True))
-    return HeldOut(dv, infonce, plain)
+    dv, infonce, log_ratio = (torch.cat(column).double() for column in zip(*parts, strict=True))
+    return HeldOut(dv, infonce, log_ratio)
 
 
 def log_sums(f: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_pointwise
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_pointwise
 
 SPLINES = 64  # cubic B-splines of each column's map
 QUANTILES = (24, 12, 64, 160, 0)  # through how many a map is drawn first; 0 takes the ranks as they are

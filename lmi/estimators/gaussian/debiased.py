@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
 
 
 class ClosedForm(NamedTuple):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lmi.estimators.bounds.heldout import held_out
 from lmi.estimators.columns import principal_components
+from lmi.estimators.folds import cross_fitting
 
 MOST_COMPONENTS = 96
 RANKS = (1, 2, 3, 4, 6, 9, 12, 18, 26, 38, 56, 96)
@@ -88,17 +89,14 @@ def leading_components(x: Tensor, y: Tensor, count: int, generator: torch.Genera
     if count:
         return x, y
     n, widest = x.shape[0], max(x.shape[1], y.shape[1])
-    folds = torch.randperm(n, generator=generator).tensor_split(3)
+    folds = cross_fitting(n, 3, generator)
     ranks = [rank for rank in sorted({min(rank, widest) for rank in (*RANKS, widest)}) if 6 * rank < n]
     if not ranks:
         raise ValueError(f"{n} samples are too few to choose among principal components; expected at least 7")
 
     def bound(rank: int) -> float:
-        total = 0.0
-        for i, test in enumerate(folds):
-            rest = torch.cat([fold for j, fold in enumerate(folds) if j != i])
-            total += float(held_out(fit_linear(x[rest], y[rest], rank).scores, x[test], y[test]).infonce.sum())
-        return total
+        fits = ((fit_linear(x[rest], y[rest], rank), test) for rest, test in folds)
+        return sum(float(held_out(fit.scores, x[test], y[test]).infonce.sum()) for fit, test in fits)
 
     best = max(ranks, key=bound)
     return x[:, :best], y[:, :best]

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.columns import principal_components
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.folds import cross_fitting
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
 from lmi.estimators.trust.uncertainty import Spread, permutation_null
 from lmi.types import Context, Estimate
 
@@ -87,10 +88,8 @@ def chosen_ridge(x: Tensor, y: Tensor, largest: int, generator: torch.Generator)
         largest: most variates.
         generator: deals the folds.
     """
-    folds = torch.randperm(x.shape[0], generator=generator).tensor_split(FOLDS)
     total = dict.fromkeys(((s, r) for s in SHRINKAGES for r in VARIATES if r <= largest), 0.0)
-    for i, test in enumerate(folds):
-        rest = torch.cat([fold for j, fold in enumerate(folds) if j != i])
+    for rest, test in cross_fitting(x.shape[0], FOLDS, generator):
         halves = half(x[rest]), half(y[rest])
         for shrinkage in SHRINKAGES:
             u, v = ridge_directions(*halves, shrinkage, largest)(x[test], y[test])
@@ -102,7 +101,7 @@ def chosen_ridge(x: Tensor, y: Tensor, largest: int, generator: torch.Generator)
     return max(total, key=total.__getitem__)
 
 
-def read_ridge(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate:
+def ridge_estimate(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate:
     """The closed form on variates that other samples taught, averaged over folds: every sample counts once.
 
     What learned directions miss is missing, so this is the debiased estimate of a lower bound.
@@ -126,35 +125,34 @@ def read_ridge(x: Tensor, y: Tensor, permutations: int, context: Context) -> Est
         for z in (x.double(), y.double())
     )
     generator = context.generator("ridge")
-    folds = torch.randperm(n, generator=generator).tensor_split(FOLDS)
-    judged_on = n * (FOLDS - 1) // FOLDS**2
-    largest = max(1, min(x.shape[1], y.shape[1], judged_on // SAMPLES_A_VARIATE))
+    folds = cross_fitting(n, FOLDS, generator)
+    inner_test = n * (FOLDS - 1) // FOLDS**2
+    largest = max(1, min(x.shape[1], y.shape[1], inner_test // SAMPLES_A_VARIATE))
     pointwise = torch.empty(n, dtype=torch.float64)
-    parts, variance, taken = [], 0.0, []
-    for i, test in enumerate(folds):
-        rest = torch.cat([fold for j, fold in enumerate(folds) if j != i])
+    fits, variance, choices = [], 0.0, []
+    for rest, test in folds:
         shrinkage, count = chosen_ridge(x[rest], y[rest], largest, generator)
         u, v = ridge_directions(half(x[rest]), half(y[rest]), shrinkage, count)(x[test], y[test])
         fit = canonical_fit(u, v)
         pointwise[test] = gaussian_pointwise(fit) - gaussian_bias(test.numel(), fit.rank_x, fit.rank_y)
         variance += (gaussian_standard_error(fit) * test.numel() / n) ** 2
-        parts.append(fit)
-        taken.append((shrinkage, count))
+        fits.append(fit)
+        choices.append((shrinkage, count))
     nats = float(pointwise.mean())
 
     def shuffled(order: Tensor) -> float:
         total = 0.0
-        for fit in parts:
+        for fit in fits:
             m = fit.x.shape[0]
-            own = torch.argsort(order[:m])  # a uniform permutation of m partners, whatever the values of ``order``
-            correlations = torch.linalg.svdvals(fit.basis_x.T @ fit.basis_y[own])
+            partners = torch.argsort(order[:m])  # a uniform permutation of m partners, whatever the values of ``order``
+            correlations = torch.linalg.svdvals(fit.basis_x.T @ fit.basis_y[partners])
             total += (
                 m / n * (float(-0.5 * torch.log1p(-(correlations**2)).sum()) - gaussian_bias(m, fit.rank_x, fit.rank_y))
             )
         return total
 
     spread = Spread(variance**0.5, 0.0, 0.0, 1)
-    words = ", ".join(f"{count} with shrinkage {shrinkage:g}" for shrinkage, count in taken)
+    words = ", ".join(f"{count} with shrinkage {shrinkage:g}" for shrinkage, count in choices)
     return Estimate(
         nats=nats,
         estimator="gaussian",
@@ -164,7 +162,7 @@ def read_ridge(x: Tensor, y: Tensor, permutations: int, context: Context) -> Est
         null=permutation_null(shuffled, n, nats, permutations, context) if permutations else None,
         details={
             "standard_error_nats": spread.standard_error,
-            "variates_count": sum(count for _, count in taken) / FOLDS,
+            "variates_count": sum(count for _, count in choices) / FOLDS,
         },
-        choice=f"regularised CCA took, fold by fold, {words}; on fresh samples, so a lower bound",
+        choice=f"regularised CCA chose, fold by fold, {words}; on fresh samples, so a lower bound",
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from lmi.estimators.neighbors.search import count_inside, nearest
 from lmi.estimators.neighbors.terms import as_columns, just_above, ksg_ceiling, psi, repeats
 from lmi.estimators.trust.uncertainty import subsample_spread
-from lmi.estimators.trust.verdict import drift, judged, neighbour_doubts
+from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts
 from lmi.types import Context, Estimate
 
 SAMPLES_A_LEVEL = 10  # of each triple of levels, below which a table's plug-in is clearly too large
@@ -67,7 +67,7 @@ def read_terms(
         return float(terms(part, k).mean())
 
     spread = subsample_spread(statistic, n, nats, context.generator("subsamples"))
-    found = Estimate(
+    estimate = Estimate(
         nats=nats,
         estimator=name,
         num_samples=n,
@@ -75,12 +75,12 @@ def read_terms(
         interval=None if spread is None else spread.interval(nats),
         ceiling=ceiling,
     )
-    if found.interval is None:
-        return replace(found, verdict=judged(found, reasons))
-    half = (found.interval[1] - found.interval[0]) / 2
+    if estimate.interval is None:
+        return replace(estimate, verdict=default_verdict(estimate, reasons))
+    half = (estimate.interval[1] - estimate.interval[0]) / 2
     twice = float(terms(torch.arange(n), 2 * k).mean()) if n > 2 * k else nats
     moved = drift(statistic, n, context.generator("drift"))
-    return replace(found, verdict=judged(found, (*reasons, *neighbour_doubts(nats, twice, half, moved))))
+    return replace(estimate, verdict=default_verdict(estimate, (*reasons, *neighbour_doubts(nats, twice, half, moved))))
 
 
 def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:

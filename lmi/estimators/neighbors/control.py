@@ -14,10 +14,10 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
-from lmi.estimators.gaussian.gaussian import canonical_fit
+from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.estimators.trust.verdict import judged
+from lmi.estimators.trust.verdict import default_verdict
 from lmi.types import Context, Estimate
 
 MOST_RANK = 8
@@ -58,8 +58,8 @@ def controlled_ksg(
     >>> g = torch.Generator().manual_seed(0)
     >>> x = torch.randn(1000, 3, generator=g, dtype=torch.float64)
     >>> y = 0.9 * x + (1 - 0.81) ** 0.5 * torch.randn(1000, 3, generator=g, dtype=torch.float64)
-    >>> found = controlled_ksg(x, y, fit_mixture(x, y, 1, g, heavy=False), 5, g)
-    >>> abs(found.nats + 1.5 * math.log(1 - 0.81)) < 0.15
+    >>> estimate = controlled_ksg(x, y, fit_mixture(x, y, 1, g, heavy=False), 5, g)
+    >>> abs(estimate.nats + 1.5 * math.log(1 - 0.81)) < 0.15
     True
     """
     n = x.shape[0]
@@ -97,7 +97,7 @@ def effective_variates(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return fit.x[:, :rank], fit.y[:, :rank]
 
 
-def read_controlled(x: Tensor, y: Tensor, k: int, context: Context) -> Estimate:
+def control_variate_estimate(x: Tensor, y: Tensor, k: int, context: Context) -> Estimate:
     """KSG on the effective canonical variates, held against the normal with their covariance.
 
     Raises:
@@ -110,11 +110,11 @@ def read_controlled(x: Tensor, y: Tensor, k: int, context: Context) -> Estimate:
     reasons: tuple[str, ...] = ()
     if abs(held.correction) > max(0.05, 0.25 * abs(held.nats)):
         reasons = (f"it is {abs(held.correction):.2f} nats away from the normal model that it is held against",)
-    found = Estimate(
+    estimate = Estimate(
         nats=held.nats,
         estimator="ksg1 with control variate",
         num_samples=n,
         interval=(held.nats - Z_90 * held.error, held.nats + Z_90 * held.error),
         details={"correction_nats": held.correction, "standard_error_nats": held.error, "effective_rank": float(rank)},
     )
-    return replace(found, verdict=judged(found, reasons))
+    return replace(estimate, verdict=default_verdict(estimate, reasons))

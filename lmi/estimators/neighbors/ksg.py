@@ -17,7 +17,7 @@ from lmi.estimators.neighbors.terms import ksg_pointwise_at as ksg_pointwise_at
 from lmi.estimators.neighbors.terms import repeats as repeats
 from lmi.estimators.trust.second_opinion import neighbours_doubt
 from lmi.estimators.trust.uncertainty import Z_90, doubts, permutation_null, subsample_spread
-from lmi.estimators.trust.verdict import drift, judged, neighbour_doubts
+from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts
 from lmi.types import Context, Estimate, Verdict
 
 
@@ -47,9 +47,9 @@ class KSGEstimator:
         n = x.shape[0]
         require_neighbours(n, self.k)
         if self.control_variate:
-            from lmi.estimators.neighbors.control import read_controlled
+            from lmi.estimators.neighbors.control import control_variate_estimate
 
-            return read_controlled(x, y, self.k, context)
+            return control_variate_estimate(x, y, self.k, context)
         if self.standardise:
             x, y = standardised(x), standardised(y)
         variant: Variant
@@ -57,8 +57,8 @@ class KSGEstimator:
             variant = "mixture" if repeats(x) or repeats(y) else "ksg1"
         else:
             variant = self.variant
-        found = read_ksg(x, y, self.k, variant, self.permutations, self.null_samples, context)
-        return replace(found, verdict=ksg_verdict(found, x, y, self.k, variant, self.null_samples, context))
+        estimate = ksg_estimate(x, y, self.k, variant, self.permutations, self.null_samples, context)
+        return replace(estimate, verdict=ksg_verdict(estimate, x, y, self.k, variant, self.null_samples, context))
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for a label, see ``lmi.estimators.neighbors.conditional``."""
@@ -76,7 +76,7 @@ class KSGEstimator:
 
 
 def ksg_verdict(
-    found: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
+    estimate: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
 ) -> Verdict:
     """Drift with the number of samples, stability in k, and whether a normal model finds more in fresh pairs.
 
@@ -85,21 +85,21 @@ def ksg_verdict(
     few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
     x, y = x[few], y[few]
     n = few.numel()
-    if found.interval is None or n <= 2 * k:
-        return judged(found)
+    if estimate.interval is None or n <= 2 * k:
+        return default_verdict(estimate)
 
     def statistic(part: Tensor) -> float:
         return float(ksg_pointwise(x[part], y[part], k, variant).mean())
 
-    half = (found.interval[1] - found.interval[0]) / 2
-    base = found.nats if n == found.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
+    half = (estimate.interval[1] - estimate.interval[0]) / 2
+    base = estimate.nats if n == estimate.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
     twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
     moved = drift(statistic, n, context.generator("drift"))
     low = neighbours_doubt(x, y, base, half / Z_90, context.generator("second opinion"))
-    return judged(found, (*neighbour_doubts(base, twice, half, moved), *low))
+    return default_verdict(estimate, (*neighbour_doubts(base, twice, half, moved), *low))
 
 
-def read_ksg(
+def ksg_estimate(
     x: Tensor,
     y: Tensor,
     k: int,

@@ -128,14 +128,14 @@ def _nearest_tree(points: Tensor, query: Tensor, k: int, metric: Metric, exclude
     distances, indices = tree.query(
         query.numpy(), k=np.arange(1, k + 1 + exclude_self), p=_order(metric), workers=torch.get_num_threads()
     )
-    found, where = torch.from_numpy(distances), torch.from_numpy(indices.astype(np.int64))
+    blocks, where = torch.from_numpy(distances), torch.from_numpy(indices.astype(np.int64))
     if not exclude_self:
-        return found, where
+        return blocks, where
     # Among duplicates the tree may list a twin first, or not list the point at all: drop the point itself where it
     # stands, else the last neighbour.
     own = where == torch.arange(points.shape[0])[:, None]
     own[:, -1] |= ~own.any(1)
-    return found[~own].view(-1, k), where[~own].view(-1, k)
+    return blocks[~own].view(-1, k), where[~own].view(-1, k)
 
 
 def _distances(chunk: Tensor, points: Tensor, metric: Metric) -> Tensor:
@@ -157,14 +157,14 @@ def _nearest_chunked(
     points: Tensor, query: Tensor, k: int, metric: Metric, exclude_self: bool
 ) -> tuple[Tensor, Tensor]:
     rows = _chunk_rows(points)
-    found: list[tuple[Tensor, Tensor]] = []
+    blocks: list[tuple[Tensor, Tensor]] = []
     for start in range(0, query.shape[0], rows):
         distances = _distances(query[start : start + rows], points, metric)
         if exclude_self:
             own = torch.arange(distances.shape[0], device=points.device)
             distances[own, own + start] = torch.inf
-        found.append(torch.topk(distances, k, dim=1, largest=False))
-    return torch.cat([part[0] for part in found]), torch.cat([part[1] for part in found])
+        blocks.append(torch.topk(distances, k, dim=1, largest=False))
+    return torch.cat([part[0] for part in blocks]), torch.cat([part[1] for part in blocks])
 
 
 def _count_chunked(points: Tensor, query: Tensor, radius: Tensor, metric: Metric) -> Tensor:

@@ -24,15 +24,15 @@ def classifiers(dims: int) -> dict[str, Classifier]:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
 
-    found: dict[str, Classifier] = {
+    builders: dict[str, Classifier] = {
         "logistic regression": lambda seed: LogisticRegression(C=0.3, max_iter=500),
         "boosted trees": lambda seed: HistGradientBoostingClassifier(
             max_iter=100, learning_rate=0.06, max_leaf_nodes=8, early_stopping=False, random_state=seed
         ),
     }
     if dims <= 10:
-        found["quadratic discriminant"] = lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3)
-    return found
+        builders["quadratic discriminant"] = lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3)
+    return builders
 
 
 def surprise(x: Tensor, label: Tensor, classifier: Classifier, folds: int, seed: int) -> Tensor:

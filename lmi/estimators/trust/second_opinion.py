@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lmi.estimators.bounds.heldout import held_out
 from lmi.estimators.columns import normal_scores
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.folds import cross_fitting
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
 from lmi.estimators.gaussian.linear import fit_linear, leading_components
 
 TOLERANCE = 0.1  # share of the closed form that a bound may lack
@@ -58,13 +59,12 @@ def confirmed(x: Tensor, y: Tensor, folds: int, generator: torch.Generator) -> t
     True
     """
     best = (-math.inf, 0.0)
-    parts = torch.randperm(x.shape[0], generator=generator).tensor_split(folds)
+    pairs = cross_fitting(x.shape[0], folds, generator)
     for u, v in ((x, y), (normal_scores(x), normal_scores(y))):
         u, v = leading_components(u.double(), v.double(), 0, generator)
-        terms = []
-        for i, test in enumerate(parts):
-            rest = torch.cat([part for j, part in enumerate(parts) if j != i])
-            terms.append(held_out(fit_linear(u[rest], v[rest], u.shape[1]).scores, u[test], v[test]).infonce)
+        terms = [
+            held_out(fit_linear(u[rest], v[rest], u.shape[1]).scores, u[test], v[test]).infonce for rest, test in pairs
+        ]
         every = torch.cat(terms)
         best = max(best, (float(every.mean()), float(every.std()) / every.numel() ** 0.5))
     return best

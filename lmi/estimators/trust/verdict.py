@@ -53,8 +53,8 @@ def drift(statistic: Statistic, n: int, generator: torch.Generator) -> Drift | N
         ``None`` where a third of the samples would be fewer than 40.
 
     >>> biased = lambda part: 1.0 - 20.0 / part.numel()
-    >>> found = drift(biased, 600, torch.Generator().manual_seed(0))
-    >>> round(found.limit, 6)
+    >>> estimate = drift(biased, 600, torch.Generator().manual_seed(0))
+    >>> round(estimate.limit, 6)
     1.0
     """
     parts = [m for m in PARTS if n // m >= SMALLEST_SUBSAMPLE]
@@ -98,27 +98,27 @@ def neighbour_doubts(nats: float, twice_k: float, half_width: float, moved: Drif
     return tuple(reasons)
 
 
-def judged(found: Estimate, reasons: tuple[str, ...] = ()) -> Verdict:
+def default_verdict(estimate: Estimate, reasons: tuple[str, ...] = ()) -> Verdict:
     """The verdict of an estimator that gives none of its own.
 
     Abstain at the ceiling, where the whole interval is below zero by more than chance, or where nothing says how large the
     error is; doubtful for any reason or warning.
 
-    >>> judged(Estimate(0.5, "ksg1", 100, interval=(0.4, 0.6), ceiling=3.0)).level
+    >>> default_verdict(Estimate(0.5, "ksg1", 100, interval=(0.4, 0.6), ceiling=3.0)).level
     'reliable'
-    >>> judged(Estimate(2.95, "ksg1", 100, interval=(2.9, 3.0), ceiling=3.0)).level
+    >>> default_verdict(Estimate(2.95, "ksg1", 100, interval=(2.9, 3.0), ceiling=3.0)).level
     'abstain'
-    >>> judged(Estimate(-0.3, "mine", 100, interval=(-0.4, -0.2))).level
+    >>> default_verdict(Estimate(-0.3, "mine", 100, interval=(-0.4, -0.2))).level
     'abstain'
-    >>> judged(Estimate(-0.018, "ksg1", 5000, interval=(-0.034, -0.002))).level
+    >>> default_verdict(Estimate(-0.018, "ksg1", 5000, interval=(-0.034, -0.002))).level
     'reliable'
     """
-    every = tuple(dict.fromkeys((*reasons, *found.warnings)))
-    if found.nats > 0.95 * found.ceiling:
-        return Verdict("abstain", (f"it has reached its ceiling of {found.ceiling:.2f} nats", *every))
-    if found.interval is None:
+    every = tuple(dict.fromkeys((*reasons, *estimate.warnings)))
+    if estimate.nats > 0.95 * estimate.ceiling:
+        return Verdict("abstain", (f"it has reached its ceiling of {estimate.ceiling:.2f} nats", *every))
+    if estimate.interval is None:
         return Verdict("abstain", ("there is no interval: too few samples", *every))
-    if found.interval[1] < -CHANCE:
+    if estimate.interval[1] < -CHANCE:
         return Verdict("abstain", ("it is below zero, where no mutual information is: the estimator failed", *every))
     return Verdict("doubtful" if every else "reliable", every)
 

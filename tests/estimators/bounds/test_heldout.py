@@ -25,13 +25,13 @@ def test_terms_average_to_the_bounds_of_one_block():
     judged = heldout.held_out(lambda a, b: a @ b.T, x, y)
     assert torch.isclose(judged.dv.mean(), donsker_varadhan(f))
     assert torch.isclose(judged.infonce.mean(), infonce(f))
-    assert torch.isclose(judged.plain.mean(), f.diagonal().mean())
+    assert torch.isclose(judged.log_ratio.mean(), f.diagonal().mean())
 
 
 def test_the_fitted_normal_ratio_reaches_the_truth_on_fresh_pairs():
     critic = fit_linear(*pairs(4000, 1), 1)
     judged = heldout.held_out(critic.scores, *pairs(4000, 2))
-    for terms in (judged.dv, judged.infonce, judged.plain):
+    for terms in (judged.dv, judged.infonce, judged.log_ratio):
         assert abs(float(terms.mean()) - TRUTH) < 4 * float(terms.std()) / math.sqrt(4000) + 0.01
 
 

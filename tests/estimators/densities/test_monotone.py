@@ -11,7 +11,7 @@ from torch import Tensor
 import lmi
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.monotone import information_lost, jointly_normal, smoothed
-from lmi.estimators.gaussian.gaussian import canonical_fit, gaussian_bias, gaussian_pointwise
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise
 
 BENDS = (torch.tanh, torch.exp, lambda z: z**3, lambda z: torch.asinh(3 * z), lambda z: z)
 

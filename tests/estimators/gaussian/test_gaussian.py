@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from lmi.estimators.gaussian.gaussian import GaussianEstimator, canonical_fit, gaussian_bias, gaussian_pointwise
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise
+from lmi.estimators.gaussian.estimator import GaussianEstimator
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.types import Context
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import lmi
-from lmi.estimators.gaussian.gaussian import canonical_fit
+from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.ridge import half, ridge_directions
 from lmi.sources.gaussian import LowRankGaussian
 

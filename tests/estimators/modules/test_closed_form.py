@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lmi.estimators.gaussian.gaussian import gaussian_bias
+from lmi.estimators.gaussian.canonical import gaussian_bias
 from lmi.estimators.modules.closed_form import (
     gaussian_mi,
     gaussian_mi_matrix,

@@ -5,7 +5,7 @@ import torch
 import lmi
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.neighbors.control import controlled_ksg, effective_variates
-from lmi.estimators.trust.verdict import drift, judged, worst
+from lmi.estimators.trust.verdict import default_verdict, drift, worst
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.types import Estimate, Verdict
 
@@ -44,7 +44,7 @@ def test_good_conditions_are_reliable_and_bad_ones_are_not():
 
 
 def test_no_interval_is_no_reliability():
-    assert judged(Estimate(0.5, "x", 10)).level == "abstain"
+    assert default_verdict(Estimate(0.5, "x", 10)).level == "abstain"
 
 
 def test_worst_of_two():
