@@ -11,9 +11,10 @@ from pydantic import Field
 
 from lmi.api import estimate
 from lmi.estimators.neighbors.ksg import KSGEstimator
+from lmi.evidence import Verdict
 from lmi.report.estimate import Mark, comparison, latents, pointwise_distribution, training, typical_images
 from lmi.results import Result, Scalar
-from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source, Verdict
+from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source
 
 
 @dataclass(frozen=True)

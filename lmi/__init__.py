@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from lmi.estimators.pairwise.significance import benjamini_hochberg as benjamini_hochberg
     from lmi.estimators.pairwise.significance import effective_samples as effective_samples
     from lmi.estimators.pairwise.significance import pairwise_significance as pairwise_significance
+    from lmi.evidence import Verdict as Verdict
     from lmi.results import Result as Result
     from lmi.types import Context as Context
     from lmi.types import Estimate as Estimate
-    from lmi.types import Verdict as Verdict
 
 __version__ = "0.1.0"
 
@@ -43,7 +43,7 @@ _HOMES = {
     "Result": "lmi.results",
     "Context": "lmi.types",
     "Estimate": "lmi.types",
-    "Verdict": "lmi.types",
+    "Verdict": "lmi.evidence",
     "Activations": "lmi.activations",
     "LanguageModel": "lmi.activations",
     "capture": "lmi.activations",

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.trust.verdict import default_verdict
+from lmi.evidence import Verdict
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix
 from lmi.labels import read_labels
 from lmi.settings import checked_fields, near
-from lmi.types import Context, Estimate, Estimator, Verdict
+from lmi.types import Context, Estimate, Estimator
 
 ESTIMATORS = {  # name -> module:class
     "auto": "lmi.auto.estimator:AutoEstimator",

@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from lmi.cards import html_card, plot_card, text_card
+from lmi.evidence import Null, Verdict
 
 NATS_PER_BIT = math.log(2.0)
 
@@ -81,57 +82,6 @@ class Pairs:
     core: tuple[Tensor, Tensor] | None = None
     images: Tensor | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Null:
-    """What the estimator says of the same samples when the pairing is shuffled.
-
-    Args:
-        nats: (r,) estimates under r permutations.
-        observed: the estimate on the true pairing, nats.
-
-    >>> null = Null(torch.tensor([0.0, 0.1, -0.1]), observed=0.5)
-    >>> round(null.mean, 3), round(null.p_value, 3)
-    (0.0, 0.25)
-    """
-
-    nats: Tensor
-    observed: float
-
-    @property
-    def mean(self) -> float:
-        """Mean over permutations, nats: what independence looks like to the estimator."""
-        return float(self.nats.mean())
-
-    @property
-    def high(self) -> float:
-        """95th percentile over permutations, nats."""
-        return float(torch.quantile(self.nats.double(), 0.95))
-
-    @property
-    def p_value(self) -> float:
-        """(1 + #{null >= observed}) / (1 + r), which is never zero."""
-        return (1 + int((self.nats >= self.observed).sum())) / (1 + self.nats.numel())
-
-
-Level = Literal["reliable", "doubtful", "abstain"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How far an estimate can be trusted.
-
-    Args:
-        level: ``reliable``; ``doubtful``, for the reasons given; ``abstain``, where the number should not be used.
-        reasons: in words.
-    """
-
-    level: Level
-    reasons: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return self.level + "".join(f"; {reason}" for reason in self.reasons)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

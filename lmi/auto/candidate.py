@@ -18,7 +18,8 @@ from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import HeldOut, Scores, held_out
 from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 JUDGED_SAMPLES = 2000  # of a fold's test part, on which its scores are judged
 SEEN_SAMPLES = 1000  # of a fold's training part, on which the same bound shows how much was learned by heart

@@ -13,7 +13,8 @@ from lmi.estimators.modules.quantized import grassberger_entropy, table_error
 from lmi.estimators.neighbors.terms import repeats
 from lmi.estimators.trust.thresholds import LEFTOVER, MOST_COPIES, MOST_LEVELS, RARE, ROWS_A_CELL, ROWS_A_LEVEL, TIED
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.types import Context, Estimate, Null, Verdict
+from lmi.evidence import Null, Verdict
+from lmi.types import Context, Estimate
 
 
 def tied(z: Tensor) -> bool:

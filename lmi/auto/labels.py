@@ -15,7 +15,8 @@ from lmi.estimators.probes.labels import classifiers, label_entropy, surprise
 from lmi.estimators.trust.thresholds import SURE
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import worst
-from lmi.types import Context, Estimate, Verdict
+from lmi.evidence import Verdict
+from lmi.types import Context, Estimate
 
 FOLDS = 4
 ROSS_DIMENSIONS = 3

@@ -12,7 +12,8 @@ from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Judged, Number
 from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.trust.thresholds import BOUND_RANGE
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 

@@ -31,7 +31,7 @@ from lmi.estimators.trust.thresholds import (
     UNCONFIRMED_ERRORS,
     UNCONFIRMED_LEAST,
 )
-from lmi.types import Level, Verdict
+from lmi.evidence import Level, Verdict
 
 
 class Doubt(NamedTuple):

@@ -28,8 +28,9 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import fit_linear
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.uncertainty import Z_90
+from lmi.evidence import Null
 from lmi.neural.critic import CriticSettings, fit_critic
-from lmi.types import Context, Estimate, Null
+from lmi.types import Context, Estimate
 
 Kind = Literal["copula", "joint", "separable", "hybrid"]
 FACTORS = (0.0, 0.15, 0.3, 0.5, 0.65, 0.8, 0.9, 1.0, 1.1)

@@ -13,9 +13,10 @@ from torch import Tensor
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import Variant, ksg_estimate, repeats, require_neighbours
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
+from lmi.evidence import Null
 from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
 from lmi.latent.settings import EncoderSettings
-from lmi.types import Context, Estimate, Null
+from lmi.types import Context, Estimate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,11 @@ from lmi.estimators.bounds.heldout import BoundName
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.verdict import default_verdict
+from lmi.evidence import Null
 from lmi.latent.bounds_reading import BoundsSettings, doubted, read_bounds
 from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
 from lmi.latent.settings import EncoderSettings
-from lmi.types import Context, Estimate, Null
+from lmi.types import Context, Estimate
 
 SMALLEST_PART = 20  # pairs on which a critic can still be turned up or down
 

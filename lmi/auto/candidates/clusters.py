@@ -14,7 +14,8 @@ from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 
 @dataclass(frozen=True, eq=False)

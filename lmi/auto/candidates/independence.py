@@ -14,7 +14,8 @@ from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import HeldOut
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import CLEAR_SIGNAL
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,8 @@ from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 COMPLEXITY = 50  # above mixtures, below neural critics
 NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at

@@ -16,8 +16,9 @@ from lmi.estimators.bounds.heldout import Scores, held_out
 from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import NEURAL_MARGIN
+from lmi.evidence import Null
 from lmi.neural.critic import CriticSettings, fit_critic
-from lmi.types import Context, Null
+from lmi.types import Context
 
 COMPLEXITY = 100  # above that of any density
 FACTORS = (0.3, 0.5, 0.65, 0.8, 0.9, 1.0, 1.1)  # that over-confident scores are tried with

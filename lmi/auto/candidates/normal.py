@@ -17,7 +17,8 @@ from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias
 from lmi.estimators.gaussian.debiased import ClosedForm, closed_form
 from lmi.estimators.gaussian.linear import RANKS, fit_linear
 from lmi.estimators.trust.thresholds import DETERMINED
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 SAMPLES_A_COMPONENT = 4  # of each fold's training part
 

@@ -13,7 +13,8 @@ from lmi.auto.numbers import FIT_SAMPLES, bound_null, density_number, refit_dens
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import fit_linear
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 VARIATES = 4  # canonical variates of each side: more have too many parameters for the samples of a fold
 

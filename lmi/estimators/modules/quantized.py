@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lmi.estimators.modules.partition import PartitionLike, module_indices
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.types import Context, Estimate, Null
+from lmi.evidence import Null
+from lmi.types import Context, Estimate
 
 ROWS_PER_CODE = 256  # k-means learns from this many random rows a code at most; all rows get their codes
 

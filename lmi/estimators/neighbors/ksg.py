@@ -18,7 +18,8 @@ from lmi.estimators.neighbors.terms import repeats as repeats
 from lmi.estimators.trust.second_opinion import neighbours_doubt
 from lmi.estimators.trust.uncertainty import Z_90, doubts, permutation_null, subsample_spread
 from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts
-from lmi.types import Context, Estimate, Verdict
+from lmi.evidence import Verdict
+from lmi.types import Context, Estimate
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from lmi.types import Context, Null
+from lmi.evidence import Null
+from lmi.types import Context
 
 SUBSAMPLE_PARTS = (4, 6, 8)
 SMALLEST_SUBSAMPLE = 40

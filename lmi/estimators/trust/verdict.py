@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.trust.uncertainty import SMALLEST_SUBSAMPLE, Z_90, Statistic
-from lmi.types import Estimate, Level, Verdict
+from lmi.evidence import Level, Verdict
+from lmi.types import Estimate
 
 PARTS = (1, 2, 3, 4, 6)
 CHANCE = 0.02  # nats by which the interval of one estimate in twenty of independent variables may end below zero

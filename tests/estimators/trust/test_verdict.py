@@ -6,8 +6,9 @@ import lmi
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.neighbors.control import controlled_ksg, effective_variates
 from lmi.estimators.trust.verdict import default_verdict, drift, worst
+from lmi.evidence import Verdict
 from lmi.sources.gaussian import LowRankGaussian
-from lmi.types import Estimate, Verdict
+from lmi.types import Estimate
 
 
 def draw(n, rank, bits, seed=0, dim=None):
