@@ -5,12 +5,15 @@ Optional libraries (polars, AnnData) are recognised by the name of their module 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+Convert = Callable[[np.ndarray, str], Tensor]
 Kind = Literal["tensor", "array", "frame"]
 EXACT = 2**53  # whole numbers up to here are float64 numbers
 
@@ -31,13 +34,14 @@ class Opened(NamedTuple):
     columns: tuple[Any, ...] | None = None
 
 
-def open_container(data: Any, name: str, layer: str | None = None) -> Opened:
+def open_container(data: Any, name: str, layer: str | None = None, is_sample: bool = False) -> Opened:
     """Open NumPy, torch, pandas, polars, SciPy sparse, AnnData, lists.
 
     Args:
         data: the container.
         name: of the argument, for messages.
         layer: of an AnnData, in place of its ``X``.
+        is_sample: whether an offset means nothing: numbers too large for float64 then lose theirs, column by column.
 
     Raises:
         ValueError: for a container that is none of these, or that holds something else than real numbers.
@@ -46,21 +50,22 @@ def open_container(data: Any, name: str, layer: str | None = None) -> Opened:
     tensor([[1., 2.],
             [3., 4.]], dtype=torch.float64)
     """
+    convert: Convert = partial(numbers, is_sample=is_sample)
     libraries = {cls.__module__.split(".")[0] for cls in type(data).__mro__}
     if layer is not None and "anndata" not in libraries:
         raise ValueError(f"layer={layer!r} belongs to an AnnData; {name} is a {type(data).__name__}")
     if isinstance(data, Tensor):
-        return Opened(_tensor(data, name), "tensor")
+        return Opened(_tensor(data, name, convert), "tensor")
     if "pandas" in libraries:
-        return _pandas(data, name)
+        return _pandas(data, name, convert)
     if "polars" in libraries:
-        return _polars(data, name)
+        return _polars(data, name, convert)
     if "anndata" in libraries:
-        return _anndata(data, name, layer)
+        return _anndata(data, name, layer, convert)
     if isinstance(data, np.ma.MaskedArray):
-        values = numbers(np.ma.getdata(data), name)
+        values = convert(np.ma.getdata(data), name)
         return Opened(values.masked_fill(torch.from_numpy(np.ma.getmaskarray(data).copy()), torch.nan), "array")
-    return Opened(numbers(_array(data, name), name), "array")
+    return Opened(convert(_array(data, name), name), "array")
 
 
 def _array(data: Any, name: str) -> np.ndarray:
@@ -78,16 +83,16 @@ def _array(data: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} is a {type(data).__name__} that is no matrix of numbers: {error}") from error
 
 
-def numbers(array: np.ndarray, name: str) -> Tensor:
+def numbers(array: np.ndarray, name: str, is_sample: bool = False) -> Tensor:
     """Real numbers as a floating-point tensor that has as many distinct values as they have.
 
-    Half precision becomes float32; whole numbers, bools and long doubles become float64. Where whole numbers are
-    larger than 2^53 their smallest is taken off each column first, exactly: no mutual information changes.
+    Half precision becomes float32; whole numbers, bools and long doubles become float64. Where those of samples exceed
+    2^53 their smallest is taken off each column first, exactly: no mutual information changes.
 
     Raises:
         ValueError: for another dtype, or numbers that float64 cannot tell apart.
 
-    >>> numbers(np.array([2**60, 2**60 + 1]), "x")
+    >>> numbers(np.array([2**60, 2**60 + 1]), "x", is_sample=True)
     tensor([0., 1.], dtype=torch.float64)
     """
     if array.dtype.kind not in "fiub":
@@ -97,17 +102,18 @@ def numbers(array: np.ndarray, name: str) -> Tensor:
         return torch.from_numpy(np.array(array, dtype=kept, order="C"))  # native bytes, writable
     if array.size == 0 or array.dtype.kind == "b":
         return torch.from_numpy(array.astype(np.float64))
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return _told_apart(array, array.astype(np.float64), name)
-    low, high = int(array.min()), int(array.max())
+    array = array.astype(array.dtype.newbyteorder("="))
+    low, high = array.min(), array.max()
     if low >= -EXACT and high <= EXACT:
         return torch.from_numpy(array.astype(np.float64))
-    array = array.astype(array.dtype.newbyteorder("="))
-    wide = array.astype(np.uint64 if array.dtype.kind == "u" else np.int64).view(np.uint64)
-    least = array.min(0).astype(array.dtype).astype(wide.dtype if array.dtype.kind == "u" else np.int64)
-    shifted = wide - least.view(np.uint64)  # modulo 2^64, and so exact
-    return _told_apart(shifted, shifted.astype(np.float64), name)
+    shifted = array
+    if is_sample and array.dtype.kind == "f":
+        shifted = array - np.where(np.isfinite(array), array, np.inf).min(0)
+    elif is_sample:  # modulo 2^64, and so exact
+        shifted = array.astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
+        shifted = shifted - array.min(0).astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _told_apart(shifted, shifted.astype(np.float64), name)
 
 
 def _told_apart(exact: np.ndarray, floats: np.ndarray, name: str) -> Tensor:
@@ -130,7 +136,7 @@ def _hint(array: np.ndarray) -> str:
     return ""
 
 
-def _tensor(data: Tensor, name: str) -> Tensor:
+def _tensor(data: Tensor, name: str, convert: Convert) -> Tensor:
     if data.device.type == "meta" or data.is_quantized:
         raise ValueError(f"{name} is a {'meta' if data.device.type == 'meta' else 'quantized'} tensor; expected values")
     if data.is_complex():
@@ -140,27 +146,29 @@ def _tensor(data: Tensor, name: str) -> Tensor:
         data = data.to_dense()
     if data.is_floating_point():
         return data.float() if data.dtype.itemsize < 4 else data
-    return numbers(data.cpu().numpy(), name).to(data.device)
+    return convert(data.cpu().numpy(), name).to(data.device)
 
 
-def _pandas(data: Any, name: str) -> Opened:
+def _pandas(data: Any, name: str, convert: Convert) -> Opened:
     if data.ndim == 1 and not hasattr(data, "iloc"):  # an Index or an extension array
-        return Opened(numbers(np.asarray(data), name), "array")
+        return Opened(convert(np.asarray(data), name), "array")
     if data.ndim == 1:
         label = name if data.name is None else f"{name} column {data.name!r}"
         columns = None if data.name is None else (data.name,)
-        return Opened(_pandas_column(data, label), "frame", data.index, columns)
+        return Opened(_pandas_column(data, label, convert), "frame", data.index, columns)
     kinds = list(dict.fromkeys(data.dtypes))
     if len(kinds) == 1 and isinstance(kinds[0], np.dtype) and kinds[0].kind in "fiub":
-        values = numbers(data.to_numpy(), name)
+        values = convert(data.to_numpy(), name)
     else:
-        values = _stacked([_pandas_column(data.iloc[:, j], f"{name} column {label!r}") for j, label in enumerate(data)])
+        values = _stacked(
+            [_pandas_column(data.iloc[:, j], f"{name} column {label!r}", convert) for j, label in enumerate(data)]
+        )
     return Opened(values.reshape(data.shape), "frame", data.index, tuple(data.columns))
 
 
-def _pandas_column(column: Any, label: str) -> Tensor:
+def _pandas_column(column: Any, label: str, convert: Convert) -> Tensor:
     if isinstance(column.dtype, np.dtype):
-        return numbers(column.to_numpy(), label)
+        return convert(column.to_numpy(), label)
     if column.dtype.kind not in "fiub":
         example = column.dropna().iloc[:1].tolist()
         raise ValueError(
@@ -169,36 +177,36 @@ def _pandas_column(column: Any, label: str) -> Tensor:
         )
     absent = column.isna().to_numpy()
     plain = column.fillna(0).to_numpy(dtype=np.dtype(f"{column.dtype.kind}8") if column.dtype.kind != "b" else bool)
-    return numbers(plain, label).masked_fill(torch.from_numpy(absent.copy()), torch.nan)
+    return convert(plain, label).masked_fill(torch.from_numpy(absent.copy()), torch.nan)
 
 
-def _polars(data: Any, name: str) -> Opened:
+def _polars(data: Any, name: str, convert: Convert) -> Opened:
     if not callable(getattr(data, "to_numpy", None)):
         raise ValueError(
             f"{name} is a polars {type(data).__name__}; expected a DataFrame or Series: collect() it first"
         )
     if not hasattr(data, "columns"):
-        return Opened(_polars_column(data, f"{name} column {data.name!r}"), "frame", None, (data.name,))
-    columns = [_polars_column(data[label], f"{name} column {label!r}") for label in data.columns]
+        return Opened(_polars_column(data, f"{name} column {data.name!r}", convert), "frame", None, (data.name,))
+    columns = [_polars_column(data[label], f"{name} column {label!r}", convert) for label in data.columns]
     return Opened(_stacked(columns).reshape(data.shape), "frame", None, tuple(data.columns))
 
 
-def _polars_column(column: Any, label: str) -> Tensor:
+def _polars_column(column: Any, label: str, convert: Convert) -> Tensor:
     absent = column.is_null().to_numpy()
     if absent.all():
         return torch.full((len(column),), torch.nan, dtype=torch.float64)
-    return numbers(column.fill_null(strategy="max").to_numpy(), label).masked_fill(
+    return convert(column.fill_null(strategy="max").to_numpy(), label).masked_fill(
         torch.from_numpy(np.array(absent)), torch.nan
     )
 
 
-def _anndata(data: Any, name: str, layer: str | None) -> Opened:
+def _anndata(data: Any, name: str, layer: str | None, convert: Convert) -> Opened:
     if layer is not None and layer not in data.layers:
         raise ValueError(f"{name} has no layer {layer!r}; it has {', '.join(data.layers) or 'none'}")
     held = data.X if layer is None else data.layers[layer]
     if held is None:
         raise ValueError(f"{name} has no X; name one of its layers: {', '.join(data.layers) or 'it has none'}")
-    return Opened(numbers(_array(held, name), name), "frame", data.obs_names, tuple(data.var_names))
+    return Opened(convert(_array(held, name), name), "frame", data.obs_names, tuple(data.var_names))
 
 
 def _stacked(columns: list[Tensor]) -> Tensor:

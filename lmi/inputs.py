@@ -51,18 +51,19 @@ class Matrix:
         return replace(self, values=self.values[rows.to(self.values.device)], rows=labels)
 
 
-def read_matrix(data: Any, name: str, layer: str | None = None) -> Matrix:
+def read_matrix(data: Any, name: str, layer: str | None = None, is_sample: bool = True) -> Matrix:
     """One container as a matrix, NaN where values are missing; ``read_matrices`` checks it, too.
 
     Args:
         data: NumPy (masked as well), torch, pandas, polars, SciPy sparse, AnnData or lists: (n, d) or (n,).
         name: of the argument, for messages.
         layer: of an AnnData.
+        is_sample: whether rows are samples, whose offset means nothing, or a table of numbers.
 
     Raises:
         ValueError: for anything else, another shape, or no values at all.
     """
-    values, kind, rows, columns = open_container(data, name, layer)
+    values, kind, rows, columns = open_container(data, name, layer, is_sample)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:

@@ -23,14 +23,17 @@ def read_labels(data: Any, name: str) -> Matrix:
     """
     import pandas
 
-    values: Any = data.detach().cpu().numpy() if isinstance(data, Tensor) else data
+    values: Any = data
+    if isinstance(data, Tensor):
+        values = (data.float() if data.dtype == torch.bfloat16 else data).detach().cpu().numpy()
     kind: Kind = "tensor" if isinstance(data, Tensor) else "frame" if hasattr(data, "iloc") else "array"
     shape = getattr(values, "shape", None) or np.asarray(values).shape
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
         raise ValueError(f"a label is one column; {name} has shape {tuple(shape)}")
     column = values.iloc[:, 0] if len(shape) == 2 and hasattr(values, "iloc") else values
     if not hasattr(column, "iloc"):
-        column = pandas.Series(np.asarray(column).reshape(-1))
+        array = np.asarray(column).reshape(-1)
+        column = pandas.Series(array.astype(array.dtype.newbyteorder("=")))
         if isinstance(values, np.ma.MaskedArray):
             column = column.mask(np.ma.getmaskarray(values).reshape(-1))
     if len(column) == 0:

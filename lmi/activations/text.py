@@ -43,6 +43,9 @@ def read_documents(texts: Sequence[str] = (), files: Sequence[str] = (), folder:
         FileNotFoundError: for a missing file or folder, or a folder without such files.
         ValueError: for an empty document or one that is not UTF-8.
     """
+    for name, given in (("texts", texts), ("files", files)):
+        if isinstance(given, str):
+            raise ValueError(f"{name} is one string, {given[:20]!r}; expected several: {name}=[{given[:20]!r}]")
     if not texts and not files and folder is None:
         folder = str(DEFAULT_FOLDER)
     documents = [Document(f"texts[{index}]", text) for index, text in enumerate(texts)]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.estimators.modules.partition import PartitionLike, module_indices
+from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
+from lmi.inputs import read_matrices, read_matrix
 
 
-def gaussian_mi(cov: Tensor | np.ndarray, partition: PartitionLike) -> float:
+def gaussian_mi(cov: Any, partition: PartitionLike) -> float:
     """MI between the modules of normal variables with covariance ``cov``; total correlation for more than two modules.
 
     I = 1/2 [sum_b logdet S_b - logdet S] in nats. Each module is whitened on its own support first, which leaves
@@ -20,7 +21,7 @@ def gaussian_mi(cov: Tensor | np.ndarray, partition: PartitionLike) -> float:
     and a singular M means that ranks do not add up: the MI is infinite. Units of single neurons do not matter.
 
     Args:
-        cov: (d, d) covariance, symmetric and positive semidefinite.
+        cov: (d, d) covariance, symmetric and positive semidefinite: NumPy, torch, pandas or lists.
         partition: labels (d,) or boolean (modules, d).
 
     Raises:
@@ -30,12 +31,12 @@ def gaussian_mi(cov: Tensor | np.ndarray, partition: PartitionLike) -> float:
     >>> round(gaussian_mi(cov, [0, 1]), 4), gaussian_mi(torch.ones(2, 2), [0, 1])
     (0.2231, inf)
     """
-    cov = _checked_covariance(cov)
-    modules = module_indices(partition, cov.shape[0])
+    cov, names = _checked_covariance(cov)
+    modules = module_indices(partition_of(partition, names), cov.shape[0])
     return _between(_correlation(cov), modules, _precision(cov))[0]
 
 
-def gaussian_mi_matrix(cov: Tensor | np.ndarray, partition: PartitionLike) -> Tensor:
+def gaussian_mi_matrix(cov: Any, partition: PartitionLike) -> Tensor:
     """(m, m) closed-form MI in nats between every two modules, each pair on its own; infinity on the diagonal.
 
     >>> cov = torch.tensor([[1.0, 0.6, 0.5], [0.6, 1.0, 0.3], [0.5, 0.3, 1.0]])
@@ -44,8 +45,8 @@ def gaussian_mi_matrix(cov: Tensor | np.ndarray, partition: PartitionLike) -> Te
             [0.2200,    inf, 0.0500],
             [0.1400, 0.0500,    inf]], dtype=torch.float64)
     """
-    cov = _checked_covariance(cov)
-    modules = module_indices(partition, cov.shape[0])
+    cov, names = _checked_covariance(cov)
+    modules = module_indices(partition_of(partition, names), cov.shape[0])
     correlation, precision = _correlation(cov), _precision(cov)
     matrix = torch.full((len(modules), len(modules)), math.inf, dtype=torch.float64)
     for a in range(len(modules)):
@@ -54,14 +55,14 @@ def gaussian_mi_matrix(cov: Tensor | np.ndarray, partition: PartitionLike) -> Te
     return matrix
 
 
-def gaussian_mi_samples(activations: Tensor, partition: PartitionLike) -> float:
+def gaussian_mi_samples(activations: Any, partition: PartitionLike) -> float:
     """``gaussian_mi`` of the sample covariance with its bias taken off: exact in the mean for normal samples, nats.
 
     The plug-in's bias with n samples and estimated means is 1/2 [sum_b s(r_b) - s(sum_b r_b)],
     s(r) = sum_{i=1..r} psi((n - i) / 2), for modules of ranks r_b.
 
     Args:
-        activations: (n, d) samples.
+        activations: (n, d) samples: NumPy, torch, pandas, polars, SciPy sparse, AnnData or lists.
         partition: labels (d,) or boolean (modules, d).
 
     Raises:
@@ -71,14 +72,10 @@ def gaussian_mi_samples(activations: Tensor, partition: PartitionLike) -> float:
     >>> abs(gaussian_mi_samples(x, [0, 0, 0, 1, 1, 1, 2, 2, 2])) < 0.2
     True
     """
-    if activations.ndim != 2:
-        raise ValueError(f"activations of shape {tuple(activations.shape)}: expected (samples, neurons)")
-    finite = torch.isfinite(activations).all(dim=1)
-    if not bool(finite.all()):
-        raise ValueError(f"sample {int((~finite).nonzero()[0])} has NaN or infinity; expected finite activations")
-    n = len(activations)
-    modules = module_indices(partition, activations.shape[1])
-    cov = torch.cov(activations.detach().double().cpu().T)
+    (side,), _ = read_matrices(read_matrix(activations, "activations"))
+    n = len(side.values)
+    modules = module_indices(partition_of(partition, side.columns), side.values.shape[1])
+    cov = torch.cov(side.values.double().cpu().T)
     nats, ranks = _between(_correlation(cov), modules, _precision(cov))
     if sum(ranks) >= n:
         raise ValueError(
@@ -88,9 +85,11 @@ def gaussian_mi_samples(activations: Tensor, partition: PartitionLike) -> float:
     return nats - 0.5 * (sum(_log_determinant_bias(n, rank) for rank in ranks) - _log_determinant_bias(n, sum(ranks)))
 
 
-def _checked_covariance(cov: Tensor | np.ndarray) -> Tensor:
-    cov = torch.as_tensor(cov)
-    cov = cov if cov.is_floating_point() else cov.double()
+def _checked_covariance(brought: Any) -> tuple[Tensor, tuple[Any, ...] | None]:
+    side = read_matrix(brought, "cov", is_sample=False)
+    cov = side.values
+    if side.rows is not None and side.columns is not None and list(side.rows) != list(side.columns):
+        raise ValueError("cov has other names for its rows than for its columns; expected the same in the same order")
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1]:
         raise ValueError(f"cov of shape {tuple(cov.shape)}: expected a square matrix (d, d)")
     if not bool(torch.isfinite(cov).all()):
@@ -102,7 +101,7 @@ def _checked_covariance(cov: Tensor | np.ndarray) -> Tensor:
     least = float(torch.linalg.eigvalsh(cov.double()).min())
     if least < -1e3 * torch.finfo(cov.dtype).eps * len(cov) * scale:
         raise ValueError(f"cov has the eigenvalue {least:.3g}: expected a covariance matrix, which has none below 0")
-    return cov
+    return cov, side.columns
 
 
 def _correlation(cov: Tensor) -> Tensor:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from lmi.containers import open_container
 from lmi.estimators.modules.derivatives import BatchFunction, jacobians
 from lmi.estimators.modules.partition import PartitionLike, module_indices
 from lmi.estimators.trust.uncertainty import Z_90
@@ -74,7 +76,7 @@ class JacobianMI:
 
 def jacobian_mi(
     fn: BatchFunction,
-    x: Tensor,
+    x: Any,
     partition: PartitionLike,
     noise: float | Sequence[float] | Tensor | None = None,
     *,
@@ -89,7 +91,8 @@ def jacobian_mi(
 
     Args:
         fn: maps (n, *in_shape) to (n, *out_shape), each sample on its own.
-        x: (n, *in_shape) samples to linearise at.
+        x: (n, *in_shape) samples to linearise at: a tensor as ``fn`` wants it; anything else becomes one of ``dtype``, or
+            of torch's default type.
         partition: of the flattened outputs, labels (out,) or boolean (modules, out).
         noise: standard deviation(s) of independent Gaussian noise on each output; several give the curve I(sigma).
         dtype: to differentiate in; ``torch.float64`` for exactness.
@@ -105,6 +108,10 @@ def jacobian_mi(
     >>> round(jacobian_mi(layer, x, [0, 1]).nats, 6), round(-0.5 * math.log(1 - 0.6**2), 6)
     (0.223144, 0.223144)
     """
+    if not callable(fn):
+        raise ValueError(f"fn is a {type(fn).__name__}; expected a function of a batch")
+    if not isinstance(x, Tensor):
+        x = open_container(x, "x").values.to(dtype or torch.get_default_dtype())
     sigmas = _check_noise(noise)
     modules: tuple[Tensor, ...] = ()
     outputs = inputs = 0

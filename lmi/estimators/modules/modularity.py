@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from lmi.arguments import whole
 from lmi.estimators.modules.closed_form import gaussian_mi_samples
-from lmi.estimators.modules.partition import PartitionLike, module_labels
+from lmi.estimators.modules.partition import PartitionLike, module_labels, partition_of
+from lmi.inputs import read_matrices, read_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +49,18 @@ class ModularityScore:
         return (1 + int((self.random <= self.between).sum())) / (1 + len(self.random))
 
 
-def find_modules(pairwise: Tensor, num_modules: int, seed: int = 0) -> Tensor:
+def find_modules(pairwise: Any, num_modules: int, seed: int = 0) -> Any:
     """(d,) labels of modules that share much inside and little across: spectral clustering of the graph of MI.
 
     Args:
-        pairwise: (d, d) MI of every two neurons, symmetric; what is below zero counts as no edge, the diagonal too. From
-            ``pairwise_mi``: weak dependence wants many neighbours (k = 30), whose estimates scatter less.
+        pairwise: (d, d) MI of every two neurons (a DataFrame, tensor or array), symmetric; what is below zero counts as
+            no edge, the diagonal too. From ``pairwise_mi``: weak dependence wants many neighbours (k = 30), whose
+            estimates scatter less.
         num_modules: how many to find.
         seed: of the library's clustering.
+
+    Returns:
+        A Series that names the columns for a DataFrame, a tensor for a tensor, else an array.
 
     Raises:
         ValueError: for a matrix that is not square, symmetric and finite, fewer than two modules or more than neurons.
@@ -62,14 +69,15 @@ def find_modules(pairwise: Tensor, num_modules: int, seed: int = 0) -> Tensor:
     >>> find_modules(torch.block_diag(block, block), 2).tolist() in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
     True
     """
+    side = read_matrix(pairwise, "pairwise", is_sample=False)
+    pairwise = side.values
     d = len(pairwise)
     if pairwise.shape != (d, d) or not bool((torch.isfinite(pairwise.cpu()) | torch.eye(d, dtype=torch.bool)).all()):
         raise ValueError(f"pairwise of shape {tuple(pairwise.shape)}: expected a square matrix of finite numbers")
     pairwise = pairwise.detach().double().cpu().clone().fill_diagonal_(0.0)
     if not torch.allclose(pairwise, pairwise.T, atol=1e-6):
         raise ValueError("pairwise is not symmetric: expected MI of every two neurons")
-    if not 2 <= num_modules <= d:
-        raise ValueError(f"{num_modules} modules of {d} neurons: expected 2 to {d}")
+    num_modules = whole(num_modules, "num_modules", 2, d)
     from sklearn.cluster import SpectralClustering
 
     graph = pairwise.clamp(min=0)
@@ -77,11 +85,16 @@ def find_modules(pairwise: Tensor, num_modules: int, seed: int = 0) -> Tensor:
     graph = graph + 1e-6 * float(graph.max()) + 1e-12
     cluster = SpectralClustering(num_modules, affinity="precomputed", assign_labels="cluster_qr", random_state=seed)
     labels = cluster.fit_predict(graph.numpy())
-    return module_labels(torch.from_numpy(labels).long(), d)
+    found = module_labels(torch.from_numpy(labels).long(), d)
+    if side.kind == "frame":
+        import pandas
+
+        return pandas.Series(found.numpy(), index=pandas.Index(side.columns or range(d)), name="module")
+    return found if side.kind == "tensor" else found.numpy()
 
 
 def modularity_score(
-    activations: Tensor, partition: PartitionLike, splits: int, generator: torch.Generator
+    activations: Any, partition: PartitionLike, splits: int, generator: torch.Generator
 ) -> ModularityScore:
     """Score a partition by Gaussian total correlation against random partitions of the same sizes.
 
@@ -97,11 +110,13 @@ def modularity_score(
     Raises:
         ValueError: for a bad partition or too few samples.
     """
-    labels = module_labels(partition, activations.shape[1])
-    d = len(labels)
-    random = [gaussian_mi_samples(activations, labels[torch.randperm(d, generator=generator)]) for _ in range(splits)]
+    splits = whole(splits, "splits", 1)
+    (side,), _ = read_matrices(read_matrix(activations, "activations"))
+    h, d = side.values, side.values.shape[1]
+    labels = module_labels(partition_of(partition, side.columns), d)
+    random = [gaussian_mi_samples(h, labels[torch.randperm(d, generator=generator)]) for _ in range(splits)]
     return ModularityScore(
-        gaussian_mi_samples(activations, labels),
-        gaussian_mi_samples(activations, torch.arange(d)),
+        gaussian_mi_samples(h, labels),
+        gaussian_mi_samples(h, torch.arange(d)),
         torch.tensor(random, dtype=torch.float64),
     )

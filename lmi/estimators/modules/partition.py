@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ def module_indices(partition: PartitionLike, num_neurons: int) -> tuple[Tensor, 
     """The neurons of each module, ascending; modules in the order of their labels or rows.
 
     Args:
-        partition: (d,) integers, one label a neuron (any numbers from 0 up; neurons of equal label form a module),
-            or a boolean (modules, d) matrix with exactly one True a column.
+        partition: (d,) integers, one label a neuron (any numbers from 0 up, or names; neurons of equal label form a
+            module), or a boolean (modules, d) matrix with exactly one True a column.
         num_neurons: d.
 
     Raises:
@@ -29,7 +30,7 @@ def module_indices(partition: PartitionLike, num_neurons: int) -> tuple[Tensor, 
     Traceback (most recent call last):
     ValueError: overlapping modules: neuron 2 is in modules 0 and 1; expected every neuron in exactly one module
     """
-    table = torch.as_tensor(np.asarray(partition) if not isinstance(partition, Tensor) else partition).cpu()
+    table = _table(partition)
     if table.ndim == 1:
         modules = _from_labels(table, num_neurons)
     elif table.ndim == 2:
@@ -53,6 +54,31 @@ def module_labels(partition: PartitionLike, num_neurons: int) -> Tensor:
     for label, module in enumerate(module_indices(partition, num_neurons)):
         labels[module] = label
     return labels
+
+
+def partition_of(partition: Any, columns: Sequence[Any] | None) -> Any:
+    """A partition in the order of ``columns``, where both have names: a Series as ``find_modules`` gives it.
+
+    Raises:
+        ValueError: for a Series that names other columns.
+    """
+    index = getattr(partition, "index", None) if hasattr(partition, "iloc") else None
+    if index is None or columns is None or list(index) == list(columns) or list(index) == list(range(len(columns))):
+        return partition
+    if not index.is_unique or set(index) != set(columns):
+        raise ValueError(
+            f"partition names {list(index)[:5]} and the columns are {list(columns)[:5]}; expected the same names"
+        )
+    return partition.loc[list(columns)]
+
+
+def _table(partition: PartitionLike) -> Tensor:
+    if isinstance(partition, Tensor):
+        return partition.cpu()
+    array = np.asarray(partition)
+    if array.dtype.kind in "OUST":  # names of modules
+        array = np.unique(array.astype(str), return_inverse=True)[1].reshape(array.shape)
+    return torch.from_numpy(np.array(array))
 
 
 def _from_labels(labels: Tensor, num_neurons: int) -> tuple[Tensor, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ from pydantic import Field
 from scipy.special import digamma
 from torch import Tensor
 
-from lmi.estimators.modules.partition import PartitionLike, module_indices
+from lmi.arguments import whole
+from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Null
+from lmi.inputs import read_matrices, read_matrix
 from lmi.types import Context, Estimate
 
 ROWS_PER_CODE = 256  # k-means learns from this many random rows a code at most; all rows get their codes
@@ -69,7 +71,7 @@ class QuantizedMI:
 
 
 def quantized_mi(
-    activations: Tensor | np.ndarray,
+    activations: Any,
     partition: PartitionLike,
     bins: int,
     *,
@@ -86,7 +88,7 @@ def quantized_mi(
     Below five rows a cell both codes and extrapolation are noisier than they say.
 
     Args:
-        activations: (n, d) samples.
+        activations: (n, d) samples: NumPy, torch, pandas, polars, SciPy sparse, AnnData or lists.
         partition: labels (d,) or boolean (modules, d).
         bins: codes a module; a module with fewer distinct rows is taken as it is.
         permutations: shuffles for the null.
@@ -103,8 +105,10 @@ def quantized_mi(
     tensor([[2., 1.],
             [1., 1.]], dtype=torch.float64)
     """
-    x = _check(activations, bins)
-    modules = [module.numpy() for module in module_indices(partition, x.shape[1])]
+    (side,), _ = read_matrices(read_matrix(activations, "activations"))
+    x = side.values.double().cpu().numpy()
+    bins, permutations = whole(bins, "bins", 2, len(x)), whole(permutations, "permutations", 0)
+    modules = [module.numpy() for module in module_indices(partition_of(partition, side.columns), x.shape[1])]
     random = generator or torch.Generator().manual_seed(0)
     seed = int(torch.randint(2**31 - 1, (1,), generator=random))
     scale = x.std(axis=0)
@@ -148,18 +152,6 @@ class QuantizedEstimator:
         generator = context.generator("quantized")
         both = torch.cat([x.double(), y.double()], dim=1)
         return quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator).pair(0, 1)
-
-
-def _check(activations: Tensor | np.ndarray, bins: int) -> np.ndarray:
-    activations = torch.as_tensor(activations)
-    if activations.ndim != 2:
-        raise ValueError(f"activations of shape {tuple(activations.shape)}: expected (samples, neurons)")
-    if bins < 2 or len(activations) < bins:
-        raise ValueError(f"{bins} bins for {len(activations)} samples: expected at least 2 and no more than samples")
-    finite = torch.isfinite(activations).all(dim=1)
-    if not bool(finite.all()):
-        raise ValueError(f"sample {int((~finite).nonzero()[0])} has NaN or infinity; expected finite activations")
-    return activations.detach().double().cpu().numpy()
 
 
 def _codes(x: np.ndarray, bins: int, seed: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def pairwise_significance(
     """
     if not isinstance(measure, Measure):
         raise ValueError(f"measure is a {type(measure).__name__}; expected one from pairwise_measure")
-    x, nats = read_columns(("x", x))[0].values, read_matrix(nats, "nats").values
+    x, nats = read_columns(("x", x))[0].values, read_matrix(nats, "nats", is_sample=False).values
     n, d = x.shape
     documents, draws = read_groups(documents, "documents", n), whole(draws, "draws", 2)
     if nats.shape != (d, d) or d < 2:

@@ -45,8 +45,8 @@ def test_independent_neurons_and_dead_ones_do_not_break_the_search() -> None:
         (torch.ones(3, 2), 2, "square"),
         (torch.tensor([[0.0, 1.0], [0.0, 0.0]]), 2, "not symmetric"),
         (torch.full((3, 3), float("nan")), 2, "finite"),
-        (torch.ones(3, 3), 1, "1 modules of 3 neurons"),
-        (torch.ones(3, 3), 4, "4 modules of 3 neurons"),
+        (torch.ones(3, 3), 1, "num_modules is 1; expected a whole number from 2 to 3"),
+        (torch.ones(3, 3), 4, "num_modules is 4"),
     ],
 )
 def test_bad_graphs(matrix: torch.Tensor, count: int, words: str) -> None:

@@ -98,10 +98,10 @@ def test_units_do_not_matter_and_constants_share_nothing() -> None:
 @pytest.mark.parametrize(
     ("y", "partition", "bins", "words"),
     [
-        (torch.zeros(9), [0, 1], 2, "expected \\(samples, neurons\\)"),
-        (torch.zeros(9, 2), [0, 1], 1, "1 bins for 9 samples"),
-        (torch.zeros(9, 2), [0, 1], 10, "10 bins for 9 samples"),
-        (torch.tensor([[0.0, 1.0], [math.nan, 1.0]]), [0, 1], 2, "sample 1 has NaN"),
+        (torch.zeros(9, 1, 1), [0, 1], 2, r"activations has shape \(9, 1, 1\)"),
+        (torch.zeros(9, 2), [0, 1], 1, "bins is 1; expected a whole number from 2 to 9"),
+        (torch.zeros(9, 2), [0, 1], 10, "bins is 10"),
+        (torch.tensor([[0.0, 1.0], [math.nan, 1.0]]), [0, 1], 2, "row 1, column 0"),
         (torch.zeros(9, 2), [[True, True], [False, True]], 2, "overlapping modules"),
     ],
 )
