@@ -181,10 +181,10 @@ def draw(found: Estimate, oracle: Estimate | None, pairs: Pairs) -> tuple[dict[s
     truth = None if pairs.truth is None else pairs.truth / NATS_PER_BIT
     figures: dict[str, Any] = {"comparison": comparison(marks, truth, null)}
     captions = {
-        "comparison": "The estimate with its 90% interval (sampling error), beside "
-        + ("the analytic truth" if truth is not None else "no truth, since nobody knows it")
-        + (", KSG on the true low-dimensional variables" if oracle is not None else "")
-        + (", and the same estimate on shuffled pairs." if null is not None else ".")
+        "comparison": "The estimate with its 90% interval (sampling error)"
+        + ("; the dashed line is the analytic truth" if truth is not None else "")
+        + ("; below it KSG on the true low-dimensional variables" if oracle is not None else "")
+        + ("; grey dots are the same estimate on shuffled pairs, which share nothing." if null is not None else ".")
     }
     if found.pointwise is not None:
         measured = ~found.pointwise.isnan()

@@ -13,6 +13,19 @@ from lmi.report.pairwise_layers import figures_of_layers, off_diagonal
 from lmi.results import Result
 from lmi.types import NATS_PER_BIT
 
+LEGEND = {
+    "mi_bits": "mutual information of the pair",
+    "gaussian_bits": "what correlation of the normal scores alone explains",
+    "missed_bits": "what covariance misses: KSG of the normal scores less that",
+    "q_value": "share of false discoveries among all pairs up to this one, against the null",
+    "g_test_q_value": "the same by the G-test at the effective number of rows",
+    "effective_tokens": "independent rows that the pair's autocorrelation leaves",
+    "dims": "columns that vary",
+    "surviving": "pairs with a q-value up to the rate",
+    "surviving_ratio": "the same as a share of the pairs",
+    "median_effective_tokens": "median over pairs of the independent rows that autocorrelation leaves",
+    "null": "documents: each is paired with another; shift: each is turned by a random number of rows",
+}
 Layers = Mapping[str, Mapping[str, np.ndarray]]
 
 
@@ -60,6 +73,7 @@ def findings(
         figures,
         captions,
         tuple(_notes(layers, rows, estimator, rate)),
+        legend=LEGEND,
         answer=_answer(total, rate, metrics["strongest_bits"]),
     )
 
@@ -126,8 +140,9 @@ def _strongest(layers: Layers, off: Layers, top: int) -> list[dict[str, Any]]:
             a, b = off[name]["pairs"][index]
             row: dict[str, Any] = {"layer": name}
             if "columns" in layer:
-                row |= {"a": str(layer["columns"][a]), "b": str(layer["columns"][b])}
-            row |= {"dim_a": int(layer["dims"][a]), "dim_b": int(layer["dims"][b])}
+                row |= {"column_a": str(layer["columns"][a]), "column_b": str(layer["columns"][b])}
+            else:
+                row |= {"dim_a": int(layer["dims"][a]), "dim_b": int(layer["dims"][b])}
             for key, label in (("nats", "mi_bits"), ("gaussian", "gaussian_bits"), ("atlas", "missed_bits")):
                 if key in off[name]:
                     row[label] = float(off[name][key][index]) / NATS_PER_BIT

@@ -31,6 +31,7 @@ class Result:
         metrics: name -> number or word, flat; the unit ends each name (``estimate_nats``, ``seconds``).
         arrays: name -> array; object arrays are refused.
         tables: name -> rows, each row column -> scalar; the first is the one printed at the end of a run.
+        legend: column of a table -> what it says, with its unit.
         figures: name -> matplotlib figure, or after ``load`` the path of its PNG; each has its caption in ``captions``.
         captions: figure name -> the sentence that stands below it.
         notes: what a reader has to know before using the numbers: warnings, in words.
@@ -54,6 +55,7 @@ class Result:
     answer: str = ""
     verdict: str = ""
     reasons: tuple[str, ...] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write ``result.json``, ``arrays.npz`` and ``figures/*.png`` under ``folder``, the JSON last and at once.
@@ -76,6 +78,7 @@ class Result:
             "answer": self.answer,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
+            "legend": dict(self.legend),
             "metrics": dict(self.metrics),
             "tables": dict(self.tables),
             "captions": dict(self.captions),
@@ -115,6 +118,7 @@ class Result:
             answer=record.get("answer", ""),
             verdict=record.get("verdict", ""),
             reasons=tuple(record.get("reasons", ())),
+            legend=record.get("legend", {}),
         )
 
 

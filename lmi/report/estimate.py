@@ -55,6 +55,14 @@ def comparison(marks: Sequence[Mark], truth: float | None, null: np.ndarray | No
             textcoords="offset points", fontsize=8, color=INK, va="bottom",
         )  # fmt: skip
     axes.axvline(0, color=GREY, linewidth=0.6)
+    ends = [0.0, *(end for mark in marks for end in (mark.low, mark.high)), *([] if truth is None else [truth])]
+    left = min(ends) - 0.5 * max(max(ends) - min(ends), 0.1)
+    if null is not None and null.min() < left:  # they would leave no room for what is to be compared
+        axes.set_xlim(left=left)
+        axes.annotate(
+            f"down to {null.min():.1f}", (left, len(marks)), xytext=(4, 0), textcoords="offset points",
+            fontsize=8, color=INK, va="center",
+        )  # fmt: skip
     axes.set_yticks(range(rows), labels, fontsize=9)
     axes.set_ylim(rows - 0.4, -0.7)
     axes.spines["left"].set_visible(False)

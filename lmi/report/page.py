@@ -76,10 +76,15 @@ def write_report(folder: Path) -> Path:
         {
             "title": name.replace("_", " "),
             "short": len(rows) <= SHORT,
+            "legend": {column: result.legend[column] for column in columns_of(rows) if column in result.legend},
             "columns": columns_of(rows),
             "rows": [
                 [
-                    {"text": shown(row.get(column)), "number": isinstance(row.get(column), (int, float))}
+                    {
+                        "name": column,
+                        "text": shown(row.get(column)),
+                        "number": isinstance(row.get(column), (int, float)),
+                    }
                     for column in columns_of(rows)
                 ]
                 for row in rows

@@ -154,6 +154,6 @@ def test_layers_of_own_matrices_have_names(tmp_path):
     assert [name for name, *_ in source.layers(Context())] == ["people", "two.a", "two.b"]
     result = Pairwise(source, draws=4, atlas=False).run(Context())
     first = result.tables["strongest"][0]
-    assert (first["layer"], first["a"], first["b"]) == ("people", "height", "weight")
+    assert (first["layer"], first["column_a"], first["column_b"]) == ("people", "height", "weight")
     assert "pairs share more than chance" in result.answer
     assert "people.parquet: 80 rows of 3 columns (height, weight, age)" in result.tables["source"][0]["read"]
