@@ -29,12 +29,19 @@ class ModulesGPT2:
         model: a GPT-2; its blocks must have an ``mlp``.
         num_modules: modules to find among each block's output neurons.
         neighbours: of KSG, for the graph of neurons.
-        tokens: tokens the Jacobian is taken at, drawn from the texts that come with lmi.
+        texts: documents, as they are.
+        files: paths of documents.
+        folder: every ``*.txt`` and ``*.md`` below it is a document; without texts, files and folder: those that come
+            with lmi.
+        tokens: tokens the Jacobian is taken at, drawn from the documents.
         noise: output noise, as a share of the root mean square of the block's output.
         depths: which blocks; ``None`` is all.
     """
 
     model: LanguageModel = field(default_factory=LanguageModel)
+    texts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    folder: str | None = None
     num_modules: Annotated[int, Field(ge=2)] = 4
     neighbours: Annotated[int, Field(ge=1)] = 30
     tokens: Annotated[int, Field(ge=2)] = 32
@@ -97,12 +104,12 @@ class ModulesGPT2:
         )
 
     def _read(self, network: Any, names: list[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Inputs and outputs (tokens, width) of the named modules over the texts that come with lmi."""
+        """Inputs and outputs (tokens, width) of the named modules over the documents."""
         tokenizer = self.model.load_tokenizer()
         window = int(network.config.max_position_embeddings)
         inputs: dict[str, list[Tensor]] = {name: [] for name in names}
         outputs: dict[str, list[Tensor]] = {name: [] for name in names}
-        for document in read_documents():
+        for document in read_documents(self.texts, self.files, self.folder):
             ids = torch.tensor(tokenizer(document.text)["input_ids"][:window])
             with torch.no_grad(), capture(network, names, "input") as taken, capture(network, names) as given:
                 network(ids[None])

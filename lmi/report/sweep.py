@@ -46,12 +46,19 @@ def write_sweep_report(folder: Path) -> str:
     tables: dict[str, list[dict[str, Scalar]]] = {}
     notes = []
     best = best_config(trials, objective, direction)
-    command = ""
+    command = answer = ""
     if best is not None:
         command = command_line(best[0])
+        value = fmean(_values(best, objective))
+        chosen = ", ".join(
+            f"{axis}={best[0].overrides[axis]}" for axis in axes if axis in best[0].overrides and axis != SEED
+        )
+        answer = f"The best of {len(trials)} trials has {objective} = {value:.4g}" + (
+            f", with {chosen}." if chosen else "."
+        )
         tables["best config"] = [
             {"": "command", "value": command},
-            {"": f"{objective}, mean of {len(best)}", "value": fmean(_values(best, objective))},
+            {"": f"{objective}, mean of {len(best)}", "value": value},
         ]
     else:
         notes.append(f"No finished trial has a metric {objective!r}, so none is the best: set sweep.objective.")
@@ -63,7 +70,7 @@ def write_sweep_report(folder: Path) -> str:
         metrics["best_objective"] = fmean(_values(best, objective))
     Result(
         experiment=f"sweep {folder.name}", metrics=metrics, tables=tables, figures=figures, captions=captions,
-        notes=tuple(notes), facts={"objective": f"{objective} ({direction.replace('_', ' ')})"},
+        notes=tuple(notes), answer=answer, facts={"objective": f"{objective} ({direction.replace('_', ' ')})"},
     ).save(folder)  # fmt: skip
     report = write_report(folder)
     lines = [", ".join(f"{count} {status}" for status, count in counts.items() if count) + f" of {len(trials)} trials"]
