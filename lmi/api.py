@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmi.estimators.trust.verdict import default_verdict
+from lmi.estimators.trust.verdict import default_verdict, worst
 from lmi.evidence import Verdict
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix
 from lmi.labels import read_labels
@@ -37,6 +37,7 @@ def estimate(
     *,
     given: Any = None,
     y_is_label: bool = False,
+    groups: Any = None,
     missing: Missing = "refuse",
     seed: int = 0,
     context: Context | None = None,
@@ -51,6 +52,8 @@ def estimate(
         given: (n, dz) or (n,) what is conditioned on; for ``ksg`` and ``auto``.
         y_is_label: whether y (n,) names classes (text, categories, numbers), whose order and distances mean nothing; for
             ``ksg`` and ``auto``.
+        groups: (n,) what each row belongs to (document, subject, recording), by any label: rows of one group may depend
+            on each other, and interval and null respect it; for ``ksg`` and ``gaussian``.
         missing: ``"refuse"`` says where the first missing value is, ``"drop"`` leaves out every row that has one and
             warns of how many.
         seed: the same seed gives the same number.
@@ -72,10 +75,16 @@ def estimate(
     measure = _estimator(estimator, settings)
     if y_is_label and given is not None:
         raise ValueError("a label and something given at once are not supported: measure within each label instead")
+    if groups is not None and (y_is_label or given is not None):
+        raise ValueError("groups with a label or something given are not supported: leave one of them out")
     brought = [read_matrix(x, "x"), read_labels(y, "y") if y_is_label else read_matrix(y, "y")]
     if given is not None:
         brought.append(read_matrix(given, "given"))
-    sides, warnings = read_matrices(*brought, missing=missing)
+    if groups is not None:
+        brought.append(read_labels(groups, "groups"))
+    read, warnings = read_matrices(*brought, missing=missing)
+    sides = [side for side in read if side.name != "groups"]
+    doubts = tuple(doubt for side in sides for doubt in side.doubts)
     x, y, *z = (side.values[:, (side.values != side.values[:1]).any(0)] for side in sides)
     counts = [_row_counts(side) for side in (x, y, *z)]
     for side, varying, times in zip(sides, (x, y, *z), counts):
@@ -85,9 +94,12 @@ def estimate(
         return _of_a_constant(x, y, warnings)
     context = Context(seed=seed) if context is None else context
     if y_is_label:
-        found = _able(measure, "estimate_label", "labels").estimate_label(x, y[:, 0].long(), context)
+        found = _able(measure, "estimate_label", "labels", "ksg and auto").estimate_label(x, y[:, 0].long(), context)
     elif z and z[0].shape[1]:
-        found = _able(measure, "estimate_given", "conditions").estimate_given(x, y, z[0], context)
+        found = _able(measure, "estimate_given", "conditions", "ksg and auto").estimate_given(x, y, z[0], context)
+    elif groups is not None:
+        rows = read[-1].values[:, 0].long()
+        found = _able(measure, "estimate_groups", "groups", "ksg and gaussian").estimate_groups(x, y, rows, context)
     else:
         found = measure.estimate(x, y, context)
     if not isinstance(found, Estimate):
@@ -96,7 +108,8 @@ def estimate(
         )
     entropies = (None, None) if z else (_entropy(counts[0]), _entropy(counts[1]))
     found = dataclasses.replace(found, warnings=(*warnings, *found.warnings), entropies=entropies)
-    return found if found.verdict is not None else dataclasses.replace(found, verdict=default_verdict(found))
+    verdict = found.verdict or default_verdict(found)
+    return dataclasses.replace(found, verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict)
 
 
 def _estimator(estimator: Any, settings: dict[str, Any]) -> Any:
@@ -126,9 +139,9 @@ def _of_a_constant(x: Tensor, y: Tensor, warnings: list[str]) -> Estimate:
     )
 
 
-def _able(measure: Any, method: str, what: str) -> Any:
+def _able(measure: Any, method: str, what: str, able: str) -> Any:
     if not callable(getattr(measure, method, None)):
-        raise ValueError(f"{type(measure).__name__} does not take {what}; the estimators that do are ksg and auto")
+        raise ValueError(f"{type(measure).__name__} does not take {what}; the estimators that do are {able}")
     return measure
 
 

@@ -29,6 +29,7 @@ class Matrix:
         kind: what to answer in.
         rows: the labels of the rows as a pandas Index, or ``None``.
         columns: the labels of the columns, or ``None``.
+        doubts: why not to trust its numbers, in words: columns that have lost their digits to an offset.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Matrix:
     kind: Kind
     rows: Any = None
     columns: tuple[Any, ...] | None = None
+    doubts: tuple[str, ...] = ()
 
     def column(self, index: int) -> str:
         """What to call a column in a message: its label, or its number."""
@@ -85,7 +87,7 @@ def read_matrices(
         why: so many are needed, for the message.
 
     Returns:
-        The matrices, and sentences: rows dropped or put in another order, columns that have lost their digits.
+        The matrices, and sentences: rows dropped or put in another order.
 
     Raises:
         ValueError: naming what came and what was expected.
@@ -102,8 +104,7 @@ def read_matrices(
     if rows < least:
         left = " are left" if notes else ""
         raise ValueError(f"got {rows} sample(s){left}; expected at least {least}{why}")
-    checked = [_checked(side) for side in sides]
-    return tuple(side for side, _ in checked), notes + [note for _, more in checked for note in more]
+    return tuple(_checked(side) for side in sides), notes
 
 
 def aligned(*sides: Matrix) -> tuple[tuple[Matrix, ...], list[str]]:
@@ -138,10 +139,10 @@ def _few(labels: Any) -> str:
     return ", ".join(repr(label) for label in labels[:3].tolist()) + (", ..." if len(labels) > 3 else "")
 
 
-def _checked(side: Matrix) -> tuple[Matrix, list[str]]:
+def _checked(side: Matrix) -> Matrix:
     """Finite values whose squares are floats: large float32 becomes float64, narrow columns are multiplied by powers of two.
 
-    With it a sentence where an offset has eaten the digits of columns: its numbers are steps that the range shows.
+    It doubts columns whose digits an offset has eaten: their numbers are steps that the range shows.
     """
     low, high = side.values.aminmax(dim=0)
     if not bool((low.isfinite() & high.isfinite()).all()):
@@ -154,22 +155,22 @@ def _checked(side: Matrix) -> tuple[Matrix, list[str]]:
             f"expected at most {LARGEST:.0e}: take logarithms or divide"
         )
     narrow = width.where(width > 0, torch.inf)
-    notes = []
     step = largest.double() * torch.finfo(side.values.dtype).eps
     coarse = (step * STEPS > narrow).nonzero().flatten().tolist()
     if coarse:
         j, more = coarse[0], f" (and {len(coarse) - 1} more)" if len(coarse) > 1 else ""
         kind = str(side.values.dtype).removeprefix("torch.")
-        notes.append(
+        doubt = (
             f"{side.name} {side.column(j)}{more} has lost its digits to an offset: {kind} numbers of that size are "
             f"{float(step[j]):.1e} apart and the column spans {float(width[j]):.1e}; take the offset off beforehand"
         )
+        side = replace(side, doubts=(doubt,))
     if side.values.dtype == torch.float32 and float(largest.max()) > SINGLE:
         side = replace(side, values=side.values.double())
     if float(narrow.min()) < SMALLEST:
         power = torch.where(narrow < SMALLEST, -narrow.double().log2().floor(), 0.0).clamp(max=1000.0)
         side = replace(side, values=side.values.double() * 2.0**power)  # exact
-    return side, notes
+    return side
 
 
 def _refuse_not_finite(side: Matrix) -> None:
@@ -201,7 +202,7 @@ def read_columns(
     sides, notes = read_matrices(*read, missing=missing, least=least, why=why)
     for side in sides:
         refuse_constant(side)
-    for note in notes:
+    for note in (*notes, *(doubt for side in sides for doubt in side.doubts)):
         warnings.warn(note, stacklevel=3)
     return sides
 

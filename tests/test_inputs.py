@@ -209,9 +209,9 @@ def test_units_do_not_matter(factor):
 
 def test_digits_lost_to_an_offset_are_said():
     shifted = (X + 1e6).astype(np.float32)
-    assert any(
-        "x column 0 (and 3 more) has lost its digits" in words for words in lmi.estimate(shifted, Y, "ksg").warnings
-    )
+    verdict = lmi.estimate(shifted, Y, "ksg").verdict
+    assert verdict.level != "reliable"
+    assert any("x column 0 (and 3 more) has lost its digits" in reason for reason in verdict.reasons)
     with pytest.warns(UserWarning, match="has lost its digits to an offset: float32"):
         lmi.pairwise_mi(shifted)
 
@@ -282,6 +282,30 @@ def test_all_pairs_have_names_and_survive():
     assert list(lmi.pairwise(cells, "gaussian", layer="real", draws=4).nats.columns) == NAMES
 
 
+def drifting(seed, rows=40, groups=20):
+    """A column that stays near where it was along each group."""
+    steps = np.random.default_rng(seed).normal(size=(groups, rows))
+    return np.stack([np.convolve(row, np.ones(12), "same") for row in steps]).reshape(-1)
+
+
+@pytest.mark.parametrize("estimator", ["ksg", "gaussian"])
+def test_groups_are_respected_by_interval_and_null(estimator):
+    names = np.array([f"subject {i}" for i in np.arange(800) // 40])
+    misled, aware = 0, 0
+    for seed in range(6):
+        x, y = drifting(2 * seed), drifting(2 * seed + 1)
+        misled += lmi.estimate(x, y, estimator, permutations=39).null.p_value < 0.06
+        aware += lmi.estimate(x, y, estimator, groups=names, permutations=39).null.p_value < 0.06
+    assert aware <= 1 < misled
+    together = drifting(0) + drifting(1)
+    found = lmi.estimate(drifting(0), together, estimator, groups=names)
+    assert found.null.p_value < 0.06
+    assert found.interval[0] > found.null.mean
+    plain = lmi.estimate(drifting(0), together, estimator)
+    assert found.nats == plain.nats
+    assert found.interval[1] - found.interval[0] > plain.interval[1] - plain.interval[0]
+
+
 class Own:
     def estimate(self, x, y, context):
         return 0.5
@@ -318,6 +342,10 @@ class Own:
         (lambda: lmi.find_modules(lmi.pairwise_mi(X), 2.5), "num_modules is 2.5"),
         (lambda: lmi.jacobian_mi(3, X, [0, 1]), "fn is a int; expected a function"),
         (lambda: read_documents(texts="Mutual"), "texts is one string, 'Mutual'; expected several"),
+        (lambda: lmi.estimate(X, Y, "mine", groups=GROUPS), "MINEEstimator does not take groups; .* ksg and gaussian"),
+        (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS // 3), "groups has 3 groups; expected at least 6"),
+        (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS[:9]), "x and groups must be paired row by row"),
+        (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS, given=X), "groups with a label or something given"),
         (lambda: lmi.estimate(X, Y[:9]), "x and y must be paired row by row: got 120 and 9"),
     ],
 )  # fmt: skip

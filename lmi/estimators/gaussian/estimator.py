@@ -14,6 +14,7 @@ from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaus
 from lmi.estimators.gaussian.linear import leading_components
 from lmi.estimators.gaussian.ridge import ridge_estimate
 from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.trust.grouped import with_groups
 from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.estimators.trust.uncertainty import Spread, permutation_null
 from lmi.estimators.trust.verdict import default_verdict
@@ -88,6 +89,20 @@ class GaussianEstimator:
         return replace(
             estimate, verdict=default_verdict(estimate, normality_doubts(x, y, nats, spread.standard_error, self.ranks))
         )
+
+    def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
+        """The estimate with an interval and a null that respect groups, see ``lmi.estimators.trust.grouped``."""
+        if self.ridge or self.components is not None:
+            raise ValueError("ridge and components do not take groups; expected neither")
+        estimate = replace(self, permutations=0).estimate(x, y, context)
+        if self.ranks:
+            x, y = normal_scores(x), normal_scores(y)
+
+        def statistic(of_x: Tensor, of_y: Tensor) -> float:
+            fit = canonical_fit(x[of_x], y[of_y])
+            return float(gaussian_pointwise(fit).mean()) - gaussian_bias(len(of_x), fit.rank_x, fit.rank_y)
+
+        return with_groups(estimate, statistic, groups, self.permutations, context)
 
 
 def normality_doubts(x: Tensor, y: Tensor, nats: float, error: float, ranks: bool) -> tuple[str, ...]:

@@ -61,6 +61,21 @@ class KSGEstimator:
         estimate = ksg_estimate(x, y, self.k, variant, self.permutations, self.null_samples, context)
         return replace(estimate, verdict=ksg_verdict(estimate, x, y, self.k, variant, self.null_samples, context))
 
+    def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
+        """The estimate with an interval and a null that respect groups, see ``lmi.estimators.trust.grouped``."""
+        from lmi.estimators.trust.grouped import with_groups
+
+        if self.control_variate:
+            raise ValueError("control_variate does not take groups; expected control_variate=False")
+        estimate = replace(self, permutations=0).estimate(x, y, context)
+        x, y = (standardised(side) if self.standardise else as_columns(side) for side in (x, y))
+        variant = self.variant if self.variant != "auto" else "mixture" if repeats(x) or repeats(y) else "ksg1"
+
+        def statistic(of_x: Tensor, of_y: Tensor) -> float:
+            return float(ksg_pointwise(x[of_x], y[of_y], self.k, variant).mean())
+
+        return with_groups(estimate, statistic, groups, self.permutations, context)
+
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for a label, see ``lmi.estimators.neighbors.conditional``."""
         from lmi.estimators.neighbors.conditional import read_label

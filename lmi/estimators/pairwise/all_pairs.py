@@ -154,5 +154,5 @@ def pairwise(
         num_samples=len(h),
         estimator=estimator,
         null=scheme,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *side.doubts),
     )

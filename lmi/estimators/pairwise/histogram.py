@@ -79,7 +79,7 @@ def histogram_mi(x: Any, y: Any, bins: int = 15, binning: Binning = "width", cor
     """
     bins = whole(bins, "bins", 1, MOST_BINS)
     sides, notes = read_matrices(read_matrix(x, "x"), read_matrix(y, "y"), least=1)
-    for note in notes:
+    for note in (*notes, *(doubt for side in sides for doubt in side.doubts)):
         warnings.warn(note, stacklevel=2)
     for side in sides:
         if side.values.shape[1] != 1:
