@@ -62,9 +62,14 @@ class Covariance:
         if self.sweep_points < 2 or not self.noises or min(self.noises) < 0:
             raise ValueError("expected at least 2 sweep_points, and noises of at least 0")
         parts = [self.relations(context), sweep(self, context), self.gallery(context)]
+        metrics = {name: value for part in parts for name, value in part.metrics.items()}
+        mi, covariance = (metrics[f"gallery_seen_by_{measure}_count"] for measure in ("mi", "covariance"))
         return Result(
             experiment="covariance",
-            metrics={name: value for part in parts for name, value in part.metrics.items()},
+            answer=f"Of {metrics['gallery_dependent_count']} dependent pairs of shapes and noises, mutual information sees "
+            f"{mi} and covariance {covariance}.",
+            legend=figures.LEGEND,
+            metrics=metrics,
             arrays={name: value for part in parts for name, value in part.arrays.items()},
             tables={name: rows for part in parts[1:] + parts[:1] for name, rows in part.tables.items()},
             figures={name: figure for part in parts for name, figure in part.figures.items()},

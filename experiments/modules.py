@@ -15,7 +15,7 @@ from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.quantized import quantized_mi
 from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.latent import LatentEstimator
-from lmi.report.modules import estimators_figure, matrices_figure
+from lmi.report.modules import LEGEND, estimators_figure, matrices_figure
 from lmi.results import Result, Scalar
 from lmi.sources.linear import LinearModules, NormalLinear
 from lmi.types import Context, Estimate
@@ -82,6 +82,10 @@ class Modules:
         pairs, matrices, total = self._wide(largest, context)
         return Result(
             "modules",
+            answer=f"Two modules of a linear layer share {truth:.4f} nats in closed form; on {largest} samples "
+            + ", ".join(f"{name} says {values[0, -1]:.4f}" for name, values in estimates.items())
+            + ".",
+            legend=LEGEND,
             metrics={"truth_nats": truth, "jacobian_nats": rows[1]["nats"], **total},
             arrays={
                 "num_samples": np.array(self.num_samples),

@@ -16,7 +16,7 @@ from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.pairwise.pairwise import pairwise_mi
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.report.modules import noise_curves_figure
+from lmi.report.modules import LEGEND, noise_curves_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context
 
@@ -83,6 +83,8 @@ class ModulesGPT2:
                 )
         return Result(
             "modules_gpt2",
+            answer=_answer(rows, min(self.noise, key=lambda share: abs(share - 0.1))),
+            legend=LEGEND,
             metrics={"tokens_count": self.tokens, "blocks_count": len(names)},
             arrays={
                 "noise_ratio": np.array(sorted(self.noise)),
@@ -121,6 +123,17 @@ class ModulesGPT2:
 
 def _joined(parts: dict[str, list[Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat(tensors) for name, tensors in parts.items()}
+
+
+def _answer(rows: list[dict[str, Scalar]], share: float) -> str:
+    found, random = (
+        [float(str(row[name])) for row in rows if row["noise / output"] == share]
+        for name in ("I (bits)", "random modules (bits)")
+    )
+    return (
+        f"With noise of {share:g} of a block's output, the modules found share {min(found):.1f} to {max(found):.1f} bits over "
+        f"blocks, random modules {min(random):.1f} to {max(random):.1f}."
+    )
 
 
 def _half_width(pointwise: Tensor) -> float:

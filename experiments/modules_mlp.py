@@ -19,7 +19,7 @@ from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import ModularityScore, find_modules, modularity_score
 from lmi.estimators.pairwise.pairwise import pairwise_mi
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
-from lmi.report.modules import graphs_figure, modularity_figure
+from lmi.report.modules import LEGEND, graphs_figure, modularity_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context
 
@@ -132,8 +132,11 @@ class ModulesMLP:
                 )
                 graphs[title], scores[title] = (pairwise.numpy(), labels.numpy()), score
                 rows.append(_row(place + 1, stage, labels, score, local.nats, accuracy[stage]))
+        kept = [f"{score.modularity / NATS_PER_BIT:.2f} ({title})" for title, score in scores.items()]
         return Result(
             "modules_mlp",
+            legend=LEGEND,
+            answer=f"Modules keep inside them, beyond what random modules do, {', '.join(kept)} bits.",
             metrics={
                 **{f"accuracy_{stage}_ratio": value for stage, value in accuracy.items()},
                 **{

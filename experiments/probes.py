@@ -93,9 +93,14 @@ class Probe:
             "documents_count": int(np.unique(data.documents).size),
             "positive_ratio": float(label.mean()),
         }
+        metrics = balance | {name: value for part in parts for name, value in part.metrics.items()}
         return Result(
             experiment="probe",
-            metrics=balance | {name: value for part in parts for name, value in part.metrics.items()},
+            answer=f"{metrics['saturated_count']:g} of {metrics['neurons_count']} neurons (mean over folds) say "
+            f"{metrics['sparse_bits']:.3f} of the label's {metrics['label_bits']:.3f} bits, the whole layer "
+            f"{metrics['layer_bits']:.3f}.",
+            legend=figures.LEGEND,
+            metrics=metrics,
             arrays={name: value for part in parts for name, value in part.arrays.items()},
             tables={name: table for part in parts[::-1] for name, table in part.tables.items()} | {"classes": rows},
             figures={name: figure for part in parts for name, figure in part.figures.items()},

@@ -16,6 +16,19 @@ ESTIMATOR_LABELS = {"ksg": "KSG", "histogram": "histogram", "gaussian": "from th
 MEASURE_TITLES = ("|covariance|", "|Spearman|", "distance correlation", "MI as a correlation")
 
 
+LEGEND = {
+    "bias_nats": "mean of estimate - truth over the sweep",
+    "rmse_nats": "root mean square of estimate - truth",
+    "coverage_ratio": "share of 90% intervals that hold the truth",
+    "correlation_with_squared_covariance": "over the sweep",
+    "correlation_with_truth": "over the sweep",
+    "noise": "standard deviation added to the standardised shape",
+    "distance": "distance correlation",
+    "mi_nats": "KSG",
+    "p_covariance": "against shuffled pairs, as the other p",
+}
+
+
 def relations(titles: Sequence[str], x: Any, y: Any, covariance: Any, nats: Any) -> Figure:
     """Scatter of each relation, (r, n) each, with its covariance and MI above it."""
 

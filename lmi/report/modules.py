@@ -10,6 +10,23 @@ from matplotlib.figure import Figure
 
 from lmi.report.style import GREY, INK, PALETTE, SEQUENTIAL, dress, new_figure
 
+LEGEND = {
+    "error_nats": "estimate - truth",
+    "low_nats": "lower end of the 90% interval",
+    "high_nats": "upper end; inf where finer codes do not yet bring less",
+    "bins": "codes a module",
+    "noise / output": "standard deviation of the noise over the root mean square of the block's output",
+    "90% over tokens (bits)": "half of the interval of the mean over tokens",
+    "random modules (bits)": "the same for random modules of the same sizes",
+    "all neurons (bits)": "total correlation of all single neurons",
+    "between modules (bits)": "total correlation between the modules",
+    "modularity (bits)": "random modules less the modules found",
+    "cut": "share of the total correlation that crosses modules",
+    "p": "of random modules that share less",
+    "Jacobian between (bits)": "local information between the modules from the layer's Jacobian",
+    "shared directions": "slope of I(sigma) in log(1 / sigma)",
+}
+
 
 def estimators_figure(
     num_samples: Sequence[int],

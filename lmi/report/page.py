@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from lmi.results import FIGURES_FOLDER, Result, Scalar
 
 REPORT_FILE = "report.html"
-SHORT = 8  # rows of a table that stands above the figures
+SHORT = 40  # cells of a table that stands above the figures
 
 
 def shown(value: Scalar) -> str:
@@ -75,7 +75,7 @@ def write_report(folder: Path) -> Path:
     tables = [
         {
             "title": name.replace("_", " "),
-            "short": len(rows) <= SHORT,
+            "short": len(rows) * len(columns_of(rows)) <= SHORT,
             "legend": {column: result.legend[column] for column in columns_of(rows) if column in result.legend},
             "columns": columns_of(rows),
             "rows": [

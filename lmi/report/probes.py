@@ -10,6 +10,24 @@ from matplotlib.figure import Figure
 
 from lmi.report.style import BLUE, DIVERGING, GREY, INK, ORANGE, dress, new_figure
 
+LEGEND = {
+    "C": "inverse strength of the L1 penalty",
+    "kept_count": "neurons with a weight, mean over folds",
+    "l1_bits": "held-out information of the penalised weights",
+    "refitted_bits": "the same after fitting the kept neurons anew without penalty",
+    "error_bits": "standard error over rows",
+    "selected_ratio": "share of half samples that select the neuron",
+    "effect_size": "Cohen's d: difference of the means over the mean of the two standard deviations",
+    "own_bits": "what the neuron says alone",
+    "lost_without_bits": "what the stable set loses without it",
+    "stand_in": "the neuron most like it outside the set",
+    "shared_bits": "MI of the neuron and its stand-in",
+    "lost_by_swap_bits": "what the set loses with the stand-in in its place",
+    "zero_ratio": "share of weights that are zero",
+    "gap": "duality gap: how far the objective is from its optimum at most",
+    "share_ratio": "share of the rows",
+}
+
 
 def activations(h: Any, label: Any, names: Sequence[str], title: str, most: int = 400) -> Figure:
     """Image of the activations (n, d), rows sorted by class, and the distribution of all values in each class."""

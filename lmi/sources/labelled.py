@@ -50,7 +50,7 @@ class Labelled:
         classes = np.unique(self.labels)
         if classes.size < 2:
             raise ValueError(
-                f"one class only: all {n} labels are {classes[0]!r}; a probe needs two" if n else "no rows"
+                f"one class only: all {n} labels are {str(classes[0])!r}; a probe needs two" if n else "no rows"
             )
 
 
