@@ -65,11 +65,16 @@ def open_container(data: Any, name: str, layer: str | None = None, is_sample: bo
     if isinstance(data, np.ma.MaskedArray):
         values = convert(np.ma.getdata(data), name)
         return Opened(values.masked_fill(torch.from_numpy(np.ma.getmaskarray(data).copy()), torch.nan), "array")
-    return Opened(convert(_array(data, name), name), "array")
+    return Opened(convert(plain_array(data, name), name), "array")
 
 
-def _array(data: Any, name: str) -> np.ndarray:
-    if isinstance(data, (str, bytes, dict, set)) or data is None or not hasattr(type(data), "__len__"):
+def plain_array(data: Any, name: str) -> np.ndarray:
+    """A NumPy array of whatever is held.
+
+    Raises:
+        ValueError: for what is no container, or is ragged.
+    """
+    if isinstance(data, (str, bytes, dict, set)) or not hasattr(type(data), "__len__"):
         raise ValueError(f"{name} is a {type(data).__name__}; expected a matrix (n, d) of numbers")
     if callable(getattr(data, "toarray", None)):  # SciPy sparse
         return np.asarray(data.toarray())
@@ -136,9 +141,16 @@ def _hint(array: np.ndarray) -> str:
     return ""
 
 
+def refuse_odd_tensor(data: Tensor, name: str) -> None:
+    """Raise ``ValueError`` for tensors without plain values."""
+    kinds = {"meta": data.device.type == "meta", "quantized": data.is_quantized, "nested": data.is_nested}
+    for kind, is_so in kinds.items():
+        if is_so:
+            raise ValueError(f"{name} is a {kind} tensor; expected values")
+
+
 def _tensor(data: Tensor, name: str, convert: Convert) -> Tensor:
-    if data.device.type == "meta" or data.is_quantized:
-        raise ValueError(f"{name} is a {'meta' if data.device.type == 'meta' else 'quantized'} tensor; expected values")
+    refuse_odd_tensor(data, name)
     if data.is_complex():
         raise ValueError(f"{name} has dtype {data.dtype}; expected real numbers")
     data = data.detach()
@@ -176,7 +188,8 @@ def _pandas_column(column: Any, label: str, convert: Convert) -> Tensor:
             "y with y_is_label=True"
         )
     absent = column.isna().to_numpy()
-    plain = column.fillna(0).to_numpy(dtype=np.dtype(f"{column.dtype.kind}8") if column.dtype.kind != "b" else bool)
+    bits = column.dtype.kind == "b"
+    plain = column.fillna(False if bits else 0).to_numpy(dtype=bool if bits else np.dtype(f"{column.dtype.kind}8"))
     return convert(plain, label).masked_fill(torch.from_numpy(absent.copy()), torch.nan)
 
 
@@ -206,7 +219,7 @@ def _anndata(data: Any, name: str, layer: str | None, convert: Convert) -> Opene
     held = data.X if layer is None else data.layers[layer]
     if held is None:
         raise ValueError(f"{name} has no X; name one of its layers: {', '.join(data.layers) or 'it has none'}")
-    return Opened(convert(_array(held, name), name), "frame", data.obs_names, tuple(data.var_names))
+    return Opened(convert(plain_array(held, name), name), "frame", data.obs_names, tuple(data.var_names))
 
 
 def _stacked(columns: list[Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.containers import Kind
+from lmi.containers import Kind, plain_array, refuse_odd_tensor
 from lmi.inputs import Matrix
 
 
@@ -25,9 +25,15 @@ def read_labels(data: Any, name: str) -> Matrix:
 
     values: Any = data
     if isinstance(data, Tensor):
-        values = (data.float() if data.dtype == torch.bfloat16 else data).detach().cpu().numpy()
+        refuse_odd_tensor(data, name)
+        dense = data.detach().cpu() if data.layout == torch.strided else data.detach().cpu().to_dense()
+        values = (dense.float() if dense.is_floating_point() and dense.dtype.itemsize < 4 else dense).numpy()
+    elif not hasattr(data, "iloc"):
+        values = data if isinstance(data, np.ma.MaskedArray) else plain_array(data, name)
+        if values.dtype.kind == "V":
+            raise ValueError(f"{name} has dtype {values.dtype}; expected one label a row")
     kind: Kind = "tensor" if isinstance(data, Tensor) else "frame" if hasattr(data, "iloc") else "array"
-    shape = getattr(values, "shape", None) or np.asarray(values).shape
+    shape = values.shape
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
         raise ValueError(f"a label is one column; {name} has shape {tuple(shape)}")
     column = values.iloc[:, 0] if len(shape) == 2 and hasattr(values, "iloc") else values

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmi.containers import plain_array, refuse_odd_tensor
+
 PartitionLike = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[bool]]
 
 
@@ -74,10 +76,13 @@ def partition_of(partition: Any, columns: Sequence[Any] | None) -> Any:
 
 def _table(partition: PartitionLike) -> Tensor:
     if isinstance(partition, Tensor):
+        refuse_odd_tensor(partition, "partition")
         return partition.cpu()
-    array = np.asarray(partition)
+    array = plain_array(partition, "partition")
     if array.dtype.kind in "OUST":  # names of modules
         array = np.unique(array.astype(str), return_inverse=True)[1].reshape(array.shape)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"partition has dtype {array.dtype}; expected whole numbers, names or a boolean matrix")
     return torch.from_numpy(np.array(array))
 
 
