@@ -77,7 +77,10 @@ def plain_array(data: Any, name: str) -> np.ndarray:
     if isinstance(data, (str, bytes, dict, set)) or not hasattr(type(data), "__len__"):
         raise ValueError(f"{name} is a {type(data).__name__}; expected a matrix (n, d) of numbers")
     if callable(getattr(data, "toarray", None)):  # SciPy sparse
-        return np.asarray(data.toarray())
+        try:
+            return np.asarray(data.toarray())
+        except MemoryError as error:
+            raise ValueError(f"{name} is sparse and too large to be dense, {data.shape}: choose columns") from error
     if callable(getattr(data, "to_numpy", None)):
         return np.asarray(data.to_numpy())
     if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
@@ -103,22 +106,21 @@ def numbers(array: np.ndarray, name: str, is_sample: bool = False) -> Tensor:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers{_hint(array)}")
     if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
-        kept = np.float32 if array.dtype.itemsize <= 4 else np.float64
-        return torch.from_numpy(np.array(array, dtype=kept, order="C"))  # native bytes, writable
+        kept = np.asarray(array, dtype=np.float32 if array.dtype.itemsize <= 4 else np.float64, order="C")
+        return torch.from_numpy(kept if kept.flags.writeable else kept.copy())
     if array.size == 0 or array.dtype.kind == "b":
         return torch.from_numpy(array.astype(np.float64))
     array = array.astype(array.dtype.newbyteorder("="))
     low, high = array.min(), array.max()
     if low >= -EXACT and high <= EXACT:
         return torch.from_numpy(array.astype(np.float64))
-    shifted = array
     if is_sample and array.dtype.kind == "f":
-        shifted = array - np.where(np.isfinite(array), array, np.inf).min(0)
-    elif is_sample:  # modulo 2^64, and so exact
-        shifted = array.astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
-        shifted = shifted - array.min(0).astype(np.int64 if array.dtype.kind == "i" else np.uint64).view(np.uint64)
+        array = array - np.where(np.isfinite(array), array, np.inf).min(0)
+    elif is_sample:
+        wide = array.astype(np.int64 if array.dtype.kind == "i" else np.uint64)
+        array = wide.view(np.uint64) - wide.min(0).view(np.uint64)  # modulo 2^64, and so exact
     with np.errstate(over="ignore", invalid="ignore"):
-        return _told_apart(shifted, shifted.astype(np.float64), name)
+        return _told_apart(array, array.astype(np.float64), name)
 
 
 def _told_apart(exact: np.ndarray, floats: np.ndarray, name: str) -> Tensor:
@@ -165,8 +167,8 @@ def _pandas(data: Any, name: str, convert: Convert) -> Opened:
     if data.ndim == 1 and not hasattr(data, "iloc"):  # an Index or an extension array
         return Opened(convert(np.asarray(data), name), "array")
     if data.ndim == 1:
-        label = name if data.name is None else f"{name} column {data.name!r}"
         columns = None if data.name is None else (data.name,)
+        label = name if columns is None else f"{name} column {data.name!r}"
         return Opened(_pandas_column(data, label, convert), "frame", data.index, columns)
     kinds = list(dict.fromkeys(data.dtypes))
     if len(kinds) == 1 and isinstance(kinds[0], np.dtype) and kinds[0].kind in "fiub":

@@ -47,9 +47,9 @@ class Matrix:
         """What to call a row in a message: its label, or its number."""
         return f"row {index if self.rows is None else repr(self.rows[index])}"
 
-    def taken(self, rows: Any) -> Matrix:
+    def taken(self, rows: Tensor) -> Matrix:
         """The rows that a mask or (m,) row numbers choose."""
-        labels = None if self.rows is None else self.rows[np.asarray(rows)]
+        labels = None if self.rows is None else self.rows[rows.numpy()]
         return replace(self, values=self.values[rows.to(self.values.device)], rows=labels)
 
 
@@ -190,7 +190,7 @@ def read_columns(
     """Matrices for functions that give a bare number or table: constant columns are refused, notes are Python warnings.
 
     Args:
-        brought: (name, data) of each side, or a ``Matrix``.
+        brought: (name, data) of each side.
         missing: see ``read_matrices``.
         least: see ``read_matrices``.
         why: see ``read_matrices``.
@@ -198,7 +198,7 @@ def read_columns(
     Raises:
         ValueError: naming what came and what was expected.
     """
-    read = (side if isinstance(side, Matrix) else read_matrix(side[1], side[0]) for side in brought)
+    read = (read_matrix(data, name) for name, data in brought)
     sides, notes = read_matrices(*read, missing=missing, least=least, why=why)
     for side in sides:
         refuse_constant(side)
