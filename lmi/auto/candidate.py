@@ -26,15 +26,21 @@ SEEN_SAMPLES = 1000  # of a fold's training part, on which the same bound shows 
 
 
 class Number(NamedTuple):
-    """An estimate, its standard error, the part of that error that is sampling, and how much further up its interval reaches.
+    """An estimate in nats, with what its interval is made of.
 
-    All in nats.
+    Args:
+        nats: the estimate.
+        error: its standard error.
+        sampling: the part of the error that is sampling alone.
+        above: how much further up the interval reaches, for what may be missing.
+        below: how much further down, for what may be too much.
     """
 
     nats: float
     error: float
     sampling: float = 0.0
     above: float = 0.0
+    below: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Traits:
         complexity: candidates are compared in this order, and a more complex one must win clearly.
         margin: share of the rival's bound by which it must win on top of that.
         bounded: whether n samples limit what it can say; a covariance says more.
+        linear: whether its number is right only if nothing but a line, or nothing at all, ties the sides together.
         learned: whether what it finds beyond all others is only a part of what is there.
         rises: whether its bound may still rise with more samples, so that halves of them are asked.
         exceeds_bound: whether its number is measured in fresh pairs and may exceed its held-out bound by much.
@@ -54,6 +61,7 @@ class Traits:
     complexity: int
     margin: float = 0.0
     bounded: bool = True
+    linear: bool = False
     learned: bool = False
     rises: bool = True
     exceeds_bound: bool = False

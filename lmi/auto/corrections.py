@@ -1,4 +1,4 @@
-"""What is known to be missing from the chosen number: what maps lose, what only a critic finds, what samples cannot resolve."""
+"""What is known to be missing from the chosen number, and by how much its interval opens for it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ from lmi.auto.spaces import Space, faint_information
 from lmi.auto.verdict import sample_limit
 from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold
-from lmi.estimators.trust.thresholds import FAINT, NEAR_LIMIT
+from lmi.estimators.gaussian.debiased import closed_form
+from lmi.estimators.trust.left_over import LeftOver, left_over
+from lmi.estimators.trust.normality import mardia
+from lmi.estimators.trust.row_order import random_orders, shifted_orders
+from lmi.estimators.trust.thresholds import (
+    CLEAR_SIGNAL,
+    FAINT,
+    FULL_RANK,
+    FULL_RANK_LEAST,
+    LEFT_OVER,
+    NEAR_LIMIT,
+    NOT_NORMAL,
+)
 from lmi.types import Context
 
+LEFT_OVER_ORDERS = 60  # of rows, against which residuals are held
 EXCESS_ERROR = 0.3  # standard error, as a share of what lies above the doubtful part of the sample limit
 
 
@@ -41,7 +54,58 @@ def lost_by_maps(number: Number, space: Space, context: Context) -> tuple[Number
     if faint > FAINT * nats:
         above += 0.5 * faint
         doubt = f"columns that {space.num_samples} samples hardly tell apart carry {faint:.2f} nats"
-    return Number(nats, math.hypot(number.error, 0.5 * lost), number.sampling, above), lost, doubt
+    return number._replace(nats=nats, error=math.hypot(number.error, 0.5 * lost), above=above), lost, doubt
+
+
+def with_all_columns(number: Number, chosen: FittedCandidate) -> Number:
+    """The closed form of all columns, where it is clearly above a linear candidate's number on leading components.
+
+    Fresh pairs choose few components where each is hardly worth its parameters, or where the signal is in none of the
+    leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it.
+    """
+    space = chosen.judged.space
+    x, y = space.whole or (space.x, space.y)
+    if not chosen.traits.linear or x.shape[1] + y.shape[1] > FULL_RANK * space.counted:
+        return number
+    full = closed_form(x, y, max(x.shape[1], y.shape[1]), space.counted)
+    spread = (x.shape[1] * y.shape[1] / 2) ** 0.5 / space.counted  # of the difference, were there nothing more to find
+    if full.nats - number.nats <= CLEAR_SIGNAL * max(spread, 1e-12) or full.nats - number.nats < FULL_RANK_LEAST:
+        return number
+    return number._replace(nats=full.nats, error=max(full.error, number.error))
+
+
+def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver | None, float]:
+    """For a linear candidate, what its residuals still share, and how far its sides are from normality.
+
+    Returns:
+        ``None`` and 0 for other candidates; 0 for independence, which does not need normal sides.
+    """
+    space, traits = chosen.judged.space, chosen.traits
+    if not traits.linear:
+        return None, 0.0
+    draw = shifted_orders if space.in_time else random_orders
+    left = left_over(space.x, space.y, draw(space.num_samples, LEFT_OVER_ORDERS, context.generator("left over")))
+    scores = [abs(score) for z in (space.x, space.y) for score in mardia(z)] if traits.complexity else [0.0]
+    return left, max(scores)
+
+
+def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, deviations: float) -> Number:
+    """The number with an interval open to what is left over, and to what a side that is not normal may have added.
+
+    Away from normality the closed form is no lower bound: what fresh pairs do not confirm may not be there.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: its bound on fresh pairs.
+        left: what residuals still share with the other side, for linear candidates.
+        deviations: of the sides from normality, in standard errors.
+    """
+    if left is not None and left.deviations > LEFT_OVER:
+        number = number._replace(above=number.above + 0.5 * left.share)
+    if deviations > NOT_NORMAL:
+        unconfirmed = number.nats - chosen.bound - chosen.traits.expected_loss
+        number = number._replace(below=number.below + max(unconfirmed, 0.0))
+    return number
 
 
 def within_the_limit(number: Number, chosen: FittedCandidate) -> Number:

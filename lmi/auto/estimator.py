@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -17,16 +17,27 @@ from torch import Tensor
 
 from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Number
 from lmi.auto.control import Controlled, controlled
-from lmi.auto.corrections import lost_by_maps, rising, unseen, within_the_limit
+from lmi.auto.corrections import (
+    linear_evidence,
+    lost_by_maps,
+    opened,
+    rising,
+    unseen,
+    with_all_columns,
+    within_the_limit,
+)
 from lmi.auto.discrete import copied_pairs, estimate_levels
 from lmi.auto.labels import given_information, label_information
-from lmi.auto.selection import fit_candidates, is_low_dimensional, select
-from lmi.auto.spaces import Spaces, distinct, prepared, refuse_determined, with_maps
+from lmi.auto.selection import Contest, fit_candidates, is_low_dimensional, select
+from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import Evidence, verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
+from lmi.estimators.trust.row_order import RowOrder, row_order, shifted_orders
 from lmi.estimators.trust.thresholds import (
     CONFIRMED,
+    COUNT_LESS,
+    IN_TIME,
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
     MANY_SAMPLES,
@@ -34,6 +45,7 @@ from lmi.estimators.trust.thresholds import (
     SMALLEST,
 )
 from lmi.estimators.trust.uncertainty import Z_90
+from lmi.evidence import Null
 from lmi.neural.critic import CriticSettings
 from lmi.threads import at_most
 from lmi.types import Context, Estimate
@@ -78,32 +90,39 @@ class AutoEstimator:
                 for side, z in (("x", x), ("y", y))
             )
         spaces = prepared(x, y, self.components)
+        rows = row_order(spaces[RANKS].x, spaces[RANKS].y)
+        if rows.deviations > IN_TIME and rows.effective < COUNT_LESS * n:
+            spaces = {name: replace(space, effective=rows.effective) for name, space in spaces.items()}
         # From here on the arrays are small, and a second thread costs more than it brings.
         with at_most(n / SAMPLES_A_THREAD):
             if distinct(x) and distinct(y):
                 refuse_determined(spaces)
-            return self._estimate_in(with_maps(spaces, x, y, self.components), copies, context)
+            return self._estimate_in(with_maps(spaces, x, y, self.components), copies, rows, context)
 
-    def _estimate_in(self, spaces: Spaces, copies: int, context: Context) -> Estimate:
+    def _estimate_in(self, spaces: Spaces, copies: int, rows: RowOrder, context: Context) -> Estimate:
         """Fit, choose, measure, correct, and collect the doubts."""
         n = next(iter(spaces.values())).num_samples
-        folds = make_folds(n, self.folds or (2 if n >= MANY_SAMPLES else 3), context.generator("folds"))
+        in_time = spaces[RANKS].in_time
+        count = self.folds or (2 if n >= MANY_SAMPLES else 3)
+        folds = make_folds(n, count, None if in_time else context.generator("folds"))
         contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context)
         candidates = contest.fitted
 
         chosen, number = number_of(select(candidates).stand_in, candidates)
         columns = min(space.columns for space in spaces.values())
         control = Controlled(number)
-        if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces):
+        if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and not in_time:
             control = controlled(number, chosen, candidates, context)
         number = control.number._replace(above=unseen(chosen, candidates))
         number, lost, faint = lost_by_maps(number, chosen.judged.space, context)
-        number = within_the_limit(number, chosen)
+        number = with_all_columns(number, chosen)
+        left, not_normal = linear_evidence(chosen, context)
+        number = within_the_limit(opened(number, chosen, left, not_normal), chosen)
 
         evidence = Evidence(
             number.nats, number.error, chosen, candidates, columns, control.correction,
             rising(chosen, folds) if columns > 2 else 0.0, copies, contest.dropped,
-            tuple(words for words in (control.doubt, faint) if words),
+            tuple(words for words in (control.doubt, faint) if words), left, not_normal, rows.deviations,
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}
@@ -114,14 +133,27 @@ class AutoEstimator:
             estimator="auto",
             num_samples=n,
             pointwise=None if terms.isnan().any() else terms - terms.mean() + number.nats,
-            interval=(number.nats - Z_90 * number.error, number.nats + Z_90 * number.error + number.above),
-            null=chosen.null(self.permutations, context.generator("null")) if self.permutations else None,
+            interval=(
+                number.nats - Z_90 * number.error - number.below,
+                number.nats + Z_90 * number.error + number.above,
+            ),
+            null=self._null(contest, chosen, in_time, context),
             ceiling=math.log(min(n, JUDGED_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
             warnings=tuple(contest.dropped),
             details=details | {"maps_correction_nats": lost},
             verdict=verdict_of(evidence),
             choice=f"auto took {chosen.name}: {bounds} nats held out",
         )
+
+    def _null(self, contest: Contest, chosen: FittedCandidate, in_time: bool, context: Context) -> Null | None:
+        """Shuffled pairs of the chosen candidate; rows in time are shifted instead, under the normal closed form."""
+        generator, n = context.generator("null"), chosen.judged.space.num_samples
+        if not self.permutations:
+            return None
+        if not in_time:
+            return chosen.null(self.permutations, generator)
+        normals = list(contest.normals.values())
+        return normals[-1].null_of(shifted_orders(n, self.permutations, generator)) if normals else None
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for a label, see ``label_information``."""

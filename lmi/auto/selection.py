@@ -15,7 +15,7 @@ from lmi.auto.candidates.normal import FittedNormal, Normal
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VariateMixture
-from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
+from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
@@ -41,11 +41,13 @@ class Contest:
         folds: what is fitted on, and what judges.
         fitted: all candidates so far.
         dropped: why the others are not among them, in words.
+        normals: the fitted closed forms, by space.
     """
 
     folds: list[Fold]
     fitted: list[FittedCandidate] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    normals: dict[str, FittedNormal] = field(default_factory=dict)
 
     def enter(self, candidate: Candidate) -> FittedCandidate | None:
         """Fit a candidate; ``None`` where it cannot be fitted, or finds no finite bound."""
@@ -77,7 +79,11 @@ def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | N
     """
     contest = Contest(folds)
     low = is_low_dimensional(spaces)
-    normals = {name: normal for name, space in spaces.items() if (normal := _normal(contest, space, low))}
+    for name, space in spaces.items():
+        normal = contest.enter(Normal(space, low))
+        if isinstance(normal, FittedNormal):
+            contest.normals[name] = normal
+    normals = contest.normals
     contest.fitted.insert(0, Independence(spaces[RANKS], tuple(normals.values())).fit(folds))
     tried = without_the_worse(spaces, normals)
     if not low:
@@ -96,11 +102,6 @@ def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | N
         space = leader.judged.space if leader.traits.complexity else spaces[COLUMNS]
         contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
     return contest
-
-
-def _normal(contest: Contest, space: Space, low: bool) -> FittedNormal | None:
-    fitted = contest.enter(Normal(space, low))
-    return fitted if isinstance(fitted, FittedNormal) else None
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -26,17 +27,31 @@ class Space:
         x: (n, px) components of x, of unit scale where there are many.
         y: (n, py) components of y.
         mapped: (n, dx), (n, dy) columns after the maps, where both sides have maps.
+        whole: (n, dx), (n, dy) all columns, of unit scale, where ``x`` and ``y`` are only the leading components.
+        effective: how many independent samples the rows count as.
     """
 
     name: str
     x: Tensor
     y: Tensor
     mapped: tuple[Tensor, Tensor] | None = None
+    whole: tuple[Tensor, Tensor] | None = None
+    effective: float = math.inf
 
     @property
     def num_samples(self) -> int:
         """How many pairs there are."""
         return self.x.shape[0]
+
+    @property
+    def counted(self) -> float:
+        """How many independent samples they count as."""
+        return min(self.effective, float(self.num_samples))
+
+    @property
+    def in_time(self) -> bool:
+        """Whether rows depend on their neighbours, so that they count less than they are."""
+        return self.effective < self.num_samples
 
     @property
     def columns(self) -> int:
@@ -66,10 +81,13 @@ def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
         y: (n, dy).
         most: components of a side.
     """
-    return {
-        name: Space(name, components(scaled(x, name), most), components(scaled(y, name), most))
-        for name in (COLUMNS, RANKS)
-    }
+    spaces = {}
+    for name in (COLUMNS, RANKS):
+        sides = scaled(x, name), scaled(y, name)
+        few = max(x.shape[1], y.shape[1]) <= most
+        px, py = (components(z, most) for z in sides)
+        spaces[name] = Space(name, px, py, whole=None if few else sides)
+    return spaces
 
 
 def scaled(z: Tensor, name: str) -> Tensor:
@@ -109,6 +127,7 @@ def with_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> Spaces:
         spaces[RANKS].x if mx is None else components(mx, most),
         spaces[RANKS].y if my is None else components(my, most),
         None if mx is None or my is None else (mx, my),
+        effective=spaces[RANKS].effective,
     )
     return {**spaces, MAPS: space}
 

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lmi.auto.candidate import FittedCandidate
+from lmi.estimators.trust.left_over import LeftOver
 from lmi.estimators.trust.thresholds import (
     ABSTAIN,
     BOUND_RANGE,
     COPIED,
+    COUNT_LESS,
     DISAGREEMENT,
     DOUBTFUL,
     FOLDS_APART,
     FOLDS_APART_ERRORS,
     FOLDS_APART_LEAST,
+    IN_TIME,
+    LEFT_OVER,
     LINE_DISAGREEMENT,
     MOSTLY_UNCONFIRMED,
     NEAR_LIMIT,
     NOISY,
     NOISY_LEAST,
+    NOT_NORMAL,
     ONLY_LEARNED,
     ONLY_LEARNED_LEAST,
     RISING,
@@ -56,6 +61,9 @@ class Evidence:
         copies: pairs that were entered twice.
         dropped: why candidates could not be fitted, in words.
         unsteady: what was seen on the way, in words.
+        left: what residuals still share with the other side, for linear candidates.
+        not_normal: the largest of Mardia's scores of both sides, in standard errors, where the closed form was chosen.
+        in_time: autocorrelation along the rows, in standard deviations.
     """
 
     nats: float
@@ -68,6 +76,9 @@ class Evidence:
     copies: int = 0
     dropped: Sequence[str] = ()
     unsteady: Sequence[str] = ()
+    left: LeftOver | None = None
+    not_normal: float = 0.0
+    in_time: float = 0.0
 
     @property
     def num_samples(self) -> int:
@@ -171,6 +182,33 @@ def folds_disagree(e: Evidence) -> Doubt | None:
     return Doubt(f"its folds disagree: fresh pairs confirm {min(bounds):.2f} to {max(bounds):.2f} nats")
 
 
+def something_left(e: Evidence) -> Doubt | None:
+    """Residuals of a linear model still depend on the other side."""
+    if e.left is None or e.left.deviations <= LEFT_OVER:
+        return None
+    return Doubt(
+        f"something is left after the linear model ({e.left.deviations:.0f} standard deviations): "
+        f"components of residuals depend on components, {e.left.words}"
+    )
+
+
+def sides_not_normal(e: Evidence) -> Doubt | None:
+    """A side alone is not jointly normal, so that the closed form is neither exact nor a lower bound."""
+    if e.not_normal <= NOT_NORMAL:
+        return None
+    return Doubt(
+        f"a side alone is not jointly normal ({e.not_normal:.0f} standard errors), so the closed form is not exact"
+    )
+
+
+def rows_in_time(e: Evidence) -> Doubt | None:
+    """Rows depend on their neighbours."""
+    counted = e.chosen.judged.space.counted
+    if e.in_time <= IN_TIME or counted > COUNT_LESS * e.num_samples:
+        return None
+    return Doubt(f"rows depend on their neighbours: {e.num_samples} of them count as about {counted:.0f}")
+
+
 DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     near_the_limit,
     neighbours_disagree,
@@ -181,6 +219,9 @@ DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     noisy,
     copied,
     folds_disagree,
+    something_left,
+    sides_not_normal,
+    rows_in_time,
 )
 
 

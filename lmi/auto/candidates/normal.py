@@ -16,6 +16,7 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias
 from lmi.estimators.gaussian.debiased import ClosedForm, closed_form
 from lmi.estimators.gaussian.linear import RANKS, fit_linear
+from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.evidence import Null
 from lmi.types import Context
@@ -53,7 +54,9 @@ class Normal(Candidate):
             raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
         name = self.name if self.low_dimensional else f"{self.name} ({rank} components)"
         loss = gaussian_bias(folds[0].fit.numel(), rank, rank)
-        return FittedNormal(self, name, Traits(1, bounded=False, rises=False, expected_loss=loss), judged, rank)
+        return FittedNormal(
+            self, name, Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss), judged, rank
+        )
 
     def _critics(self, folds: list[Fold], rank: int) -> list[Scores]:
         x, y = self.space.x, self.space.y
@@ -76,7 +79,7 @@ class FittedNormal(FittedCandidate):
     def closed_form(self) -> ClosedForm:
         """The debiased closed form on all samples."""
         space = self.judged.space
-        return closed_form(space.x, space.y, self.rank)
+        return closed_form(space.x, space.y, self.rank, space.counted)
 
     def number(self) -> Number:
         """The debiased closed form."""
@@ -84,10 +87,13 @@ class FittedNormal(FittedCandidate):
 
     def null(self, permutations: int, generator: torch.Generator) -> Null:
         """The closed form of shuffled pairs."""
-        x, y = (z[:, : self.rank] for z in (self.judged.space.x, self.judged.space.y))
-        orders = [torch.randperm(y.shape[0], generator=generator) for _ in range(permutations)]
-        values = torch.tensor([closed_form(x, y[order], self.rank).nats for order in orders])
-        return Null(values.double(), self.closed_form.nats)
+        return self.null_of(random_orders(self.judged.space.num_samples, permutations, generator))
+
+    def null_of(self, orders: list[Tensor]) -> Null:
+        """The closed form of pairs in these orders of y's rows."""
+        space = self.judged.space
+        values = [closed_form(space.x, space.y[order], self.rank, space.counted).nats for order in orders]
+        return Null(torch.tensor(values, dtype=torch.float64), self.closed_form.nats)
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
         """One normal."""

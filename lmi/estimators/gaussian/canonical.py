@@ -76,7 +76,7 @@ def gaussian_pointwise(fit: CanonicalFit) -> Tensor:
     return (-0.5 * rest.log() - quadratic / (2 * rest)).sum(1)
 
 
-def gaussian_bias(n: int, rank_x: int, rank_y: int) -> float:
+def gaussian_bias(n: float, rank_x: int, rank_y: int) -> float:
     """Exact bias of the plug-in MI of ``n`` samples with estimated mean, nats; add its negative.
 
     A Wishart matrix with n - 1 degrees of freedom has E log det W = sum_i psi((n - i) / 2) + log det S + d log 2, so the

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from torch import Tensor
 
-from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise
 
 
 class ClosedForm(NamedTuple):
@@ -17,13 +18,17 @@ class ClosedForm(NamedTuple):
     deviations: float
 
 
-def closed_form(x: Tensor, y: Tensor, rank: int) -> ClosedForm:
+def closed_form(x: Tensor, y: Tensor, rank: int, effective: float | None = None) -> ClosedForm:
     """-1/2 sum log(1 - rho_i^2) over canonical correlations, minus its exact bias.
 
     Args:
         x: (n, dx) components, leading first.
         y: (n, dy).
         rank: how many components of each side are used.
+        effective: how many independent samples the rows count as; ``None`` for as many as there are.
+
+    Raises:
+        ValueError: where the samples are no more than the components.
 
     >>> import torch
     >>> z = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -31,6 +36,10 @@ def closed_form(x: Tensor, y: Tensor, rank: int) -> ClosedForm:
     True
     """
     fit = canonical_fit(x[:, :rank], y[:, :rank])
-    n = x.shape[0]
+    n = x.shape[0] if effective is None else effective
+    if n <= fit.rank_x + fit.rank_y + 1:
+        raise ValueError(f"{n:.0f} effective samples are too few for {fit.rank_x} + {fit.rank_y} components")
     nats = float(gaussian_pointwise(fit).mean()) - gaussian_bias(n, fit.rank_x, fit.rank_y)
-    return ClosedForm(nats, gaussian_standard_error(fit), nats / ((fit.rank_x * fit.rank_y / 2) ** 0.5 / n))
+    spread = (fit.rank_x * fit.rank_y / 2) ** 0.5 / n
+    error = math.hypot(float((fit.correlations**2).sum() / n) ** 0.5, spread)
+    return ClosedForm(nats, error, nats / spread)

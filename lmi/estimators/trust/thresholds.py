@@ -57,7 +57,18 @@ CLEAR_SIGNAL = Threshold(
 CONFIRMED = Threshold(0.7, "share of the number", "that a density of kernel variates must confirm in fresh pairs")
 SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from where on it is made")
 
+FULL_RANK = Threshold(
+    0.5, "share of the samples", "columns of both sides, up to which the closed form of all of them is asked"
+)
+FULL_RANK_LEAST = Threshold(0.01, "nats", "that all columns must show beyond the leading components")
+
 # The verdict.
+LEFT_OVER = Threshold(4.5, "standard deviations", "of what residuals still share; within 3 where the model is exact")
+NOT_NORMAL = Threshold(
+    5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
+)
+IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along the rows; within 4 for rows in no order")
+COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")
 NEAR_LIMIT = Threshold(0.75, "share of log(n / 4)", "from where on n samples hardly resolve the estimate")
 LINE_DISAGREEMENT = Threshold(
     0.15, "nats", "between neighbours and density on a line each, where neighbours are nearly exact"

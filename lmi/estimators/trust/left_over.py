@@ -1,0 +1,103 @@
+"""What is left after a linear model: do residuals, their squares and products still depend on the other side?
+
+A bound cannot tell how far it is from the truth. A test can tell that something is left, long before any estimator can say
+how much: under the normal model the residuals of y given x are independent of x, so that in any other order they correlate
+with x's components, their squares and products as much.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+SMALLEST_DIRECTION = 0.12  # singular value of a component that is looked at, as a share of the largest
+SMALLEST_RESIDUAL = 0.02  # the same, of residuals
+MOST_COMPONENTS = 20
+NAMED = 2  # pairs of features that are named
+
+
+class LeftOver(NamedTuple):
+    """What residuals still share with the other side.
+
+    Args:
+        deviations: the sum of squared correlations, in standard deviations above that of shuffled residuals.
+        share: the sum minus its mean under shuffling: twice the nats that are left, where few and uncorrelated features
+            carry them.
+        words: the pairs of features that stand out most: which residual component (``ry1``) on which of x.
+    """
+
+    deviations: float
+    share: float
+    words: str
+
+
+def left_over(x: Tensor, y: Tensor, orders: list[Tensor]) -> LeftOver:
+    """Test whether the residuals of y given a line in x depend on x, and those of x on y; the clearer of both.
+
+    T = sum_ij corr(f_i(x), g_j(e))^2 over components, squares and products f of x and g of the residuals e, against the
+    same sum for residuals in a shuffled order.
+
+    Args:
+        x: (n, dx) columns of comparable scale, nearly normal each: normal scores, or components of them.
+        y: (n, dy).
+        orders: permutations of the rows that independence would not notice: random ones, or shifts of rows in time.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(800, 3, generator=g, dtype=torch.float64)
+    >>> y = x[:, :1] + torch.randn(800, 1, generator=g, dtype=torch.float64)
+    >>> orders = [torch.randperm(800, generator=g) for _ in range(60)]
+    >>> left_over(x, y, orders).deviations < 4
+    True
+    >>> squared = left_over(x[:, :1], y + x[:, :1] ** 2, orders)
+    >>> squared.deviations > 20, squared.words
+    (True, 'ry1 on x1 x1')
+    """
+    sides = components(x), components(y)
+    both = one_way(sides[0], sides[1], orders, "x", "y"), one_way(sides[1], sides[0], orders, "y", "x")
+    return max(both, key=lambda left: left.deviations)
+
+
+def components(z: Tensor) -> Tensor:
+    """(n, k) leading components of z (n, d), each brought to unit variance."""
+    left, values, _ = torch.linalg.svd(z - z.mean(0), full_matrices=False)
+    kept = min(int((values > SMALLEST_DIRECTION * values[0]).sum()), MOST_COMPONENTS)
+    return left[:, :kept] * z.shape[0] ** 0.5
+
+
+def one_way(x: Tensor, y: Tensor, orders: list[Tensor], name_x: str, name_y: str) -> LeftOver:
+    """``left_over`` of y's residuals.
+
+    Args:
+        x: (n, k) components of unit variance.
+        y: (n, l).
+        orders: each a permutation of n.
+        name_x: what x is called.
+        name_y: what y is called.
+    """
+    n = x.shape[0]
+    rest = y - x @ torch.linalg.lstsq(x, y).solution
+    left, values, _ = torch.linalg.svd(rest - rest.mean(0), full_matrices=False)
+    residuals = left[:, values > SMALLEST_RESIDUAL * values[0]] * n**0.5
+    f, names_f = with_products(x, name_x)
+    g, names_g = with_products(residuals, f"r{name_y}")
+    squares = (f.T @ g / n).square()
+    total = squares.sum()
+    null = torch.stack([(f.T @ g[order] / n).square().sum() for order in orders])
+    deviations = float((total - null.mean()) / null.std().clamp(min=1e-300))
+    # The residuals are uncorrelated with x itself by construction; what stands out is named.
+    places = squares.flatten().topk(min(NAMED, squares.numel()))
+    pairs = [divmod(int(i), g.shape[1]) for s, i in zip(places.values, places.indices) if s > 0.5 * places.values[0]]
+    words = ", ".join(f"{names_g[j]} on {names_f[i]}" for i, j in pairs)
+    return LeftOver(deviations, float(total - null.mean()), words)
+
+
+def with_products(z: Tensor, name: str) -> tuple[Tensor, list[str]]:
+    """Columns of z (n, k) and their squares and products, standardised, and what each is called."""
+    i, j = torch.triu_indices(z.shape[1], z.shape[1])
+    z = torch.cat((z, z[:, i] * z[:, j]), 1)
+    single = [f"{name}{k + 1}" for k in range(int(i.max()) + 1)]
+    products = [f"{single[a]} {single[b]}" for a, b in zip(i.tolist(), j.tolist())]
+    names = single + products
+    return (z - z.mean(0)) / z.std(0).clamp(min=1e-300), names
