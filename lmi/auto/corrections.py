@@ -11,7 +11,7 @@ from lmi.auto.verdict import sample_limit
 from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.trust.left_over import LeftOver, left_over
+from lmi.estimators.trust.left_over import ORDERS, LeftOver, components, left_over
 from lmi.estimators.trust.normality import mardia
 from lmi.estimators.trust.row_order import random_orders, shifted_orders
 from lmi.estimators.trust.thresholds import (
@@ -25,7 +25,6 @@ from lmi.estimators.trust.thresholds import (
 )
 from lmi.types import Context
 
-LEFT_OVER_ORDERS = 60  # of rows, against which residuals are held
 EXCESS_ERROR = 0.3  # standard error, as a share of what lies above the doubtful part of the sample limit
 
 
@@ -57,16 +56,25 @@ def lost_by_maps(number: Number, space: Space, context: Context) -> tuple[Number
     return number._replace(nats=nats, error=math.hypot(number.error, 0.5 * lost), above=above), lost, doubt
 
 
-def with_all_columns(number: Number, chosen: FittedCandidate) -> Number:
+def with_all_columns(number: Number, chosen: FittedCandidate, not_normal: float) -> Number:
     """The closed form of all columns, where it is clearly above a linear candidate's number on leading components.
 
     Fresh pairs choose few components where each is hardly worth its parameters, or where the signal is in none of the
-    leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it.
+    leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it. Directions
+    of little variance are left out: in ranks they hold what is not normal.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: corrected only where it is linear.
+        not_normal: deviation of its sides from normality, in standard errors, without which the bias is another one.
     """
     space = chosen.judged.space
-    x, y = space.whole or (space.x, space.y)
-    if not chosen.traits.linear or x.shape[1] + y.shape[1] > FULL_RANK * space.counted:
+    sides = space.whole or (space.x, space.y)
+    if not chosen.traits.linear or not_normal > NOT_NORMAL:
         return number
+    if sum(z.shape[1] for z in sides) > FULL_RANK * space.counted:
+        return number
+    x, y = (components(z, z.shape[1]) for z in sides)
     full = closed_form(x, y, max(x.shape[1], y.shape[1]), space.counted)
     spread = (x.shape[1] * y.shape[1] / 2) ** 0.5 / space.counted  # of the difference, were there nothing more to find
     if full.nats - number.nats <= CLEAR_SIGNAL * max(spread, 1e-12) or full.nats - number.nats < FULL_RANK_LEAST:
@@ -84,7 +92,7 @@ def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver
     if not traits.linear:
         return None, 0.0
     draw = shifted_orders if space.in_time else random_orders
-    left = left_over(space.x, space.y, draw(space.num_samples, LEFT_OVER_ORDERS, context.generator("left over")))
+    left = left_over(space.x, space.y, draw(space.num_samples, ORDERS, context.generator("left over")))
     scores = [abs(score) for z in (space.x, space.y) for score in mardia(z)] if traits.complexity else [0.0]
     return left, max(scores)
 

@@ -115,8 +115,8 @@ class AutoEstimator:
             control = controlled(number, chosen, candidates, context)
         number = control.number._replace(above=unseen(chosen, candidates))
         number, lost, faint = lost_by_maps(number, chosen.judged.space, context)
-        number = with_all_columns(number, chosen)
         left, not_normal = linear_evidence(chosen, context)
+        number = with_all_columns(number, chosen, not_normal)
         number = within_the_limit(opened(number, chosen, left, not_normal), chosen)
 
         evidence = Evidence(

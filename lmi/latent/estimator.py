@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import Variant, ksg_estimate, repeats, require_neighbours
+from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.evidence import Null
 from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
@@ -44,7 +45,8 @@ class LatentEstimator(EncoderSettings):
         for fold in folds:
             require_neighbours(fold.test.numel(), self.k)
         fits = fit_and_read_all(self, x, y, folds, partial(read_fold, self), context)
-        return fits[0] if len(fits) == 1 else pool(fits, folds, n)
+        estimate = fits[0] if len(fits) == 1 else pool(fits, folds, n)
+        return estimate.warn(*time_doubts(x, y))
 
 
 def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:

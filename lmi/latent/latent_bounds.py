@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lmi.estimators.bounds.heldout import BoundName
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.verdict import default_verdict
 from lmi.evidence import Null
@@ -50,7 +51,7 @@ class LatentBoundsEstimator(EncoderSettings, BoundsSettings):
         fits = fit_and_read_all(self, x, y, folds, partial(read_bounds, self), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, self.bound)
         error = estimate.details["standard_error_nats"]
-        reasons = linear_doubts(x, y, estimate.nats, error, context.generator("second opinion"))
+        reasons = (*linear_doubts(x, y, estimate.nats, error, context.generator("second opinion")), *time_doubts(x, y))
         return replace(estimate, verdict=default_verdict(estimate, reasons))
 
 

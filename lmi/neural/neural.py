@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.folds import split_once
+from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import default_verdict
@@ -75,7 +76,7 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         warnings=warnings,
         details={"standard_error_nats": error, "epochs": float(len(losses))},
     )
-    reasons = linear_doubts(*raw, nats, error, context.generator("second opinion"))
+    reasons = (*linear_doubts(*raw, nats, error, context.generator("second opinion")), *time_doubts(*raw))
     try:
         fewer = fitted(fold.train[: fold.train.numel() // 2], context.child("half"))[0]
         if nats - fewer > max(RISING * nats, 2 * error, 0.02):

@@ -213,6 +213,50 @@ def test_columns_over_a_hundred_powers_of_ten():
     assert wide.verdict.level != "abstain"
 
 
+def test_many_weak_correlations_and_a_signal_that_no_leading_component_has():
+    """30 correlations of .1: 0.151 nats; one column made of 300 equal ones: log 2."""
+    g = torch.Generator().manual_seed(14)
+    x = torch.randn(1500, 30, generator=g, dtype=torch.float64)
+    y = 0.1 * x + math.sqrt(0.99) * torch.randn(1500, 30, generator=g, dtype=torch.float64)
+    truth = -15 * math.log(0.99)
+    estimate = lmi.estimate(x, y, "auto", neural=False, **QUICK)
+    assert estimate.interval[0] < truth < estimate.interval[1] and estimate.nats > 0.05
+    x = torch.randn(1500, 300, generator=g, dtype=torch.float64)
+    y = x.mean(1, keepdim=True) + torch.randn(1500, 1, generator=g, dtype=torch.float64) / math.sqrt(900)
+    assert abs(lmi.estimate(x, y, "auto", neural=False, **QUICK).nats - math.log(2)) < 0.1
+
+
+def test_independent_series_are_nothing_and_said_to_be_in_time():
+    g = torch.Generator().manual_seed(15)
+    inside = 0
+    for _ in range(5):
+        noise, series = (
+            torch.randn(1000, 2, generator=g, dtype=torch.float64),
+            torch.zeros(1000, 2, dtype=torch.float64),
+        )
+        for i in range(1, 1000):
+            series[i] = 0.99 * series[i - 1] + noise[i]
+        estimate = lmi.estimate(series[:, :1], series[:, 1:], "auto", **QUICK)
+        assert estimate.verdict.level != "reliable"
+        assert any("depend on their neighbours" in reason for reason in estimate.verdict.reasons)
+        inside += estimate.interval[0] <= 0 <= estimate.interval[1]
+    assert inside >= 4
+
+
+@pytest.mark.parametrize("kind", ["product", "sign", "relu"])
+def test_what_the_closed_form_misses_or_adds_is_not_called_reliable(kind):
+    g = torch.Generator().manual_seed(16)
+    x = torch.randn(1200, 8, generator=g, dtype=torch.float64)
+    noise = torch.randn(1200, 8, generator=g, dtype=torch.float64)
+    if kind == "product":
+        y = 0.8 * x[:, :1] + 0.6 * x[:, 1:2] * x[:, 2:3] + 0.5 * noise[:, :1]
+    elif kind == "sign":
+        y = x * torch.sign(torch.randn(1200, 1, generator=g)) + noise
+    else:
+        x, y = x.relu(), (0.8 * x + 0.6 * noise).relu()
+    assert lmi.estimate(x, y, "auto", neural=False, **QUICK).verdict.level != "reliable"
+
+
 def test_auto_loads_no_lightning():
     code = (
         "import lmi, torch, sys; x = torch.randn(200, 2); lmi.estimate(x, x + torch.randn(200, 2), neural=False);"

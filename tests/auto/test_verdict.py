@@ -1,5 +1,6 @@
 """The verdict: every doubt fires on evidence made for it, none on evidence that is clean."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,20 +11,22 @@ from lmi.auto.candidates.independence import Independence
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.auto.verdict import DOUBTS, Evidence, verdict_of
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.left_over import LeftOver
 from lmi.estimators.trust.thresholds import TABLE
 
 N = 2000
 
 
-def chosen(bound=0.5, traits=Traits(1), apart=0.0, n=N):  # noqa: B008  (frozen)
+def chosen(bound=0.5, traits=Traits(1), apart=0.0, n=N, effective=math.inf):  # noqa: B008  (frozen)
     """A fitted candidate with this bound, whose two folds differ by ``apart``."""
     half = n // 2
     wave = 0.1 * torch.sin(torch.arange(half).double())
     terms = torch.cat((bound + wave - apart / 2, bound + wave + apart / 2))
     empty = torch.zeros(n, 1)
     folds = [Fold(torch.empty(0), torch.empty(0), rows) for rows in torch.arange(n).split(half)]
-    fitted = Independence(Space(COLUMNS, empty, empty), ()).fit([])
-    return replace(fitted, traits=traits, judged=Judged(fitted.judged.space, folds, [], terms, []))
+    space = Space(COLUMNS, empty, empty, effective=effective)
+    fitted = Independence(space, ()).fit([])
+    return replace(fitted, traits=traits, judged=Judged(space, folds, [], terms, []))
 
 
 def clean(**changes):
@@ -46,6 +49,9 @@ FIRING = {
     "noisy": (clean(error=0.2), "standard error is 0.20"),
     "copied": (clean(copies=30), "30 pairs are copies"),
     "folds_disagree": (clean(chosen=chosen(apart=0.2)), "folds disagree"),
+    "something_left": (clean(left=LeftOver(30.0, 0.4, "ry1 on x1 x2")), "ry1 on x1 x2"),
+    "sides_not_normal": (clean(not_normal=12.0), "not jointly normal (12 standard errors)"),
+    "rows_in_time": (clean(chosen=chosen(effective=200.0), in_time=9.0), "2000 of them count as about 200"),
 }
 
 

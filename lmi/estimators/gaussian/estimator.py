@@ -15,6 +15,8 @@ from lmi.estimators.gaussian.linear import leading_components
 from lmi.estimators.gaussian.ridge import ridge_estimate
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.grouped import with_groups
+from lmi.estimators.trust.left_over import left_over_doubts
+from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.estimators.trust.uncertainty import Spread, permutation_null
 from lmi.estimators.trust.verdict import default_verdict
@@ -86,9 +88,12 @@ class GaussianEstimator:
             warnings=warnings,
             details={"standard_error_nats": spread.standard_error, "rank_x": fit.rank_x, "rank_y": fit.rank_y},
         )
-        return replace(
-            estimate, verdict=default_verdict(estimate, normality_doubts(x, y, nats, spread.standard_error, self.ranks))
+        reasons = (
+            *normality_doubts(x, y, nats, spread.standard_error, self.ranks),
+            *left_over_doubts(normal_scores(x), normal_scores(y), context.generator("left over")),
+            *time_doubts(x, y),
         )
+        return replace(estimate, verdict=default_verdict(estimate, reasons))
 
     def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
         """The estimate with an interval and a null that respect groups, see ``lmi.estimators.trust.grouped``."""

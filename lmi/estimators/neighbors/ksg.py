@@ -15,6 +15,7 @@ from lmi.estimators.neighbors.terms import ksg_ceiling as ksg_ceiling
 from lmi.estimators.neighbors.terms import ksg_pointwise as ksg_pointwise
 from lmi.estimators.neighbors.terms import ksg_pointwise_at as ksg_pointwise_at
 from lmi.estimators.neighbors.terms import repeats as repeats
+from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import neighbours_doubt
 from lmi.estimators.trust.uncertainty import Z_90, doubts, permutation_null, subsample_spread
 from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts
@@ -98,11 +99,12 @@ def ksg_verdict(
 
     On at most ``most`` samples, beside the estimate's own warnings.
     """
+    in_time = time_doubts(x, y)
     few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
     x, y = x[few], y[few]
     n = few.numel()
     if estimate.interval is None or n <= 2 * k:
-        return default_verdict(estimate)
+        return default_verdict(estimate, in_time)
 
     def statistic(part: Tensor) -> float:
         return float(ksg_pointwise(x[part], y[part], k, variant).mean())
@@ -112,7 +114,7 @@ def ksg_verdict(
     twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
     moved = drift(statistic, n, context.generator("drift"))
     low = neighbours_doubt(x, y, base, half / Z_90, context.generator("second opinion"))
-    return default_verdict(estimate, (*neighbour_doubts(base, twice, half, moved), *low))
+    return default_verdict(estimate, (*neighbour_doubts(base, twice, half, moved), *low, *in_time))
 
 
 def ksg_estimate(

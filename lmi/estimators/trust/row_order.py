@@ -7,9 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmi.estimators.columns import normal_scores
 from lmi.estimators.trust.left_over import components
+from lmi.estimators.trust.thresholds import COUNT_LESS, IN_TIME
 
 MOST_LAGS = 50
+MOST_COLUMNS = 64  # of a side, in which dependence in time would show
 
 
 def shifted_orders(n: int, count: int, generator: torch.Generator) -> list[Tensor]:
@@ -59,6 +62,24 @@ def row_order(x: Tensor, y: Tensor) -> RowOrder:
     together = (ax * ay).clamp(min=0)
     stop = int((together < 2 / n).float().argmax()) if bool((together < 2 / n).any()) else lags
     return RowOrder(max(sx, sy), n / (1 + 2 * float(together[:stop].sum())))
+
+
+def time_doubts(x: Tensor, y: Tensor) -> tuple[str, ...]:
+    """A reason where rows depend on their neighbours, so that intervals and p-values of shuffled rows are too sure.
+
+    Args:
+        x: (n, dx) as measured; of many columns some are looked at.
+        y: (n, dy).
+
+    >>> walk = torch.randn(2, 500, 1, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    >>> time_doubts(*walk)[0][:34]
+    'rows depend on their neighbours: 5'
+    """
+    n = x.shape[0]
+    rows = row_order(*(normal_scores(z[:, :: -(-z.shape[1] // MOST_COLUMNS)]) for z in (x, y)))
+    if rows.deviations <= IN_TIME or rows.effective > COUNT_LESS * n:
+        return ()
+    return (f"rows depend on their neighbours: {n} of them count as about {rows.effective:.0f}",)
 
 
 def autocorrelations(u: Tensor, lags: int) -> tuple[Tensor, float]:

@@ -63,7 +63,7 @@ FULL_RANK = Threshold(
 FULL_RANK_LEAST = Threshold(0.01, "nats", "that all columns must show beyond the leading components")
 
 # The verdict.
-LEFT_OVER = Threshold(4.5, "standard deviations", "of what residuals still share; within 3 where the model is exact")
+LEFT_OVER = Threshold(4, "standard deviations", "of what residuals still share; within 3 where the model is exact")
 NOT_NORMAL = Threshold(
     5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
 )
