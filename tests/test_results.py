@@ -20,6 +20,10 @@ def test_round_trip(tmp_path):
         captions={"empty": "nothing"},
         notes=("a note",),
         facts={"seed": 1},
+        answer="X and Y share <1> bit.",
+        verdict="doubtful",
+        reasons=("few samples",),
+        legend={"bits": "how much"},
     )
     result.save(tmp_path)
     again = Result.load(tmp_path)
@@ -30,10 +34,21 @@ def test_round_trip(tmp_path):
     assert again.tables == result.tables
     assert again.figures["empty"].is_file()
     assert again.notes == result.notes
+    assert (again.answer, again.verdict, again.reasons) == (result.answer, result.verdict, result.reasons)
     page = write_report(tmp_path).read_text()
     assert "data:image/png;base64," in page
     assert "a note" in page
     assert "http" not in page
+    assert page.index("share &lt;1&gt; bit") < page.index("few samples") < page.index("<table>") < page.index("a note")
+    assert 'class="verdict doubtful"' in page
+    assert "<b>bits</b>: how much" in page
+
+
+def test_long_tables_stand_below_the_figures(tmp_path):
+    tables = {"short": [{"bits": 1.0}], "long": [{"bits": float(i)} for i in range(60)]}
+    Result("demo", tables=tables, figures={"empty": new_figure()}, captions={"empty": "nothing"}).save(tmp_path)
+    page = write_report(tmp_path).read_text()
+    assert page.index("<h2>short") < page.index("<figure>") < page.index("<h2>long")
 
 
 def test_text_is_escaped_in_the_report(tmp_path):

@@ -80,6 +80,9 @@ def test_a_run_leaves_a_folder_a_person_and_a_program_can_read(finished):
     assert {"estimate_nats", "estimate_bits", "truth_nats", "truth_bits", "error_bits", "interval_low_nats"} <= set(
         result.metrics
     )
+    assert result.answer.startswith("X and Y share ")
+    assert result.verdict == result.metrics["verdict"] in ("reliable", "doubtful", "abstain")
+    assert result.verdict.lower() in done.stdout.lower()
     assert result.metrics["truth_bits"] == pytest.approx(0.40368, abs=1e-5)
     assert abs(result.metrics["error_bits"]) < 0.2
     assert set(result.figures) == {"comparison", "pointwise", "latents", "training"}
@@ -123,6 +126,7 @@ def test_wandb_holds_config_curves_metrics_figures_and_table(finished):
     assert {"stop_loss", "train_loss", "estimate_bits", "truth_bits"} <= history
     assert any(key.startswith("figures/comparison") for key in history)
     assert any(key.startswith("tables/estimate") for key in history)
+    assert {"answer", "verdict"} <= summary
 
 
 def test_a_finished_folder_is_not_overwritten(finished):

@@ -61,7 +61,7 @@ def write_sweep_report(folder: Path) -> str:
             {"": f"{objective}, mean of {len(best)}", "value": value},
         ]
     else:
-        notes.append(f"No finished trial has a metric {objective!r}, so none is the best: set sweep.objective.")
+        answer = f"No finished trial has a metric {objective!r}, so none is the best: set sweep.objective."
     tables["trials"] = [_short(trial, axes, objective) for trial in trials]
     notes += [f"{trial.name} failed: {trial.error}" for trial in trials if trial.status == "failed"]
     figures, captions = draw_axes(trials, axes, objective)
@@ -92,6 +92,8 @@ def _short(trial: Trial, axes: Sequence[str], objective: str) -> dict[str, Scala
     for name in ("estimate_bits", "error_bits"):
         if name in trial.metrics:
             short[name] = trial.metric(name)
+    if "verdict" in trial.metrics:
+        short["verdict"] = trial.metrics["verdict"]
     return short | {"seconds": trial.seconds, "status": trial.status, "error": trial.error[:80]}
 
 
