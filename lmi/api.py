@@ -82,7 +82,8 @@ def estimate(
         brought.append(read_matrix(given, "given"))
     if groups is not None:
         brought.append(read_labels(groups, "groups"))
-    read, warnings = read_matrices(*brought, missing=missing)
+    read, notes = read_matrices(*brought, missing=missing)
+    warnings: list[str] = []
     sides = [side for side in read if side.name != "groups"]
     doubts = tuple(doubt for side in sides for doubt in side.doubts)
     x, y, *z = (side.values[:, (side.values != side.values[:1]).any(0)] for side in sides)
@@ -91,25 +92,27 @@ def estimate(
         if side.name != "y" or not y_is_label:
             warnings += _repeats(side, varying, times)
     if x.shape[1] == 0 or y.shape[1] == 0:
-        return _of_a_constant(x, y, warnings)
+        return _of_a_constant(x, y, [*notes, *warnings])
     context = Context(seed=seed) if context is None else context
     if y_is_label:
-        found = _able(measure, "estimate_label", "labels", "ksg and auto").estimate_label(x, y[:, 0].long(), context)
+        label = torch.unique(y[:, 0], return_inverse=True)[1]
+        result = _able(measure, "estimate_label", "labels", "ksg and auto").estimate_label(x, label, context)
     elif z and z[0].shape[1]:
-        found = _able(measure, "estimate_given", "conditions", "ksg and auto").estimate_given(x, y, z[0], context)
+        result = _able(measure, "estimate_given", "conditions", "ksg and auto").estimate_given(x, y, z[0], context)
     elif groups is not None:
         rows = read[-1].values[:, 0].long()
-        found = _able(measure, "estimate_groups", "groups", "ksg and gaussian").estimate_groups(x, y, rows, context)
+        result = _able(measure, "estimate_groups", "groups", "ksg and gaussian").estimate_groups(x, y, rows, context)
     else:
-        found = measure.estimate(x, y, context)
-    if not isinstance(found, Estimate):
+        result = measure.estimate(x, y, context)
+    if not isinstance(result, Estimate):
         raise ValueError(
-            f"{type(measure).__name__} returned a {type(found).__name__}; expected lmi.Estimate(nats, name, num_samples)"
+            f"{type(measure).__name__} returned a {type(result).__name__}; expected lmi.Estimate(nats, name, num_samples)"
         )
     entropies = (None, None) if z else (_entropy(counts[0]), _entropy(counts[1]))
-    found = dataclasses.replace(found, warnings=(*warnings, *found.warnings), entropies=entropies)
-    verdict = found.verdict or default_verdict(found)
-    return dataclasses.replace(found, verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict)
+    result = dataclasses.replace(result, warnings=(*warnings, *result.warnings), entropies=entropies)
+    verdict = result.verdict or default_verdict(result)
+    verdict = worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict
+    return dataclasses.replace(result, warnings=(*notes, *result.warnings), verdict=verdict)
 
 
 def _estimator(estimator: Any, settings: dict[str, Any]) -> Any:
@@ -166,7 +169,9 @@ def _repeats(side: Matrix, varying: Tensor, counts: Tensor) -> list[str]:
     """What a reader has to know of constant columns and of rows that repeat, each of which is there ``counts`` times."""
     words, (n, d) = [], side.values.shape
     if varying.shape[1] < d:
-        words.append(f"{side.name} has {d - varying.shape[1]} constant column(s) of {d}: they count nothing")
+        constant = (side.values == side.values[:1]).all(0).nonzero().flatten().tolist()
+        named = "" if side.columns is None else f" ({', '.join(repr(side.columns[j]) for j in constant[:5])})"
+        words.append(f"{side.name} has {len(constant)} constant column(s) of {d}{named}: they count nothing")
     copies = n - counts.numel()
     if copies:
         kind = "looks discrete" if copies > n / 2 else "has ties"

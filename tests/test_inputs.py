@@ -168,6 +168,9 @@ def test_rows_are_paired_by_label_or_refused():
     found = lmi.estimate(x, shuffled, "ksg")
     assert found.nats == expected
     assert any("put in the order of x's labels" in warning for warning in found.warnings)
+    assert lmi.estimate(x, shuffled, "quantized", bins=2).verdict == lmi.estimate(X, Y, "quantized", bins=2).verdict
+    padded = lmi.estimate(x.assign(same=1.0), y, "ksg")
+    assert any("x has 1 constant column(s) of 5 ('same')" in warning for warning in padded.warnings)
     with pytest.warns(UserWarning, match="rows of y were put in the order"):
         np.testing.assert_array_equal(lmi.pairwise_mi(x, shuffled), lmi.pairwise_mi(X, Y))
     for other in (y.reset_index(drop=True), y.rename(index={"s0": "t0"}), y.set_axis(["s0"] * ROWS)):
