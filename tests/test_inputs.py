@@ -1,5 +1,8 @@
 """The door: every public function takes every kind of container with the same numbers, or refuses it by name in one line."""
 
+import re
+from pathlib import Path
+
 import anndata
 import numpy as np
 import pandas
@@ -370,3 +373,11 @@ def test_an_estimate_shows_itself():
     assert "<script" not in lmi.Estimate(0.1, "<script>", 3)._repr_html_()
     assert found.to_dict()["bits"] == found.bits
     assert len(found.plot().axes) == 1
+
+
+def test_the_page_about_inputs_runs():
+    page = (Path(__file__).parents[1] / "docs" / "inputs.md").read_text(encoding="utf-8")
+    names = {}
+    for body in re.findall(r"```python\n(.*?)```", page, flags=re.S):
+        exec(compile(body, "inputs.md", "exec"), names)
+    assert names["pairs"].strongest(1).loc[0, ["a", "b"]].tolist() == ["height", "weight"]
