@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lmi.estimators.pairwise import batched
+from lmi.estimators.pairwise import rowwise
 from lmi.estimators.pairwise.dependence import MEASURES, dependence
 from lmi.report import covariance as figures
 from lmi.results import Result
@@ -87,7 +87,7 @@ class Covariance:
         centred = x - x.mean(axis=1, keepdims=True)
         sample_covariance = (centred * y).sum(axis=1) / (self.relation_samples - 1)
         scaled_x, scaled_y = (values / values.std(axis=1, keepdims=True) for values in (x, y))
-        nats = batched.ksg_pointwise(scaled_x, scaled_y, self.k).mean(axis=1)
+        nats = rowwise.ksg_pointwise(scaled_x, scaled_y, self.k).mean(axis=1)
         rows: list[dict[str, Any]] = [
             {"relation": name, "covariance": float(c), "ksg_nats": float(i)}
             for name, c, i in zip(RELATIONS, sample_covariance, nats)
@@ -158,7 +158,7 @@ class Sweep:
     r: Any
     covariance: Any
     truth: Any
-    batches: dict[str, batched.Batch]
+    batches: dict[str, rowwise.Batch]
     seconds: float
 
 
@@ -171,9 +171,9 @@ def measure_sweep(settings: Covariance, context: Context) -> Sweep:
     start = time.perf_counter()
     covariance = ((x - x.mean(axis=1, keepdims=True)) * y).sum(axis=1) / (n - 1)
     batches = {
-        "ksg": batched.ksg(x, y, settings.k, context.generator("subsamples")),
-        "histogram": batched.histogram(x, y, settings.bins),
-        "gaussian": batched.gaussian(x, y),
+        "ksg": rowwise.ksg(x, y, settings.k, context.generator("subsamples")),
+        "histogram": rowwise.histogram(x, y, settings.bins),
+        "gaussian": rowwise.gaussian(x, y),
     }
     return Sweep(r, covariance, -0.5 * np.log1p(-(r**2)), batches, time.perf_counter() - start)
 

@@ -14,7 +14,7 @@ from lmi.activations import LanguageModel, block_names, capture
 from lmi.activations.text import read_documents
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
-from lmi.estimators.pairwise.pairwise import pairwise_mi
+from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.report.modules import LEGEND, noise_curves_figure
 from lmi.results import Result, Scalar

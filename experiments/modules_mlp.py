@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import ModularityScore, find_modules, modularity_score
-from lmi.estimators.pairwise.pairwise import pairwise_mi
+from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.report.modules import LEGEND, graphs_figure, modularity_figure
 from lmi.results import Result, Scalar

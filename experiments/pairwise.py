@@ -20,7 +20,7 @@ from torch import Tensor
 from experiments.pairwise_findings import findings
 from lmi.estimators.pairwise.document_nulls import chosen_scheme
 from lmi.estimators.pairwise.histogram import Binning, Correction, g_test_columns
-from lmi.estimators.pairwise.pairwise import (
+from lmi.estimators.pairwise.matrix import (
     GaussianPairs,
     constant_columns,
     nonlinearity,

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from lmi.estimators.pairwise.all_pairs import pairwise as pairwise
     from lmi.estimators.pairwise.histogram import g_test as g_test
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
-    from lmi.estimators.pairwise.pairwise import nonlinearity as nonlinearity
-    from lmi.estimators.pairwise.pairwise import pairwise_mi as pairwise_mi
+    from lmi.estimators.pairwise.matrix import nonlinearity as nonlinearity
+    from lmi.estimators.pairwise.matrix import pairwise_mi as pairwise_mi
     from lmi.estimators.pairwise.significance import benjamini_hochberg as benjamini_hochberg
     from lmi.estimators.pairwise.significance import effective_samples as effective_samples
     from lmi.estimators.pairwise.significance import pairwise_significance as pairwise_significance
@@ -49,8 +49,8 @@ _HOMES = {
     "capture": "lmi.activations",
     "record": "lmi.activations",
     "pairwise": "lmi.estimators.pairwise.all_pairs",
-    "pairwise_mi": "lmi.estimators.pairwise.pairwise",
-    "nonlinearity": "lmi.estimators.pairwise.pairwise",
+    "pairwise_mi": "lmi.estimators.pairwise.matrix",
+    "nonlinearity": "lmi.estimators.pairwise.matrix",
     "pairwise_significance": "lmi.estimators.pairwise.significance",
     "effective_samples": "lmi.estimators.pairwise.significance",
     "benjamini_hochberg": "lmi.estimators.pairwise.significance",

@@ -158,11 +158,7 @@ def pairwise_calls() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 def significance(h: torch.Tensor, documents: torch.Tensor) -> Any:
     """The p- and q-values of all pairs by KSG, as the experiment finds them."""
-    package = "lmi.estimators.pairwise"
-    try:
-        measure = importlib.import_module(f"{package}.pairwise").pairwise_measure
-    except ModuleNotFoundError:
-        measure = importlib.import_module(package).pairwise_measure
+    measure = importlib.import_module("lmi.estimators.pairwise.matrix").pairwise_measure
     generator = torch.Generator().manual_seed(1)
     return vars_of(lmi.pairwise_significance(lmi.pairwise_mi(h), h, measure("ksg"), documents, generator, draws=4))
 

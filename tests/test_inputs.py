@@ -14,7 +14,7 @@ import torch
 import lmi
 from lmi.activations.text import read_documents
 from lmi.estimators.modules.closed_form import gaussian_mi_samples
-from lmi.estimators.pairwise.pairwise import pairwise_measure
+from lmi.estimators.pairwise.matrix import pairwise_measure
 
 ROWS, NAMES = 120, ["u", "v", "w", "x"]
 

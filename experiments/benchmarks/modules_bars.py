@@ -20,7 +20,7 @@ from lmi.estimators.modules.closed_form import gaussian_mi
 from lmi.estimators.modules.derivatives import jacobians
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
-from lmi.estimators.pairwise.pairwise import pairwise_mi
+from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.results import Result, Scalar
 from lmi.sources.linear import LinearModules, NormalLinear
 from lmi.types import Context

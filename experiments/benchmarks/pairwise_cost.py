@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from experiments.benchmarks.pairwise_speed import activations
-from lmi.estimators.pairwise.pairwise import KEPT_BYTES, pairwise_mi
+from lmi.estimators.pairwise.matrix import KEPT_BYTES, pairwise_mi
 from lmi.report import pairwise as draw
 from lmi.results import Result
 from lmi.types import Context

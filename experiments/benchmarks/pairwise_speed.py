@@ -15,7 +15,7 @@ from sklearn.feature_selection._mutual_info import _compute_mi_cc
 from sklearn.preprocessing import scale
 from torch import Tensor
 
-from lmi.estimators.pairwise.pairwise import pairwise_mi
+from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.report import pairwise as draw
 from lmi.results import Result
 from lmi.types import Context

@@ -12,7 +12,7 @@ import torch
 from lmi.arguments import whole
 from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
 from lmi.estimators.pairwise.histogram import Binning, Correction
-from lmi.estimators.pairwise.pairwise import Bar, pairwise_measure, tiled
+from lmi.estimators.pairwise.matrix import Bar, pairwise_measure, tiled
 from lmi.estimators.pairwise.significance import effective_samples, pairwise_significance
 from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels

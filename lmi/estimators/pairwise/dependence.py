@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from lmi.estimators.pairwise.batched import check_rows, correlation, ksg_pointwise
+from lmi.estimators.pairwise.rowwise import check_rows, correlation, ksg_pointwise
 
 Array = NDArray[np.float64]
 MEASURES = ("covariance", "spearman", "distance", "mi")

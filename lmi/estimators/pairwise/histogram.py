@@ -59,10 +59,10 @@ def table_mi(counts: Tensor, correction: Correction = "none") -> Tensor:
     counts = counts.double()
     rows, columns = counts.sum(-1), counts.sum(-2)
     n = rows.sum(-1)
-    entropies = [n.log() - torch.xlogy(part, part).sum(-1) / n for part in (rows, columns, counts.flatten(-2))]
+    entropies = [n.log() - torch.xlogy(table, table).sum(-1) / n for table in (rows, columns, counts.flatten(-2))]
     nats = entropies[0] + entropies[1] - entropies[2]
     if correction == "miller_madow":
-        occupied = [(part > 0).sum(-1) for part in (rows, columns, counts.flatten(-2))]
+        occupied = [(table > 0).sum(-1) for table in (rows, columns, counts.flatten(-2))]
         nats = nats + (occupied[0] + occupied[1] - occupied[2] - 1) / (2 * n)
     return nats
 
@@ -186,22 +186,22 @@ def _tile(x: Any, y: Any, bins: int, gains: Any, corrected: bool, upper: bool) -
     nats = np.zeros((x.shape[0], y.shape[0]))
     marginal = np.zeros(y.shape[0])
     occupied = np.zeros(y.shape[0])
-    few = np.empty(bins, np.uint32)
+    margin = np.empty(bins, np.uint32)
     for b in range(y.shape[0]):
-        marginal[b], occupied[b] = _sum_c_log_c(y[b], few, gains)
+        marginal[b], occupied[b] = _sum_c_log_c(y[b], margin, gains)
     for a in prange(x.shape[0]):
         counts = np.empty(bins * bins, np.uint32)
         cells = np.empty(n, np.uint32)
-        own, own_occupied = _sum_c_log_c(x[a], counts, gains)
+        x_sum, x_occupied = _sum_c_log_c(x[a], counts, gains)
         rows = x[a] * np.uint32(bins)
         for b in range(a + 1 if upper else 0, y.shape[0]):
             column = y[b]
             for i in range(n):
                 cells[i] = rows[i] + column[i]
             joint, both = _sum_c_log_c(cells, counts, gains)
-            nats[a, b] = np.log(n) + (joint - own - marginal[b]) / n
+            nats[a, b] = np.log(n) + (joint - x_sum - marginal[b]) / n
             if corrected:
-                nats[a, b] += (own_occupied + occupied[b] - both - 1) / (2 * n)
+                nats[a, b] += (x_occupied + occupied[b] - both - 1) / (2 * n)
     return nats
 
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import digamma
 from sklearn.preprocessing import scale
 from torch import Tensor
 
-from lmi.estimators.pairwise.kernel import FAR, TINY, WIDTH, ksg_pairs
+from lmi.estimators.pairwise.ksg_window import FAR, TINY, WIDTH, ksg_pairs, psi_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +82,6 @@ class KsgPairs:
 def scaled(columns: Tensor) -> np.ndarray:
     """(n, t) float64, each column divided by its standard deviation (ddof 0), its mean left where it is."""
     return scale(columns.detach().cpu().numpy().astype(np.float64), with_mean=False)
-
-
-def psi_table(size: int) -> np.ndarray:
-    """psi(0..size), with NaN for psi(0)."""
-    return np.concatenate([[np.nan], digamma(np.arange(1, size + 1))])
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.stats import false_discovery_control
 from torch import Tensor
 
 from lmi.arguments import read_values, whole
 from lmi.estimators.pairwise.document_nulls import Scheme, document_places, null_rows
-from lmi.estimators.pairwise.pairwise import Bar, Measure
+from lmi.estimators.pairwise.matrix import Bar, Measure
 from lmi.inputs import like, read_columns, read_matrix
 from lmi.labels import read_groups
 
@@ -105,8 +107,8 @@ def pairwise_significance(
 
     # Each half of the draws by the other half's fit: a fit makes its own draws look narrower than new values are.
     null_z = torch.empty_like(null_nats)
-    for own in (half, ~half):
-        null_z[own] = standardise(null_nats[own], left[own], right[own], ~own)
+    for held_out in (half, ~half):
+        null_z[held_out] = standardise(null_nats[held_out], left[held_out], right[held_out], ~held_out)
     unit = null_z.std()
     upper = torch.triu_indices(d, d, 1)
     null_z, z = null_z / unit, standardise(nats[upper[0], upper[1]], upper[0], upper[1], torch.ones_like(half)) / unit
@@ -186,10 +188,7 @@ def benjamini_hochberg(p: Any) -> Any:
     outside = ((values < 0) | (values > 1)).nonzero().flatten().tolist()
     if outside:
         raise ValueError(f"p[{outside[0]}] is {float(values[outside[0]])}; expected probabilities from 0 to 1")
-    order = values.argsort(descending=True)
-    ranks = torch.arange(len(values), 0, -1, dtype=torch.float64)
-    adjusted = (values[order] * len(values) / ranks).cummin(0).values.clamp(max=1.0)
-    return give_back(torch.empty_like(adjusted).scatter_(0, order, adjusted))
+    return give_back(torch.from_numpy(np.asarray(false_discovery_control(values.numpy()))))
 
 
 def effective_samples(x: Any, documents: Any = None, lags: int = 50) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lmi.estimators.pairwise.batched import ksg_pointwise
+from lmi.estimators.pairwise.rowwise import ksg_pointwise
 from lmi.estimators.probes.l1 import first_strength, l1_path
 from lmi.estimators.probes.probe import Array, Booleans, Rows
 

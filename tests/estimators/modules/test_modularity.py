@@ -4,7 +4,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from lmi.estimators.modules.closed_form import gaussian_mi
 from lmi.estimators.modules.modularity import find_modules, modularity_score
-from lmi.estimators.pairwise.pairwise import pairwise_mi
+from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.sources.linear import LinearModules
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lmi.estimators.pairwise.pairwise import pairwise_measure, tiled
+from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
 from lmi.estimators.pairwise.significance import (
     benjamini_hochberg,
     effective_samples,

@@ -10,6 +10,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.special import digamma, stdtrit
 
+from lmi.estimators.pairwise.ksg_window import ksg_rows, psi_table
+
 Array = NDArray[np.float64]
 Z_90 = 1.6448536269514722
 
@@ -128,8 +130,7 @@ def check_rows(x: Any, y: Any, least: int = 8) -> tuple[Array, Array]:
 def ksg_pointwise(x: Any, y: Any, k: int = 3) -> Array:
     """KSG1 terms psi(k) + psi(n) - psi(cx) - psi(cy) of every sample of every row, (m, n) -> (m, n), nats.
 
-    The mean over a row is its estimate. Each row is sorted by x and searched outwards, so that a row costs
-    O(n sqrt(n k)) where x and y are independent and less where they are not; rows are spread over the cores.
+    The mean over a row is its estimate; rows are spread over the cores, each by the window of ``ksg_window``.
     Kraskov, Stoegbauer and Grassberger, "Estimating mutual information", 2004. Where more than k samples coincide, k is
     their number and the counts are those of equal values, as Gao et al. (2017) do.
 
@@ -138,74 +139,11 @@ def ksg_pointwise(x: Any, y: Any, k: int = 3) -> Array:
     array([ True,  True])
     """
     x, y = check_rows(x, y)
-    m, n = x.shape
+    n = x.shape[1]
     if not 1 <= k < n:
         raise ValueError(f"expected 1 <= k < {n} samples, got k = {k}")
-    table = digamma(np.arange(n + 1).clip(1))
-    terms = np.empty((m, n))
-    _ksg_rows(x, y, k, table, terms)
-    return terms
-
-
-@njit(parallel=True, cache=True)
-def _ksg_rows(x: Any, y: Any, k: int, table: Any, terms: Any) -> None:
-    m, n = x.shape
-    for row in prange(m):
-        order = np.argsort(x[row])
-        xs, ys = x[row][order], y[row][order]
-        sorted_y = np.sort(ys)
-        nearest = np.empty(k)
-        for i in range(n):
-            nearest[:] = np.inf
-            left, right = i - 1, i + 1
-            while True:
-                below = xs[i] - xs[left] if left >= 0 else np.inf
-                above = xs[right] - xs[i] if right < n else np.inf
-                if below <= above:
-                    j, distance = left, below
-                    left -= 1
-                else:
-                    j, distance = right, above
-                    right += 1
-                if distance >= nearest[k - 1]:
-                    break
-                distance = max(distance, abs(ys[j] - ys[i]))
-                slot = k - 1
-                if distance < nearest[slot]:
-                    while slot > 0 and nearest[slot - 1] > distance:
-                        nearest[slot] = nearest[slot - 1]
-                        slot -= 1
-                    nearest[slot] = distance
-            radius = nearest[k - 1]
-            if radius > 0.0:
-                near = k
-                cx, cy = _count_inside(xs, xs[i], radius), _count_inside(sorted_y, ys[i], radius)
-            else:
-                first, last = np.searchsorted(xs, xs[i], side="left"), np.searchsorted(xs, xs[i], side="right")
-                near, cx = np.sum(ys[first:last] == ys[i]), last - first
-                cy = np.searchsorted(sorted_y, ys[i], side="right") - np.searchsorted(sorted_y, ys[i], side="left")
-            terms[row, order[i]] = table[near] + table[n] - table[cx] - table[cy]
-
-
-@njit(cache=True, inline="always")
-def _count_inside(values: Any, centre: float, radius: float) -> int:
-    """How many of the sorted ``values`` are strictly within ``radius`` of ``centre``, by the rounded difference."""
-    low, high = 0, values.size
-    while low < high:
-        middle = (low + high) // 2
-        if centre - values[middle] < radius:
-            high = middle
-        else:
-            low = middle + 1
-    first = low
-    high = values.size
-    while low < high:
-        middle = (low + high) // 2
-        if values[middle] - centre < radius:
-            low = middle + 1
-        else:
-            high = middle
-    return low - first
+    orders = (np.argsort(values, axis=1) for values in (x, y))
+    return ksg_rows(x, y, *orders, (0,) * k, psi_table(n))
 
 
 def histogram_counts(x: Any, y: Any, bins: int = 15) -> NDArray[np.int64]:

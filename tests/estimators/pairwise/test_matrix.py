@@ -9,7 +9,7 @@ from sklearn.preprocessing import scale
 from lmi.estimators.neighbors.ksg import ksg_pointwise
 from lmi.estimators.pairwise.histogram import HistogramPairsTorch, histogram_mi
 from lmi.estimators.pairwise.ksg import KsgPairsTorch
-from lmi.estimators.pairwise.pairwise import nonlinearity, pairwise_measure, pairwise_mi, rank_normal, tiled
+from lmi.estimators.pairwise.matrix import nonlinearity, pairwise_measure, pairwise_mi, rank_normal, tiled
 
 
 def mixed(n, d, seed=0):

@@ -15,6 +15,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
+from scipy.special import digamma
 
 WIDTH = 16
 FAR = 1e300  # what pads a sorted column: further than any point
@@ -193,8 +194,8 @@ def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
-    """Sum over points of psi(1 + number of other points strictly within its radius); x is sorted and padded."""
+def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any, terms: Any) -> float:
+    """``terms[i]``: psi(1 + number of other points strictly within the radius of i), and their sum; x is sorted, padded."""
     total = 0.0
     for start in range(0, n, WIDTH):
         here = start + WIDTH
@@ -215,13 +216,17 @@ def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any) -> float:
             offset = offset + STRIDE if any_less(gap, radius) else end
         store(counts, 0, inside)
         for lane in range(min(WIDTH, n - start)):
-            total += psi[int(counts[lane])]
+            terms[start + lane] = psi[int(counts[lane])]
+            total += terms[start + lane]
     return total
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def _psi_of_ties(x: Any, y: Any, radii: Any, n: int, psi: Any, k: int, counts: Any) -> float:
-    """Sum of psi(k_i) - psi(k) over points of radius 0, k_i the points that coincide with i (Gao et al. 2017)."""
+def _psi_of_ties(x: Any, y: Any, radii: Any, n: int, psi: Any, k: int, counts: Any, terms: Any) -> float:
+    """``terms[i] -= psi(k_i) - psi(k)`` where the radius is 0, k_i the points that coincide with i, and their sum.
+
+    Gao, Kannan, Oh and Viswanath, "Estimating mutual information for discrete-continuous mixtures", 2017.
+    """
     total = 0.0
     zero, tied = filled(TINY), filled(2 * TINY)
     for start in range(0, n, WIDTH):
@@ -246,7 +251,9 @@ def _psi_of_ties(x: Any, y: Any, radii: Any, n: int, psi: Any, k: int, counts: A
         store(counts, 0, same)
         for lane in range(min(WIDTH, n - start)):
             if radii[here + lane] < 2 * TINY:
-                total += psi[int(counts[lane])] - psi[k]
+                more = psi[int(counts[lane])] - psi[k]
+                terms[start + lane] -= more
+                total += more
     return total
 
 
@@ -262,7 +269,7 @@ def ksg_pairs(
         y_along_x = np.zeros(n + 2 * WIDTH)
         x_radii = np.zeros(n + 2 * WIDTH)
         y_radii = np.zeros(n + 2 * WIDTH)
-        radii = np.empty(n)
+        radii, terms = np.empty(n), np.empty(n)
         for pair in range(chunk * CHUNK, min(left.size, (chunk + 1) * CHUNK)):
             a, b = left[pair], right[pair]
             for i in range(n):
@@ -272,8 +279,50 @@ def ksg_pairs(
                 radii[x_order[a, i]] = x_radii[WIDTH + i]
             for i in range(n):
                 y_radii[WIDTH + i] = radii[y_order[b, i]]
-            total = _psi_of_counts(x_sorted[a], x_radii, n, psi, counts)
-            total += _psi_of_counts(y_sorted[b], y_radii, n, psi, counts)
-            total -= _psi_of_ties(x_sorted[a], y_along_x, x_radii, n, psi, k, counts)
+            total = _psi_of_counts(x_sorted[a], x_radii, n, psi, counts, terms)
+            total += _psi_of_counts(y_sorted[b], y_radii, n, psi, counts, terms)
+            total -= _psi_of_ties(x_sorted[a], y_along_x, x_radii, n, psi, k, counts, terms)
             nats[pair] = psi[k] + psi[n] - total / n
     return nats
+
+
+@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+def ksg_rows(x: Any, y: Any, x_order: Any, y_order: Any, size: Any, psi: Any) -> Any:
+    """(m, n) KSG1 terms in nats of rows of x against the same rows of y; k is the length of the tuple ``size``."""
+    m, n = x.shape
+    k = len(size)
+    nats = np.empty((m, n))
+    for row in prange(m):
+        counts, radii, terms = np.empty(WIDTH), np.empty(n), np.empty(n)
+        x_sorted, y_sorted, y_along_x = _padded(n), _padded(n), np.zeros(n + 2 * WIDTH)
+        x_radii, y_radii = np.zeros(n + 2 * WIDTH), np.zeros(n + 2 * WIDTH)
+        for i in range(n):
+            x_sorted[WIDTH + i] = x[row, x_order[row, i]]
+            y_along_x[WIDTH + i] = y[row, x_order[row, i]]
+            y_sorted[WIDTH + i] = y[row, y_order[row, i]]
+        _radii(x_sorted, y_along_x, n, size, x_radii)
+        for i in range(n):
+            radii[x_order[row, i]] = x_radii[WIDTH + i]
+        for i in range(n):
+            y_radii[WIDTH + i] = radii[y_order[row, i]]
+        _psi_of_counts(y_sorted, y_radii, n, psi, counts, terms)
+        for i in range(n):
+            nats[row, y_order[row, i]] = psi[k] + psi[n] - terms[i]
+        _psi_of_counts(x_sorted, x_radii, n, psi, counts, terms)
+        _psi_of_ties(x_sorted, y_along_x, x_radii, n, psi, k, counts, terms)
+        for i in range(n):
+            nats[row, x_order[row, i]] -= terms[i]
+    return nats
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _padded(n: int) -> Any:
+    """Room for n sorted values between paddings that are further away than any point."""
+    column = np.empty(n + 2 * WIDTH)
+    column[:WIDTH], column[n + WIDTH :] = -FAR, FAR
+    return column
+
+
+def psi_table(size: int) -> np.ndarray:
+    """psi(0..size), with NaN for psi(0)."""
+    return np.concatenate([[np.nan], digamma(np.arange(1, size + 1))])

@@ -5,7 +5,7 @@ from scipy.stats import norm
 from sklearn.feature_selection import mutual_info_regression
 
 from lmi.estimators.neighbors.ksg import ksg_pointwise
-from lmi.estimators.pairwise import batched
+from lmi.estimators.pairwise import rowwise
 
 
 def pairs(m: int = 6, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -19,32 +19,32 @@ def test_ksg_equals_the_plain_estimator_term_by_term(k: int) -> None:
     x, y, _ = pairs()
     rows = zip(torch.from_numpy(x), torch.from_numpy(y))
     plain = np.stack([ksg_pointwise(a[:, None], b[:, None], k).numpy() for a, b in rows])
-    np.testing.assert_allclose(batched.ksg_pointwise(x, y, k), plain, atol=1e-12)
+    np.testing.assert_allclose(rowwise.ksg_pointwise(x, y, k), plain, atol=1e-12)
 
 
 def test_ksg_equals_scikit_learn() -> None:
     x, y, _ = pairs()
     x, y = (values / values.std(axis=1, keepdims=True) for values in (x, y))
     peer = [mutual_info_regression(a[:, None], b, n_neighbors=3, random_state=0)[0] for a, b in zip(x, y)]
-    np.testing.assert_allclose(batched.ksg_pointwise(x, y, 3).mean(axis=1).clip(0), peer, atol=1e-6)
+    np.testing.assert_allclose(rowwise.ksg_pointwise(x, y, 3).mean(axis=1).clip(0), peer, atol=1e-6)
 
 
 def test_ksg_of_tied_values_is_discrete_mi() -> None:
     x = np.random.default_rng(0).integers(0, 3, (1, 6000)).astype(float)
-    assert abs(batched.ksg_pointwise(x, x, 3).mean() - np.log(3)) < 0.01
+    assert abs(rowwise.ksg_pointwise(x, x, 3).mean() - np.log(3)) < 0.01
 
 
 def test_histogram_equals_numpy() -> None:
     x, y, _ = pairs()
-    counts = batched.histogram_counts(x, y, 15)
+    counts = rowwise.histogram_counts(x, y, 15)
     for a, b, mine in zip(x, y, counts):
         np.testing.assert_array_equal(mine, np.histogram2d(a, b, 15)[0])
 
 
 def test_histogram_nats_is_the_plain_double_sum() -> None:
     x, y, _ = pairs(2)
-    batch = batched.histogram(x, y, 8)
-    for row, counts in enumerate(batched.histogram_counts(x, y, 8)):
+    batch = rowwise.histogram(x, y, 8)
+    for row, counts in enumerate(rowwise.histogram_counts(x, y, 8)):
         p = counts / counts.sum()
         total = sum(
             p[i, j] * np.log(p[i, j] / (p[i].sum() * p[:, j].sum())) for i in range(8) for j in range(8) if p[i, j]
@@ -60,8 +60,8 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
         x, y, r = pairs(100, 500, seed)
         truth = -0.5 * np.log1p(-(r**2))
         hits += [
-            batched.ksg(x, y, 3, torch.Generator().manual_seed(seed)).covers(truth),
-            batched.gaussian(x, y).covers(truth),
+            rowwise.ksg(x, y, 3, torch.Generator().manual_seed(seed)).covers(truth),
+            rowwise.gaussian(x, y).covers(truth),
         ]
     ksg, gaussian = np.mean(hits[::2]), np.mean(hits[1::2])
     assert 0.9 <= ksg <= 0.99
@@ -70,7 +70,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
 
 def test_gaussian_bias_is_taken_off_exactly() -> None:
     x, y = np.random.default_rng(0).standard_normal((2, 20000, 12))
-    batch = batched.gaussian(x, y)
+    batch = rowwise.gaussian(x, y)
     assert abs(batch.corrected.mean()) < norm.ppf(0.999) * batch.nats.std() / np.sqrt(20000)
     assert batch.nats.mean() > 0.04
 
@@ -86,4 +86,4 @@ def test_gaussian_bias_is_taken_off_exactly() -> None:
 )
 def test_bad_rows_are_refused(x: np.ndarray, y: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        batched.ksg_pointwise(x, y)
+        rowwise.ksg_pointwise(x, y)
