@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from lmi.estimators.pairwise.matrix import (
     tiled,
 )
 from lmi.estimators.pairwise.significance import effective_samples, pairwise_significance
+from lmi.files import whole_file
 from lmi.results import Result
 from lmi.types import Context
 
@@ -152,10 +152,8 @@ class Pairwise:
                 continue
             found = self._measure_layer(name, h, documents, columns, context, device, fabric)
             if first:
-                unfinished = path.with_suffix(".partial")
-                with unfinished.open("wb") as file:
+                with whole_file(path) as partial, partial.open("wb") as file:
                     np.savez(file, allow_pickle=False, name=np.asarray(name), **found)
-                os.replace(unfinished, path)
         if first:
             for path in folder.glob("*.npz"):
                 if path.name not in current:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from experiments.estimate import arrays_of, draw, estimate_metrics, judgement, summary, unsaid
+from experiments.measure import peak_memory_gib
 from lmi.estimators.folds import Fold
 from lmi.latent import LatentEstimator
 from lmi.latent.estimator import read_fold
@@ -107,14 +106,6 @@ class StreamExperiment:
         started = time.perf_counter()
         estimate = fit_and_read(self.estimator, whole.x, whole.y, fold, partial(read_fold, self.estimator), context)
         return estimate.nats, time.perf_counter() - started
-
-
-def peak_memory_gib(workers: int) -> float:
-    """Most memory that this process has held, and its readers with it: their largest counts for each of them."""
-    scale = 1024**3 if sys.platform == "darwin" else 1024**2
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if workers else 0
-    return (own + workers * largest) / scale
 
 
 def data_gib(pairs: StreamedPairs) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-RESULT_FILE = "result.json"
-ARRAYS_FILE = "arrays.npz"
-FIGURES_FOLDER = "figures"
+from lmi.files import ARRAYS_FILE, FIGURES_FOLDER, RESULT_FILE, write_whole
 
 Scalar = float | int | str | bool | None
 
@@ -85,9 +82,7 @@ class Result:
             "notes": list(self.notes),
             "facts": dict(self.facts),
         }
-        partial = folder / (RESULT_FILE + ".partial")
-        partial.write_text(json.dumps(_strict(record), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, folder / RESULT_FILE)
+        write_whole(folder / RESULT_FILE, json.dumps(_strict(record), indent=2, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, folder: Path | str) -> Result:

@@ -13,10 +13,9 @@ from typing import Any
 
 import yaml
 
-from lmi.results import RESULT_FILE
+from lmi.files import CONFIG_FILE, RESULT_FILE, write_whole
 from lmi.settings import build
 from lmi.sweep.process import was_requeued
-from lmi.sweep.trial import CONFIG_FILE, write_whole
 
 
 def is_main_process() -> bool:

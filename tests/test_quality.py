@@ -1,5 +1,6 @@
 """The house rules, checked by their own tools: lint, format, types, layers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,35 @@ def cycles(graph):
 
 def test_no_two_files_import_each_other():
     assert cycles(grimp.build_graph("lmi", "experiments", exclude_type_checking_imports=True)) == []
+
+
+def test_experiments_know_no_benchmarks():
+    graph = grimp.build_graph("lmi", "experiments")
+    inside = "experiments.benchmarks"
+    importers = {
+        module
+        for benchmark in (inside, *graph.find_descendants(inside))
+        for module in graph.find_modules_that_directly_import(benchmark)
+    }
+    assert {module for module in importers if not module.startswith(inside)} == set()
+
+
+def test_threads_are_quiet_and_as_many_as_asked():
+    """lmi chooses waiting threads that sleep, and numba keeps to OMP_NUM_THREADS, in a fresh process."""
+    code = (
+        "import lmi, os, torch; x = torch.randn(300, 3);"
+        "lmi.pairwise_mi(x); lmi.estimate(x, x + torch.randn(300, 3), 'ksg', permutations=0);"
+        "print(os.environ['OMP_WAIT_POLICY'], torch.get_num_threads())"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "NUMBA_NUM_THREADS")
+    }
+    for threads in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            env={**environment, "OMP_NUM_THREADS": threads},
+        )  # fmt: skip
+        assert done.stdout.split() == ["PASSIVE", threads]
 
 
 def test_files_are_short():

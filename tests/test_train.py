@@ -74,6 +74,7 @@ def finished(tmp_path_factory):
     return folder / "run", done
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_folder_a_person_and_a_program_can_read(finished):
     folder, done = finished
     result = Result.load(folder)
@@ -138,6 +139,7 @@ def test_a_finished_folder_is_not_overwritten(finished):
     assert (folder / "result.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_processes_give_one_folder_one_wandb_run_and_the_same_number(finished, tmp_path):
     folder, _ = finished
     single = Result.load(folder).metrics["estimate_bits"]
@@ -169,6 +171,7 @@ def start_and_wait_for_epoch(folder, epoch, *more):
     return process
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_number(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()

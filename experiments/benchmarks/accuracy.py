@@ -19,6 +19,7 @@ from pydantic import Field
 from experiments.benchmarks.peers import PEERS, peer_estimate
 from experiments.benchmarks.suites import Case, Suite, cases_of
 from lmi.api import estimate, estimator_class
+from lmi.files import write_whole
 from lmi.report.accuracy import error_map, truth_curves
 from lmi.results import Result, Scalar
 from lmi.sweep.process import die_with_parent
@@ -38,7 +39,7 @@ class AccuracyExperiment:
     Args:
         suite: which cases, see ``experiments.benchmarks.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
-        every: takes every so-manieth case of the suite; 1 takes all, 0 the few that ``auto`` measures in about a minute.
+        every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it.
         repeats: fresh samples of each case.
         processes: how many work side by side; each gets its share of the threads.
     """
@@ -144,9 +145,7 @@ def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | N
     record["seconds"] = time.perf_counter() - started
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(record), encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, json.dumps(record))
     return record
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from experiments.measure import peak_memory_gib
 from lmi.activations import Activations, LanguageModel
 from lmi.activations.text import read_documents
 from lmi.results import Result, Scalar
@@ -47,7 +47,7 @@ class ActivationCost:
             metrics={
                 "first_run_tokens_per_second": float(str(rows[-1]["tokens"])) / float(str(rows[-1]["first_seconds"])),
                 "second_run_seconds": rows[-1]["second_seconds"],
-                "peak_growth_megabytes": float(str(rows[-1]["peak_megabytes"])) - float(str(rows[0]["peak_megabytes"])),
+                "peak_growth_gib": float(str(rows[-1]["peak_gib"])) - float(str(rows[0]["peak_gib"])),
             },
             tables={"cost": rows},
         )
@@ -67,7 +67,7 @@ class ActivationCost:
             "first_seconds": between - started,
             "second_seconds": ended - between,
             "cache_megabytes": sum(file.stat().st_size for file in files) / MEGABYTE,
-            "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE,
+            "peak_gib": peak_memory_gib(),
         }
 
 

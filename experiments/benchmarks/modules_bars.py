@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import Field
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor, nn
 
+from experiments.measure import bar_row, bars_met, peak_memory_gib
 from lmi.estimators.modules.closed_form import gaussian_mi
 from lmi.estimators.modules.derivatives import jacobians
 from lmi.estimators.modules.jacobian import jacobian_mi
@@ -62,7 +62,7 @@ class ModulesBars:
         if self.planted_seeds:
             tables["planted modules"] = self._planted(context)
         bars = _judge(tables)
-        return Result("modules_bars", metrics=_metrics(bars), tables={"bars": bars, **tables})
+        return Result("modules_bars", metrics=bars_met(bars), tables={"bars": bars, **tables})
 
     def _linear(self, context: Context) -> Rows:
         rows: Rows = []
@@ -158,7 +158,7 @@ class ModulesBars:
                     "type": str(dtype).removeprefix("torch."),
                     "seconds": wall,
                     "CPU seconds": cpu,
-                    "peak of the process (GB)": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+                    "peak of the process (GiB)": peak_memory_gib(),
                     "nats": found.nats,
                 }
             )
@@ -225,38 +225,25 @@ def _judge(tables: dict[str, Rows]) -> Rows:
 
     linear, slope = "Jacobian against closed form", "slope of I(sigma) for a known shared rank"
     speed = tables["batched Jacobian against the autograd loop"][0]
-    found: list[tuple[str, float, str, float]] = [
-        ("float64 Jacobian against closed form, relative error", worst(linear, "float64 error (ratio)"), "<", 1e-8),
-        ("float32 Jacobian against closed form, relative error", worst(linear, "float32 error (ratio)"), "<", 1e-4),
-        ("slope against shared rank, relative error", worst(slope, "error (ratio)"), "<", 0.02),
-        ("batched Jacobian, times faster than the loop", float(speed["times faster"] or 0.0), ">", 10.0),
-        ("batched Jacobian, relative difference from the loop", float(speed["largest difference"] or 0.0), "<", 1e-5),
+    bars = [
+        bar_row(
+            "float64 Jacobian against closed form", worst(linear, "float64 error (ratio)"), "of the value", "<=", 1e-8
+        ),
+        bar_row(
+            "float32 Jacobian against closed form", worst(linear, "float32 error (ratio)"), "of the value", "<=", 1e-4
+        ),
+        bar_row("slope against shared rank", worst(slope, "error (ratio)"), "of the rank", "<=", 0.02),
+        bar_row("batched Jacobian than the loop", float(speed["times faster"] or 0.0), "times faster", ">=", 10.0),
+        bar_row(
+            "batched Jacobian from the loop", float(speed["largest difference"] or 0.0), "of the value", "<=", 1e-5
+        ),
     ]
-    if "block of GPT-2's size" in tables:
-        found.append(("block of GPT-2's size, seconds", worst("block of GPT-2's size", "seconds"), "<", 60.0))
-        found.append(
-            ("block of GPT-2's size, GB", worst("block of GPT-2's size", "peak of the process (GB)"), "<", 4.0)
-        )
+    block = "block of GPT-2's size"
+    if block in tables:
+        bars.append(bar_row(block, worst(block, "seconds"), "s", "<=", 60.0))
+        bars.append(bar_row(block, worst(block, "peak of the process (GiB)"), "GiB", "<=", 4.0))
     if "planted modules" in tables:
-        rows = tables["planted modules"]
-        found.append(
-            (
-                "planted modules missed, coupling up to 0.1",
-                float(sum(int(r["of"] or 0) - int(r["recovered exactly"] or 0) for r in rows[:4])),
-                "<",
-                1.0,
-            )
-        )
-    return [
-        {
-            "bar": name,
-            "measured": value,
-            "wanted": f"{sign} {bar:g}",
-            "met": value < bar if sign == "<" else value > bar,
-        }
-        for name, value, sign, bar in found
-    ]
-
-
-def _metrics(bars: Rows) -> dict[str, Scalar]:
-    return {"bars_met_count": sum(bool(row["met"]) for row in bars), "bars_count": len(bars)}
+        rows = tables["planted modules"][:4]
+        missed = sum(int(row["of"] or 0) - int(row["recovered exactly"] or 0) for row in rows)
+        bars.append(bar_row("planted modules missed, coupling up to 0.1", missed, "modules", "<=", 0))
+    return bars

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from experiments.benchmarks.peers import INSTALL, is_installed, latentmi
+from experiments.benchmarks.peers import INSTALL, is_installed, latentmi, seeded
+from experiments.measure import peak_memory_gib
 from lmi.estimators.neighbors.ksg import ksg_pointwise
 from lmi.estimators.neighbors.search import Way, count_inside, nearest
 from lmi.report.style import BLUE, INK, ORANGE, dress, grid
@@ -88,9 +88,10 @@ class NeighborsSpeed:
             rows.append({"KSG": f"latentmi: not installed ({INSTALL})"})
         else:
             peer = latentmi("ksg")
-            started = time.perf_counter()
-            theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
-            peer_seconds = time.perf_counter() - started
+            with seeded(Context()):
+                started = time.perf_counter()
+                theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
+                peer_seconds = time.perf_counter() - started
             metrics |= {"latentmi_ksg_seconds": peer_seconds, "ksg_speed_ratio": peer_seconds / seconds}
             rows.append(
                 {
@@ -105,7 +106,7 @@ class NeighborsSpeed:
         started = time.perf_counter()
         large = ksg_pointwise(x, y, self.k)
         seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        peak = peak_memory_gib()
         rows.append(
             {
                 "KSG": f"lmi, {self.large_samples} x (8 + 8)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sklearn.feature_selection._mutual_info import _compute_mi_cc
 from sklearn.preprocessing import scale
 from torch import Tensor
 
+from experiments.measure import bar_row, peak_memory_gib
 from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.report import pairwise as draw
 from lmi.results import Result
@@ -96,14 +96,14 @@ class PairwiseSpeed:
         bars = []
         for row in rows:
             bars.append(
-                _bar(f"{row['what']}, against {row['peer']}", row["ratio"], "times faster", row["bar"], least=True)
+                bar_row(f"{row['what']}, against {row['peer']}", row["ratio"], "times faster", ">=", row["bar"])
             )
             if row["what"] != rows[-1]["what"]:
-                bars.append(_bar(f"{row['what']}, largest difference", row["difference_nats"], "nats", 1e-9))
-        bars.append(_bar(f"KSG, all {self.layers} layers", metrics["ksg_all_layers_seconds"], "s", 20.0))
+                bars.append(bar_row(f"{row['what']}, largest difference", row["difference_nats"], "nats", "<=", 1e-9))
+        bars.append(bar_row(f"KSG, all {self.layers} layers", metrics["ksg_all_layers_seconds"], "s", "<=", 20.0))
         if self.memory_tokens:
             what = f"memory, {self.dims} x {self.layers} layers x {self.memory_tokens} tokens"
-            bars.append(_bar(what, metrics["peak_memory_gigabytes"], "GB", 2.0))
+            bars.append(bar_row(what, metrics["peak_memory_gib"], "GiB", "<=", 2.0))
         return bars
 
     def _against(self, what: str, peer: str, h: Tensor, estimator: Any, theirs: Peer, bar: float) -> dict[str, Any]:
@@ -169,12 +169,7 @@ class PairwiseSpeed:
             h = activations(self.memory_tokens, self.dims, context.generator("memory", layer))
             pairwise_mi(h, None, "histogram", device=self.device)
         pairwise_mi(h, h[:, :4] + h[:, 4:8], "ksg", device=self.device)
-        return {"peak_memory_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
-
-
-def _bar(what: str, measured: float, unit: str, bar: float, least: bool = False) -> dict[str, Any]:
-    met = measured >= bar if least else measured <= bar
-    return {"what": what, "measured": measured, "unit": unit, "bar": f"{'>=' if least else '<='} {bar:g}", "met": met}
+        return {"peak_memory_gib": peak_memory_gib()}
 
 
 def activations(tokens: int, dims: int, generator: torch.Generator) -> Tensor:

@@ -6,9 +6,11 @@ import contextlib
 import importlib
 import importlib.util
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lmi.types import NATS_PER_BIT, Context
@@ -26,9 +28,23 @@ def peer_estimate(name: str, x: Tensor, y: Tensor, context: Context) -> float:
     if name == "scikit-learn":
         return _scikit_learn(x.numpy(), y.numpy(), context.derive("scikit-learn") % 2**32)
     peer = latentmi("lmi")
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints every epoch
+    with seeded(context):
         pointwise, _, _ = peer.estimate(x.numpy(), y.numpy())
     return float(np.nanmean(pointwise)) * NATS_PER_BIT
+
+
+@contextlib.contextmanager
+def seeded(context: Context) -> Iterator[None]:
+    """A peer draws from the global random states and prints: both are seeded for the block and restored, and it is quiet."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(context.derive("peer"))
+        state = np.random.get_state()  # noqa: NPY002
+        np.random.seed(context.derive("peer") % 2**32)  # noqa: NPY002
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
 
 
 def latentmi(module: str) -> Any:

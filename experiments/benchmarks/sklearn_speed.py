@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 from sklearn import feature_selection
 
+from experiments.measure import bar_row
 from lmi import sklearn as ours
 from lmi.results import Result
 from lmi.types import Context
@@ -51,8 +52,8 @@ class SklearnSpeed:
             difference = float(np.abs(mine(x, target) - theirs(x, target, random_state=Noiseless(0))).max())
             ratio = self._seconds(theirs, x, target) / self._seconds(mine, x, target)
             bars += [
-                {"what": name, "measured": ratio, "unit": "times faster", "bar": ">= 1", "met": ratio >= 1},
-                {"what": name, "measured": difference, "unit": "nats", "bar": "<= 1e-12", "met": difference <= 1e-12},
+                bar_row(name, ratio, "times faster", ">=", 1),
+                bar_row(name, difference, "nats", "<=", 1e-12),
             ]
         met = sum(bar["met"] for bar in bars)
         return Result(

@@ -18,7 +18,7 @@ Suite = Literal[
 ]
 
 # Every so-manieth case: a few spread over the suite, which ``auto`` measures in about a minute on two cores.
-MINUTE: dict[Suite, int] = {
+STEP_OF_A_FEW: dict[Suite, int] = {
     "gaussian_grid": 47,
     "nuisance_grid": 47,
     "latents": 3,
@@ -49,8 +49,8 @@ class Case:
 
 
 def cases_of(suite: Suite, every: int = 1) -> list[Case]:
-    """Every so-manieth case of a suite, in a fixed order; 0 takes a minute's worth."""
-    return SUITES[suite]()[:: every or MINUTE[suite]]
+    """Every so-manieth case of a suite, in a fixed order; 0 takes a few spread over it."""
+    return SUITES[suite]()[:: every or STEP_OF_A_FEW[suite]]
 
 
 def _twins(name: str, group: str, source: LowRankGaussian, num_samples: int) -> list[Case]:

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from experiments.covariance import Covariance, measure_sweep
+from experiments.measure import bar_row
 from experiments.probes import Probe
 from lmi.estimators.probes.bits import bits_curve, path_strengths, scale
 from lmi.estimators.probes.l1 import l1_path
@@ -57,12 +58,18 @@ class TeachingBars:
             "planted_fewest_stable_count": min(row["planted_stable_count"] for row in planted),
         }
         bars: list[dict[str, Any]] = [
-            bar("path against saga, times faster", metrics["saga_over_path_ratio"], ">=", 50),
-            bar("path's objective less saga's, largest", metrics["largest_excess_over_saga"], "<=", 0),
-            bar("truth inside KSG's 90% intervals, mean over repeats", metrics["sweep_ksg_coverage_ratio"], ">=", 0.9),
-            bar("sweep, seconds, slowest", metrics["sweep_seconds"], "<=", 5),
-            bar("planted, bits from the truth, largest", metrics["planted_largest_error_bits"], "<=", 0.05),
-            bar("planted, stable of 10, fewest", metrics["planted_fewest_stable_count"], ">=", 8),
+            bar_row("path against saga, times faster", metrics["saga_over_path_ratio"], "times faster", ">=", 50),
+            bar_row("path's objective less saga's, largest", metrics["largest_excess_over_saga"], "", "<=", 0),
+            bar_row(
+                "truth inside KSG's 90% intervals, mean over repeats",
+                metrics["sweep_ksg_coverage_ratio"],
+                "share",
+                ">=",
+                0.9,
+            ),
+            bar_row("sweep, seconds, slowest", metrics["sweep_seconds"], "s", "<=", 5),
+            bar_row("planted, bits from the truth, largest", metrics["planted_largest_error_bits"], "bits", "<=", 0.05),
+            bar_row("planted, stable of 10, fewest", metrics["planted_fewest_stable_count"], "", ">=", 8),
         ]
         tables = {"bars": bars, "path": path, "sweep": sweep, "planted": planted}
         return Result(experiment="teaching_bars", metrics=metrics, tables=tables)
@@ -145,9 +152,3 @@ class TeachingBars:
                 }
             )
         return rows
-
-
-def bar(what: str, measured: float, relation: str, wanted: float) -> dict[str, Any]:
-    """One line of the table of bars."""
-    met = measured >= wanted if relation == ">=" else measured <= wanted
-    return {"bar": what, "measured": float(measured), "wanted": f"{relation} {wanted:g}", "met": bool(met)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 import statistics
 import tempfile
@@ -19,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger
 from pydantic import Field
 from torch import Tensor
 
-from experiments.benchmarks.peers import latentmi
+from experiments.benchmarks.peers import latentmi, seeded
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule
@@ -219,7 +217,7 @@ def peer_loop(estimator: LatentEstimator, train: Half, stop: Half) -> Callable[[
 
     def loop(epochs: int) -> None:
         model = models.AECross(train[0].shape[1], train[1].shape[1], estimator.latent_dim)
-        with contextlib.redirect_stdout(io.StringIO()):
+        with seeded(Context()):
             module.train(
                 model, *train, *stop, batch_size=estimator.batch_size, lr=estimator.learning_rate, epochs=epochs,
                 patience=epochs + 1,

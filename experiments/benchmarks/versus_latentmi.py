@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 from pydantic import Field
 
-from experiments.benchmarks.peers import latentmi
+from experiments.benchmarks.peers import latentmi, seeded
 from lmi.api import estimate
 from lmi.report.style import BLUE, GREY, INK, dress, new_figure
 from lmi.results import Result, Scalar
@@ -88,18 +85,11 @@ class VersusLatentMI:
 
 
 def run_peer(peer: Any, pairs: Pairs, context: Context) -> tuple[float, float]:
-    """The peer's estimate in bits with its own defaults, and its seconds. It draws from the global random states."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(context.derive("peer"))
-        state = np.random.get_state()  # noqa: NPY002
-        np.random.seed(context.derive("peer") % 2**32)  # noqa: NPY002
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                started = time.perf_counter()
-                pointwise, _, _ = peer.estimate(pairs.x.numpy(), pairs.y.numpy())
-                seconds = time.perf_counter() - started
-        finally:
-            np.random.set_state(state)  # noqa: NPY002
+    """The peer's estimate in bits with its own defaults, and its seconds."""
+    with seeded(context):
+        started = time.perf_counter()
+        pointwise, _, _ = peer.estimate(pairs.x.numpy(), pairs.y.numpy())
+        seconds = time.perf_counter() - started
     return float(np.nanmean(pointwise)), seconds
 
 

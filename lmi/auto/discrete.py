@@ -40,7 +40,14 @@ def copied_pairs(x: Tensor, y: Tensor) -> int:
 
 
 def estimate_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:
-    """The estimate from a table of levels, or with one side for a label; ``None`` where both sides are quantities."""
+    """The estimate from a table of levels, or with one side for a label; ``None`` where both sides are quantities.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        permutations: size of a table's null.
+        context: seeds.
+    """
     if not (tied(x) or tied(y)):
         return None
     table = table_information(x, y, permutations, context)

@@ -156,7 +156,7 @@ class AutoEstimator:
         return normals[-1].null_of(shifted_orders(n, self.permutations, generator)) if normals else None
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
-        """I(X; L) for a label, see ``label_information``."""
+        """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""
         return label_information(x, label, context)
 
     def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:

@@ -26,6 +26,11 @@ TABLE = "the table of"  # in the choice of an estimate that is one
 def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
     """H(L) minus the held-out cross entropy of the best classifier: a lower bound on I(X; L); Ross in few dimensions.
 
+    Args:
+        x: (n, dx).
+        label: (n,) class numbers.
+        context: seeds the folds.
+
     Raises:
         ValueError: where a label is rarer than the folds.
     """
@@ -69,7 +74,15 @@ def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
 def given_information(
     measure: Callable[[Tensor, Tensor, Context], Estimate], x: Tensor, y: Tensor, z: Tensor, context: Context
 ) -> Estimate:
-    """I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z), each measured by ``measure`` on the same folds."""
+    """I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z), each measured by ``measure`` on the same folds.
+
+    Args:
+        measure: of two sides, in nats.
+        x: (n, dx).
+        y: (n, dy).
+        z: (n, dz) what is conditioned on.
+        context: seeds.
+    """
     both = measure(x, torch.cat((y.double(), z.double()), 1), context)
     alone = measure(x, z, context)
     nats = both.nats - alone.nats

@@ -88,6 +88,13 @@ def rival_density(
 
 
 def refit_density(components: int, x: Tensor, y: Tensor, context: Context) -> Mixture:
-    """A mixture of so many t components, fitted to the leading rows of x (n, dx) and y (n, dy)."""
+    """A mixture of so many t components, fitted to the leading rows of the pairs.
+
+    Args:
+        components: how many.
+        x: (n, dx).
+        y: (n, dy).
+        context: seeds the starts.
+    """
     rows = slice(0, FIT_SAMPLES)
     return fit_mixture(x[rows], y[rows], components, context.generator("refit"), iterations=100, tolerance=1e-4)

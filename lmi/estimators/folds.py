@@ -66,7 +66,14 @@ def make_folds(n: int, count: int, generator: torch.Generator | None) -> list[Fo
 
 
 def split_once(n: int, train: float, stop: float, generator: torch.Generator) -> Fold:
-    """One random fold of n samples with shares ``train``, ``stop`` and the rest to measure."""
+    """One random fold.
+
+    Args:
+        n: how many samples.
+        train: share to fit on.
+        stop: share that ends the fit; the rest is measured.
+        generator: draws the order.
+    """
     order = torch.randperm(n, generator=generator)
     first, second = round(n * train), round(n * (train + stop))
     return Fold(order[:first], order[first:second], order[second:])

@@ -17,6 +17,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
+from lmi.files import whole_file
 from lmi.latent.autoencoder import PairedAutoencoder
 
 
@@ -136,13 +137,11 @@ def save_model(model: PairedAutoencoder, path: Path) -> None:
 
     state: Mapping[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
     curves = {f"curves.{name}": torch.tensor(values, dtype=torch.float64) for name, values in model.curves.items()}
-    partial = path.with_suffix(".partial")
-    try:
-        save_file({**state, **curves}, partial)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OSError(f"cannot write {path}: {error}") from error
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        try:
+            save_file({**state, **curves}, partial)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def load_model(model: PairedAutoencoder, path: Path) -> None:

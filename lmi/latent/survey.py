@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from lmi.sources.shards import StreamedPairs
@@ -30,37 +32,13 @@ class Survey:
     deviation: tuple[Tensor, Tensor]
 
 
-class Moments:
-    """Mean and variance of columns, block by block (Chan, Golub, LeVeque 1979), in float64.
+def mean_and_deviation(scaler: StandardScaler) -> tuple[Tensor, Tensor]:
+    """(dim,) mean and population standard deviation of what ``scaler`` has seen; 0 for a constant column.
 
-    >>> moments, z = Moments(2), torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
-    >>> moments.add(z[:30]), moments.add(z[30:])
-    (None, None)
-    >>> torch.allclose(moments.deviation().float(), z.std(0, correction=0))
-    True
+    The scaler gives constant columns the scale 1, so that only for them it is not the root of the variance.
     """
-
-    def __init__(self, dim: int) -> None:
-        self.count = 0
-        self.mean = torch.zeros(dim, dtype=torch.float64)
-        self.squares = torch.zeros(dim, dtype=torch.float64)
-
-    def add(self, z: Tensor) -> None:
-        """Take in rows (m, dim)."""
-        if z.shape[0] == 0:
-            return
-        z = z.double()
-        mean = z.mean(0)
-        total = self.count + z.shape[0]
-        difference = mean - self.mean
-        self.squares += (z - mean).square().sum(0) + difference.square() * (self.count * z.shape[0] / total)
-        self.mean += difference * (z.shape[0] / total)
-        self.count = total
-
-    def deviation(self) -> Tensor:
-        """Population standard deviation of each column; 0 where it is no more than the rounding of a constant one."""
-        deviation = (self.squares / self.count).sqrt()
-        return torch.where(deviation > 1e-12 * self.mean.abs(), deviation, 0.0)
+    deviation = np.sqrt(scaler.var_)
+    return torch.from_numpy(scaler.mean_), torch.from_numpy(np.where(scaler.scale_ == deviation, deviation, 0.0))
 
 
 def survey(pairs: StreamedPairs, stop_samples: int, estimate_samples: int, block_rows: int, context: Context) -> Survey:
@@ -81,7 +59,7 @@ def survey(pairs: StreamedPairs, stop_samples: int, estimate_samples: int, block
     is_stop = torch.zeros(n, dtype=torch.bool)
     is_stop[parts[0]] = True
     sides = (pairs.x, pairs.y)
-    moments = [Moments(rows.shape[1]) for rows in sides]
+    scalers = [StandardScaler() for _ in sides]
     # Filled in place: small pieces that are kept between large blocks would leave holes all over the heap.
     kept = [tuple(torch.empty(part.numel(), rows.shape[1], dtype=rows.dtype) for rows in sides) for part in parts]
     filled = [0, 0]
@@ -91,15 +69,12 @@ def survey(pairs: StreamedPairs, stop_samples: int, estimate_samples: int, block
         chosen = (is_stop[here], held_out[here] & ~is_stop[here])
         for side, rows in enumerate(sides):
             block = torch.from_numpy(rows.read(here.start, here.stop))
-            moments[side].add(block[~held_out[here]])
+            training = block[~held_out[here]]
+            if training.shape[0]:
+                scalers[side].partial_fit(training.double().numpy())
             for part, (mask, start) in enumerate(zip(chosen, filled, strict=True)):
                 kept[part][side][start : start + int(mask.sum())] = block[mask]
         filled = [start + int(mask.sum()) for mask, start in zip(chosen, filled, strict=True)]
     stop, estimate = ((x, y) for x, y in kept)
-    return Survey(
-        held_out,
-        stop,
-        estimate,
-        (moments[0].mean, moments[1].mean),
-        (moments[0].deviation(), moments[1].deviation()),
-    )
+    (mean_x, deviation_x), (mean_y, deviation_y) = (mean_and_deviation(scaler) for scaler in scalers)
+    return Survey(held_out, stop, estimate, (mean_x, mean_y), (deviation_x, deviation_y))

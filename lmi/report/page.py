@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from lmi.results import FIGURES_FOLDER, Result, Scalar
+from lmi.files import FIGURES_FOLDER, REPORT_FILE
+from lmi.results import Result, Scalar
 
-REPORT_FILE = "report.html"
 SHORT = 40  # cells of a table that stands above the figures
 
 

@@ -10,12 +10,12 @@ from statistics import fmean, stdev
 
 from matplotlib.figure import Figure
 
+from lmi.files import SWEEP_FILE, SWEEP_TABLE_FILE, TRIAL_FILE
 from lmi.report.page import columns_of, write_report
 from lmi.report.style import GREY, INK, PALETTE, dress, new_figure
-from lmi.report.trials import SEED, SWEEP_FILE, TRIAL_FILE, Trial, read_trials, swept_axes
+from lmi.report.trials import SEED, Trial, read_trials, swept_axes
 from lmi.results import Result, Scalar
 
-CSV_FILE = "sweep.csv"
 MOST_LINES = 6
 LOG_RATIO = 8.0
 
@@ -36,7 +36,7 @@ def write_sweep_report(folder: Path) -> str:
     objective, direction = aim["objective"], aim["direction"]
     axes = swept_axes(trials)
     rows = [row(trial, axes) for trial in trials]
-    with (folder / CSV_FILE).open("w", newline="", encoding="utf-8") as file:
+    with (folder / SWEEP_TABLE_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns_of(rows))
         writer.writeheader()
         writer.writerows(rows)
@@ -76,7 +76,7 @@ def write_sweep_report(folder: Path) -> str:
     lines = [", ".join(f"{count} {status}" for status, count in counts.items() if count) + f" of {len(trials)} trials"]
     lines += [f"failed: {trial.name}: {trial.error}" for trial in trials if trial.status == "failed"]
     lines += [f"best {objective}: {command}"] if command else []
-    return "\n" + "\n".join([*lines, f"table: {folder / CSV_FILE}", f"report: {report}"])
+    return "\n" + "\n".join([*lines, f"table: {folder / SWEEP_TABLE_FILE}", f"report: {report}"])
 
 
 def row(trial: Trial, axes: Sequence[str]) -> dict[str, Scalar]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lmi.files import FIGURES_FOLDER
 from lmi.report.page import columns_of
-from lmi.results import FIGURES_FOLDER, Result
+from lmi.results import Result
 
 
 def track(result: Result, folder: Path, loggers: Iterable[Any]) -> None:

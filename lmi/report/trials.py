@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmi.results import RESULT_FILE, Result, Scalar
+from lmi.files import RESULT_FILE, SWEEP_FILE, TRIAL_FILE
+from lmi.results import Result, Scalar
 
-SWEEP_FILE = "sweep.json"
-TRIAL_FILE = "trial.json"
 SEED = "seed"
 
 

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from lmi.files import LOCK_FILE, STUDY_FILE
 from lmi.results import Result
-from lmi.sweep.trial import LOCK_FILE, read_trial, run_trial, write_trial
+from lmi.sweep.trial import read_trial, run_trial, write_trial
 
-STUDY_FILE = "study.db"
 SPACE = "space"
 
 

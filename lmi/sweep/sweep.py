@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from lmi.files import SWEEP_FILE
 from lmi.results import Result
 from lmi.settings import near
 from lmi.sweep.process import threads_per_trial, trial_environment
 from lmi.sweep.study import Study
 from lmi.sweep.trial import own_overrides, read_trial, run_trial, write_trial
 
-SWEEP_FILE = "sweep.json"
 REFUSED = "refused"
 DEFAULT_OBJECTIVE = "best_stop_loss"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,12 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lmi.results import RESULT_FILE
+from lmi.files import CONFIG_FILE, LOCK_FILE, RESULT_FILE, TRIAL_FILE, write_whole
 
-TRIAL_FILE = "trial.json"
 LOG_FILE = "log.txt"
-LOCK_FILE = "trial.lock"
-CONFIG_FILE = "config.yaml"
 POLL_SECONDS = 0.2
 HYDRA_LAST_WORDS = ("Set the environment variable HYDRA_FULL_ERROR", "full_key:", "object_type=")
 
@@ -178,18 +174,3 @@ def read_trial(folder: Path, name: str = TRIAL_FILE) -> dict[str, Any]:
 def write_trial(folder: Path, record: Mapping[str, Any], name: str = TRIAL_FILE) -> None:
     """Write ``record`` as JSON, all of it or none of it."""
     write_whole(folder / name, json.dumps(dict(record), indent=2) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file, all of it or none of it.
-
-    Raises:
-        OSError: which names the path, for instance when the disk is full.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OSError(f"cannot write {path}: {error}") from error

@@ -73,6 +73,7 @@ def test_the_null_is_of_what_was_taken():
         assert (estimate.null.p_value == pytest.approx(1 / 41)) == dependent
 
 
+@pytest.mark.slow
 def test_independence_is_nothing():
     for seed in range(6):
         pairs = grid(2, 0.0, 2 + 8 * (seed % 2), 600, seed, ("coordinates",))
@@ -81,6 +82,7 @@ def test_independence_is_nothing():
         assert estimate.interval[0] <= 0 <= estimate.interval[1]
 
 
+@pytest.mark.slow
 def test_the_neural_critic_finds_what_nothing_else_can():
     """A product of signs: no correlation, and clusters of one side say nothing of the other's."""
     g = torch.Generator().manual_seed(4)
@@ -105,6 +107,7 @@ def test_a_candidate_that_fails_is_dropped_and_said(monkeypatch):
     assert any("was dropped: it diverged" in warning for warning in estimate.warnings)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_number():
     pairs = grid(3, 1.0, 6, 400)
     values = [lmi.estimate(pairs.x, pairs.y, "auto", seed=7, **QUICK).nats for _ in range(2)]

@@ -34,13 +34,14 @@ def test_modules_hold_the_closed_form_against_all_others() -> None:
     assert set(result.figures) == set(result.captions)
 
 
+@pytest.mark.slow
 def test_bars_that_do_not_depend_on_the_machine_are_met() -> None:
-    result = ModulesBars(ranks=(1, 3), batch=4, repeats=1, tokens=2, planted_seeds=2).run(Context(seed=0))
-    bars = {row["bar"]: row["met"] for row in result.tables["bars"]}
-    exact = [name for name in bars if "error" in name or "difference" in name or "missed" in name]
+    result = ModulesBars(ranks=(1, 3), batch=4, repeats=1, tokens=0, planted_seeds=2).run(Context(seed=0))
+    bars = result.tables["bars"]
+    exact = [row for row in bars if row["unit"] not in ("s", "GiB", "times faster")]
     assert len(exact) == 5
-    assert all(bars[name] for name in exact)
-    assert len(bars) == 8
+    assert all(row["met"] for row in exact)
+    assert len(bars) == 6
 
 
 def test_coverage_counts_seeds() -> None:

@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 
 from experiments.modules_gpt2 import ModulesGPT2
 from lmi.activations import LanguageModel
 from lmi.types import Context
 
 
+@pytest.mark.slow
 def test_curves_fall_with_noise_and_found_modules_share_less_than_random_ones() -> None:
     result = ModulesGPT2(LanguageModel("tiny"), num_modules=3, tokens=4, noise=(0.03, 0.1, 0.3), depths=(0, 3)).run(
         Context(seed=0)

@@ -118,6 +118,7 @@ def test_a_killed_run_continues_at_its_layer(tmp_path, monkeypatch):
     assert measured[3:] == ["planted.0", "planted.1"], "other settings must not read the old layers"
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_result_of_one(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     alone = Pairwise(SMALL, draws=8).run(Context(folder=tmp_path / "one"))

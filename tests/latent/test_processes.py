@@ -32,6 +32,7 @@ def start(*words, env=None, cwd=None):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_with_the_double_batch(tmp_path):
     words = [
         "experiment.num_samples=256", "estimator.train_share=0.25", "estimator.stop_share=0.25",
@@ -55,6 +56,7 @@ def test_two_processes_train_as_one_with_the_double_batch(tmp_path):
     assert estimates["one"] == pytest.approx(estimates["two"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_two_nodes_give_the_number_of_two_devices_of_one(tmp_path):
     """Both nodes are this machine; each runs the same command, as a cluster's launcher would start it."""
     with socket.socket() as probe:
@@ -74,6 +76,7 @@ def test_two_nodes_give_the_number_of_two_devices_of_one(tmp_path):
     assert len(list((tmp_path / "nodes" / "csv").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_fit_preempted_inside_an_epoch_ends_like_the_undisturbed_one(tmp_path):
     """SIGUSR1 under SLURM, with a ``scontrol`` that only notes that it was asked."""
     (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/requeued\n')
@@ -133,6 +136,7 @@ def test_a_damaged_model_is_refused_by_name(tmp_path):
         LatentEstimator(hidden=(8,), permutations=0).estimate(z, z, Context(folder=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
     """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
     folder = tmp_path / "run"

@@ -23,6 +23,7 @@ def pairs(n, r, seed=0):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_bounds_find_a_moderate_dependence(name):
     x, y = pairs(2000, 0.7)
     found = lmi.estimate(x, y, name, max_epochs=25)
@@ -68,6 +69,7 @@ def test_too_few_to_split():
 
 
 @pytest.mark.parametrize("name", ["infonce", "mine", "latent_bounds"])
+@pytest.mark.slow
 def test_a_bound_far_below_what_the_closed_form_finds_is_doubted(name):
     source = Pushforward(LowRankGaussian(rank=9, bits=1.5, x_dim=10, y_dim=10), ("coordinates",))
     drawn = source.sample(2000, torch.Generator().manual_seed(0))

@@ -61,6 +61,7 @@ def trials(folder):
     ],
     ids=["grid", "optuna and joblib"],
 )
+@pytest.mark.slow
 def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
     (tmp_path / "sitecustomize.py").write_text(RECORDER)
     records = tmp_path / "records"
@@ -91,6 +92,7 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
     assert len(rates) == 2
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_listed_and_the_rest_goes_on(tmp_path):
     folder = tmp_path / "sweep"
     out = sweep(folder, *KSG, "experiment.num_samples=100,1,120")
@@ -105,6 +107,7 @@ def test_a_failed_trial_is_listed_and_the_rest_goes_on(tmp_path):
     assert "greater than or equal to 2" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
     folder = tmp_path / "sweep"
     words = [*KSG, "seed=range(4)", f"hydra.sweep.dir={folder}"]
@@ -151,6 +154,7 @@ def test_the_same_command_finds_its_sweep_again_and_another_does_not():
 @pytest.mark.parametrize(
     "words", [[], ["sweep=joblib"], ["sweep=optuna", "sweep.trials=3"]], ids=["grid", "joblib", "optuna"]
 )
+@pytest.mark.slow
 def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(tmp_path, words):
     folder = tmp_path / "sweep"
     axes = [] if "sweep.trials=3" in words else ["seed=range(5)"]
@@ -164,6 +168,7 @@ def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(tm
     assert 1 <= len(trials(folder)) <= 2
 
 
+@pytest.mark.slow
 def test_trackers_group_the_trials_of_a_sweep(tmp_path):
     folder = tmp_path / "my-sweep"
     words = [word for word in KSG if word != "logger=none"]

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SMALL = ["source.x_dim=6", "source.y_dim=6", "experiment.num_samples=200", "estimator.max_epochs=1", "progress=false"]
 
 
+@pytest.mark.slow
 def test_the_command_of_the_readme_is_one_that_the_agent_can_run(tmp_path):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     sweep = yaml.safe_load(next(b for b in re.findall(r"```yaml\n(.*?)```", text, re.S) if "args_no_hyphens" in b))

@@ -64,7 +64,7 @@ class FittedIndependence(FittedCandidate):
         return self.normals[-1].null(permutations, generator) if self.normals else None
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> None:
-        """Shuffled pairs."""
+        """Shuffled pairs; see ``FittedCandidate``."""
 
     @property
     def components(self) -> int:

@@ -96,7 +96,7 @@ class FittedNormal(FittedCandidate):
         return Null(torch.tensor(values, dtype=torch.float64), self.closed_form.nats)
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """One normal."""
+        """One normal; see ``FittedCandidate``."""
         return fit_mixture(x, y, 1, context.generator("ksg draws"), heavy=False)
 
     @property

@@ -67,7 +67,7 @@ class FittedTDensity(FittedCandidate):
         return bound_null(self.judged, permutations, generator)
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal."""
+        """That of the best rival, or one normal; see ``FittedCandidate``."""
         return rival_density(self, rivals, x, y, context)
 
     @property

@@ -69,7 +69,7 @@ class FittedTMixture(FittedCandidate):
         return bound_null(self.judged, permutations, generator)
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """As many components, fitted once more to all samples."""
+        """As many components, fitted once more to all samples; see ``FittedCandidate``."""
         return refit_density(self.components, x, y, context)
 
     @property

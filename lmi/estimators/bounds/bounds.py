@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+SMILE_CLIP = 5.0
+
 
 def donsker_varadhan(scores: Tensor) -> Tensor:
     """E_joint[f] - log E_marginal[exp f], nats; the off-diagonal stands for the product of the marginals (MINE).
@@ -18,12 +20,12 @@ def donsker_varadhan(scores: Tensor) -> Tensor:
     >>> donsker_varadhan(torch.zeros(4, 4)).item()
     0.0
     """
-    return scores.diagonal().mean() - _log_mean_exp_off_diagonal(scores)
+    return scores.diagonal().mean() - log_mean_exp_off_diagonal(scores)
 
 
 def nwj(scores: Tensor) -> Tensor:
     """E_joint[f] - E_marginal[exp(f - 1)], nats (Nguyen, Wainwright, Jordan 2010)."""
-    return scores.diagonal().mean() - (_log_mean_exp_off_diagonal(scores) - 1).exp()
+    return scores.diagonal().mean() - (log_mean_exp_off_diagonal(scores) - 1).exp()
 
 
 def infonce(scores: Tensor) -> Tensor:
@@ -34,12 +36,13 @@ def infonce(scores: Tensor) -> Tensor:
     return diagonal - 0.5 * (rows + columns) + math.log(scores.shape[0])
 
 
-def smile(scores: Tensor, clip: float = 5.0) -> Tensor:
+def smile(scores: Tensor, clip: float = SMILE_CLIP) -> Tensor:
     """Donsker-Varadhan with f clipped to +-``clip`` in the partition term: less variance for some bias, nats."""
-    return scores.diagonal().mean() - _log_mean_exp_off_diagonal(scores.clamp(-clip, clip))
+    return scores.diagonal().mean() - log_mean_exp_off_diagonal(scores.clamp(-clip, clip))
 
 
-def _log_mean_exp_off_diagonal(scores: Tensor) -> Tensor:
+def log_mean_exp_off_diagonal(scores: Tensor) -> Tensor:
+    """Log of the mean of exp over the scores (b, b) off the diagonal, which stand for the product of the marginals."""
     b = scores.shape[0]
     own = torch.eye(b, dtype=torch.bool, device=scores.device)
     return torch.logsumexp(scores.masked_fill(own, -torch.inf).flatten(), dim=0) - math.log(b * (b - 1))

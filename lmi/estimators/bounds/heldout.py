@@ -14,11 +14,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lmi.estimators.bounds.bounds import SMILE_CLIP, log_mean_exp_off_diagonal
+
 Scores = Callable[[Tensor, Tensor], Tensor]
 
 BoundName = Literal["dv", "nwj", "infonce", "smile"]
 
-SMILE_CLIP = 5.0
 BLOCK = 1000  # pairs are compared inside blocks of this many, so that memory grows as N
 
 
@@ -162,8 +163,5 @@ def shuffled_bounds(f: Tensor, bound: BoundName, factors: Sequence[float], order
 
 
 def _log_mean_exp_apart(f: Tensor, bound: BoundName) -> Tensor:
-    """Log mean exp of the off-diagonal scores."""
-    b = f.shape[0]
-    apart = f.clamp(-SMILE_CLIP, SMILE_CLIP) if bound == "smile" else f.clone()
-    apart.diagonal().fill_(-math.inf)
-    return torch.logsumexp(apart.flatten(), 0) - math.log(b * (b - 1))
+    """Log mean exp of the off-diagonal scores, clipped for ``smile``."""
+    return log_mean_exp_off_diagonal(f.clamp(-SMILE_CLIP, SMILE_CLIP) if bound == "smile" else f)

@@ -22,7 +22,7 @@ def test_speed_compares_equal_values():
     assert bars["KSG, 40 tokens, largest difference"]["met"]
     fast = bars["KSG, 90 tokens, against scikit-learn"]
     assert fast["met"] == (fast["measured"] >= 50)
-    assert 0 < result.metrics["peak_memory_gigabytes"] < 64
+    assert 0 < result.metrics["peak_memory_gib"] < 64
 
 
 def test_calibration_separates_true_from_false():
