@@ -1,11 +1,15 @@
-"""What every benchmark measures alike: a bar and whether it is held, and the memory of the process."""
+"""What every benchmark does alike: a bar and whether it is held, the memory of the process, a case that is measured once."""
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
+from lmi.files import write_whole
 from lmi.results import Scalar
 
 Relation = Literal["<=", ">="]
@@ -38,3 +42,28 @@ def peak_memory_gib(children: int = 0) -> float:
     scale = 1024**3 if sys.platform == "darwin" else 1024**2
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if children else 0
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + children * largest) / scale
+
+
+def measured_once(path: Path | None, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The record of a case: from its file where it has been measured, else from ``work``, and written at once.
+
+    Args:
+        path: of the file; ``None`` keeps nothing.
+        key: seed and settings in words; they stand in the file, and a file of others is refused.
+        work: measures the case.
+
+    Raises:
+        ValueError: for a file that was measured with another seed or other settings.
+    """
+    if path is not None and path.is_file():
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if stored["key"] != key:
+            raise ValueError(
+                f"{path} was measured with another seed or other settings ({stored['key'][:120]}); choose another run folder"
+            )
+        return dict(stored["record"])
+    record = work()
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps({"key": key, "record": record}))
+    return record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import multiprocessing
 import os
 import time
@@ -18,8 +17,8 @@ from pydantic import Field
 
 from experiments.benchmarks.peers import PEERS, peer_estimate
 from experiments.benchmarks.suites import Case, Suite, cases_of
+from experiments.measure import measured_once
 from lmi.api import estimate, estimator_class
-from lmi.files import write_whole
 from lmi.report.accuracy import error_map, truth_curves
 from lmi.results import Result, Scalar
 from lmi.sweep.process import die_with_parent
@@ -99,10 +98,10 @@ class AccuracyExperiment:
         )
         with workers:
             futures = {workers.submit(measure, *job): i for i, job in enumerate(jobs)}
-            found: dict[int, Record] = {}
+            records: dict[int, Record] = {}
             for future in context.bar(as_completed(futures), self.suite, total=len(jobs)):
-                found[futures[future]] = future.result()
-        return [found[i] for i in range(len(jobs))]
+                records[futures[future]] = future.result()
+        return [records[i] for i in range(len(jobs))]
 
 
 def start_worker(threads: int) -> None:
@@ -114,14 +113,27 @@ def start_worker(threads: int) -> None:
 def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | None) -> Record:
     """One estimator on one draw of one case, from its file where it has been measured.
 
-    An estimator that refuses the samples is recorded with its reason; it does not end the run.
+    Args:
+        case: source and number of samples.
+        estimator: by name, or a peer.
+        repeat: which draw.
+        seed: of the draw and the estimator.
+        folder: of the run; ``None`` keeps no file.
     """
     path = None if folder is None else folder / CASES_FOLDER / f"{case.name}__{estimator}__{repeat}.json"
-    if path is not None and path.is_file():
-        stored: Record = json.loads(path.read_text(encoding="utf-8"))
-        if stored["seed"] != seed:
-            raise ValueError(f"{path} was measured with another seed; choose another run folder")
-        return stored
+    key = f"seed {seed}, {case.num_samples} samples of {case.source} by {estimator}"
+    return measured_once(path, key, lambda: measure_case(case, estimator, repeat, seed))
+
+
+def measure_case(case: Case, estimator: str, repeat: int, seed: int) -> Record:
+    """The same without a file. An estimator that refuses the samples is recorded with its reason; it does not end the run.
+
+    Args:
+        case: source and number of samples.
+        estimator: by name, or a peer.
+        repeat: which draw.
+        seed: of the draw and the estimator.
+    """
     context = Context(seed)
     pairs = case.source.sample(case.num_samples, context.generator("samples"))
     record: Record = {
@@ -134,18 +146,15 @@ def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | N
         if estimator in PEERS:
             record["nats"] = peer_estimate(estimator, pairs.x, pairs.y, context)
         else:
-            found = estimate(pairs.x, pairs.y, estimator, context=context)
-            record |= {"nats": found.nats, "choice": found.choice}
-            if found.interval is not None:
-                record["low_nats"], record["high_nats"] = found.interval
-            if found.verdict is not None:
-                record |= {"verdict": found.verdict.level, "reasons": list(found.verdict.reasons)}
+            measured = estimate(pairs.x, pairs.y, estimator, context=context)
+            record |= {"nats": measured.nats, "choice": measured.choice}
+            if measured.interval is not None:
+                record["low_nats"], record["high_nats"] = measured.interval
+            if measured.verdict is not None:
+                record |= {"verdict": measured.verdict.level, "reasons": list(measured.verdict.reasons)}
     except (ValueError, ModuleNotFoundError) as error:
         record["failed"] = str(error).split("\n")[0][:200]
     record["seconds"] = time.perf_counter() - started
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(record))
     return record
 
 

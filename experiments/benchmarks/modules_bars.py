@@ -241,7 +241,7 @@ def _judge(tables: dict[str, Rows]) -> Rows:
     block = "block of GPT-2's size"
     if block in tables:
         bars.append(bar_row(block, worst(block, "seconds"), "s", "<=", 60.0))
-        bars.append(bar_row(block, worst(block, "peak of the process (GiB)"), "GiB", "<=", 4.0))
+        bars.append(bar_row(block, worst(block, "peak of the process (GiB)"), "GiB", "<=", 3.7))
     if "planted modules" in tables:
         rows = tables["planted modules"][:4]
         missed = sum(int(row["of"] or 0) - int(row["recovered exactly"] or 0) for row in rows)

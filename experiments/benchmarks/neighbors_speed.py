@@ -61,7 +61,7 @@ class NeighborsSpeed:
                 for way in WAYS:
                     row[f"{name} {way} (s)"] = _best(search, way)
             ways.append(row)
-        ksg, metrics = self._ksg(generator)
+        ksg, metrics = self._ksg(generator, context)
         return Result(
             experiment="neighbors_speed",
             metrics=metrics,
@@ -70,7 +70,7 @@ class NeighborsSpeed:
             captions={"ways": "Seconds for all nearest neighbours of normal samples, by tree and by brute force."},
         )
 
-    def _ksg(self, generator: torch.Generator) -> tuple[list[dict[str, Scalar]], dict[str, Scalar]]:
+    def _ksg(self, generator: torch.Generator, context: Context) -> tuple[list[dict[str, Scalar]], dict[str, Scalar]]:
         x = _normal(self.peer_samples, 8, generator)
         y = 0.5 * x + _normal(self.peer_samples, 8, generator)
         started = time.perf_counter()
@@ -88,7 +88,7 @@ class NeighborsSpeed:
             rows.append({"KSG": f"latentmi: not installed ({INSTALL})"})
         else:
             peer = latentmi("ksg")
-            with seeded(Context()):
+            with seeded(context):
                 started = time.perf_counter()
                 theirs = peer.mi(x.numpy(), y.numpy(), k=self.k)
                 peer_seconds = time.perf_counter() - started

@@ -107,6 +107,6 @@ class PairwiseCost:
             "this_machine_hours": hours,
             "one_gpu_hours": hours / self.gpu_speedup,
             "eight_gpus_hours": hours / self.gpu_speedup / 8,
-            "input_gigabytes_a_layer": dims * tokens * 4 / 2**30,
-            "working_gigabytes": (KEPT_BYTES + 8 * dims * dims) / 2**30,
+            "input_gib_a_layer": dims * tokens * 4 / 2**30,
+            "working_gib": (KEPT_BYTES + 8 * dims * dims) / 2**30,
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from pydantic import Field
 
+from experiments.measure import measured_once
 from lmi.api import estimate
 from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.report.style import BLUE, INK, ORANGE, dress, new_figure
@@ -82,24 +82,21 @@ class ReferenceExperiment:
 
     def _one(self, name: str, seed: int, context: Context) -> Row:
         path = None if context.folder is None else context.folder / "cases" / f"{name}-{seed}.json"
-        if path is not None and path.is_file():
-            stored: Row = json.loads(path.read_text())
-            return stored
-        own = Context(seed=context.derive(name, seed))
-        pairs = self.sources[name].sample(self.num_samples, own.generator("samples"))
+        child = Context(seed=context.derive(name, seed))
+        key = f"seed {child.seed}, {self.num_samples} samples of {self.sources[name]} by {self.estimator}"
+        return measured_once(path, key, lambda: self._measure(name, child))
+
+    def _measure(self, name: str, context: Context) -> Row:
+        pairs = self.sources[name].sample(self.num_samples, context.generator("samples"))
         if pairs.truth is None or pairs.core is None:
             raise ValueError(f"sources.{name} has no known truth; nothing to hold the estimate against")
         started = time.perf_counter()
-        found = estimate(pairs.x, pairs.y, self.estimator, context=own)
+        measured = estimate(pairs.x, pairs.y, self.estimator, context=context)
         seconds = time.perf_counter() - started
-        oracle = estimate(*pairs.core, KSGEstimator(permutations=0), context=own)
-        low, high = found.interval or (float("nan"), float("nan"))
-        bits = {"estimate": found.nats, "truth": pairs.truth, "low": low, "high": high, "oracle": oracle.nats}
-        row = {key: value / NATS_PER_BIT for key, value in bits.items()} | {"seconds": seconds}
-        if path is not None:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(row))
-        return row
+        oracle = estimate(*pairs.core, KSGEstimator(permutations=0), context=context)
+        low, high = measured.interval or (float("nan"), float("nan"))
+        bits = {"estimate": measured.nats, "truth": pairs.truth, "low": low, "high": high, "oracle": oracle.nats}
+        return {key: value / NATS_PER_BIT for key, value in bits.items()} | {"seconds": seconds}
 
 
 def draw(rows: dict[str, list[Row]]) -> Figure:

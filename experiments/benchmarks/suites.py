@@ -17,7 +17,7 @@ Suite = Literal[
     "gaussian_grid", "nuisance_grid", "latents", "samples", "high_mi", "collinear", "heavy_tails", "mixtures", "real"
 ]
 
-# Every so-manieth case: a few spread over the suite, which ``auto`` measures in about a minute on two cores.
+# Every so-manieth case: a few spread over the suite.
 STEP_OF_A_FEW: dict[Suite, int] = {
     "gaussian_grid": 47,
     "nuisance_grid": 47,

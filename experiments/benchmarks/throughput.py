@@ -80,7 +80,7 @@ class ThroughputExperiment:
         loops["lmi, published networks"] = lambda epochs: lightning_loop(theirs, train, rest, epochs)
         loops["plain PyTorch, published networks"] = lambda epochs: plain_loop(theirs, train, rest, epochs)
         if self.peer:
-            peer = peer_loop(theirs, train, rest)
+            peer = peer_loop(theirs, train, rest, context)
             loops[PEER] = peer
         for loop in loops.values():
             loop(1)
@@ -206,7 +206,7 @@ def plain_fit(
                 loss(stop_x[first : first + size], stop_y[first : first + size]).item()
 
 
-def peer_loop(estimator: LatentEstimator, train: Half, stop: Half) -> Callable[[int], None]:
+def peer_loop(estimator: LatentEstimator, train: Half, stop: Half, context: Context) -> Callable[[int], None]:
     """latentmi's own ``train`` on its own model.
 
     Raises:
@@ -216,8 +216,8 @@ def peer_loop(estimator: LatentEstimator, train: Half, stop: Half) -> Callable[[
     _, train, stop = scaled_model(estimator, train, stop)
 
     def loop(epochs: int) -> None:
-        model = models.AECross(train[0].shape[1], train[1].shape[1], estimator.latent_dim)
-        with seeded(Context()):
+        with seeded(context):
+            model = models.AECross(train[0].shape[1], train[1].shape[1], estimator.latent_dim)
             module.train(
                 model, *train, *stop, batch_size=estimator.batch_size, lr=estimator.learning_rate, epochs=epochs,
                 patience=epochs + 1,

@@ -70,7 +70,7 @@ def test_a_run_and_its_resumption(tmp_path, monkeypatch):
     again = experiment.run(Context(3, tmp_path))
     assert again.tables == first.tables
     stored = json.loads(next((tmp_path / "cases").glob("*gaussian*")).read_text())
-    assert {"truth_nats", "nats", "seconds", "verdict"} <= set(stored)
+    assert {"truth_nats", "nats", "seconds", "verdict"} <= set(stored["record"])
     with pytest.raises(ValueError, match="another seed"):
         experiment.run(Context(4, tmp_path))
 
