@@ -45,6 +45,12 @@ def _second_axis(data: Any) -> dict[str, Any]:
 def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     """A whole number between bounds.
 
+    Args:
+        value: what came.
+        name: of the argument, for the message.
+        least: that is allowed.
+        most: that is allowed; ``None`` for no bound.
+
     Raises:
         ValueError: for anything else.
 

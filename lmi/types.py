@@ -204,5 +204,5 @@ class Estimator(Protocol):
     """Anything that turns x (n, dx) and y (n, dy), checked floating-point tensors, into an ``Estimate``."""
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
-        """The mutual information between the rows of ``x`` and of ``y``."""
+        """The mutual information between the rows of ``x`` (n, dx) and of ``y`` (n, dy)."""
         ...

@@ -74,6 +74,12 @@ def read_documents(texts: Sequence[str] = (), files: Sequence[str] = (), folder:
 def cut(document: int, length: int, window: int, overlap: int) -> list[Window]:
     """Windows of at most ``window`` tokens over a document of ``length``, each repeating ``overlap`` tokens as context.
 
+    Args:
+        document: its number.
+        length: tokens in it.
+        window: most tokens of a window.
+        overlap: tokens that each window repeats.
+
     >>> [(w.start, w.stop, w.skip) for w in cut(0, length=10, window=6, overlap=2)]
     [(0, 6, 0), (4, 10, 2)]
     >>> [(w.start, w.stop, w.skip) for w in cut(0, length=5, window=6, overlap=2)]

@@ -159,6 +159,12 @@ class FittedCandidate(ABC):
         """A density like the candidate's of the pairs x (n, dx), y (n, dy), for the control variate; ``None`` is independence.
 
         Asked in few dimensions only, where densities are fitted to the variables themselves.
+
+        Args:
+            rivals: all fitted candidates.
+            x: (n, dx) the pairs.
+            y: (n, dy).
+            context: seeds the fit.
         """
 
     @property

@@ -18,7 +18,7 @@ from lmi.types import Context, Estimate
 
 
 def tied(z: Tensor) -> bool:
-    """Whether so many rows repeat that there is no density."""
+    """Whether so many rows of z (n, d) repeat that there is no density."""
     return repeats(z) > TIED * z.shape[0]
 
 

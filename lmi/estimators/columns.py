@@ -90,7 +90,7 @@ def normal_scores_at(reference: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def robust_scaled(z: Tensor) -> Tensor:
-    """Columns with median 0 and interquartile range of a unit normal, so that heavy tails do not set the scale.
+    """Columns (n, d) with median 0 and interquartile range of a unit normal, so that heavy tails do not set the scale.
 
     A column whose quartiles coincide is divided by its standard deviation instead.
     """

@@ -40,7 +40,7 @@ def cross_fitting(n: int, count: int, generator: torch.Generator) -> list[tuple[
 
 
 def held_out_pieces(pieces: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Each of the ``pieces`` of indices as the test part, with all others as the rest."""
+    """Each of the ``pieces`` (m,) of indices as the test part, with all others as the rest."""
     return [(torch.cat([p for j, p in enumerate(pieces) if j != i]), test) for i, test in enumerate(pieces)]
 
 

@@ -64,7 +64,7 @@ class PairedAutoencoder(LightningModule):
         self.second: ThreadPoolExecutor | None = None  # computes the half of y while this thread computes that of x
 
     def learn_scale(self, x: Tensor, y: Tensor) -> None:
-        """Take mean and standard deviation of each column from the training part; a constant column becomes 0."""
+        """Take mean and deviation of the columns from the training part x (n, dx), y (n, dy); a constant one becomes 0."""
         for side, z in (("x", x), ("y", y)):
             self.set_scale(side, z.mean(0), z.std(0, correction=0))
 
@@ -74,7 +74,7 @@ class PairedAutoencoder(LightningModule):
         getattr(self, f"{side}_scale").copy_(torch.where(deviation > 0, deviation, torch.inf))
 
     def scaled(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Columns z-scored by the training part's statistics and clipped to +-10."""
+        """Columns of x (n, dx) and y (n, dy) z-scored by the training part's statistics and clipped to +-10."""
         x = (x.to(self.x_mean) - self.x_mean) / self.x_scale
         y = (y.to(self.y_mean) - self.y_mean) / self.y_scale
         return x.clamp(-CLIP, CLIP), y.clamp(-CLIP, CLIP)
@@ -93,7 +93,7 @@ class PairedAutoencoder(LightningModule):
         return torch.cat([zx for zx, _ in parts]), torch.cat([zy for _, zy in parts])
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """self_weight * reconstruction + cross_weight * regulariser, for scaled x and y."""
+        """self_weight * reconstruction + cross_weight * regulariser, for scaled x (b, dx) and y (b, dy)."""
         a = self.settings
         if a.regulariser == "cross":
             return torch.add(*self.on_both(lambda side: self.half_loss(side, x, y)))
@@ -103,7 +103,13 @@ class PairedAutoencoder(LightningModule):
         return a.self_weight * reconstruction - a.cross_weight * bound
 
     def half_loss(self, side: Side, x: Tensor, y: Tensor) -> Tensor:
-        """What one side's encoder adds to the loss with ``cross``: its own reconstruction and that of the other side."""
+        """What one side's encoder adds to the loss with ``cross``: its own reconstruction and that of the other side.
+
+        Args:
+            side: whose encoder.
+            x: (b, dx) scaled.
+            y: (b, dy) scaled.
+        """
         a = self.settings
         z, other = (x, y) if side == "x" else (y, x)
         encoder, decoder, across = (
@@ -160,7 +166,10 @@ class PairedAutoencoder(LightningModule):
             self._epoch_samples += x.shape[0]
 
     def descend(self, x: Tensor, y: Tensor) -> Tensor:
-        """The loss, whose gradients are left in the weights. The halves share no weight, so each goes back on its own."""
+        """The loss of x (b, dx) and y (b, dy), whose gradients are left in the weights.
+
+        The halves share no weight, so each goes back on its own.
+        """
         if self.second is None:
             loss = self.loss(x, y)
             with torch.autocast(self.device.type, enabled=False):

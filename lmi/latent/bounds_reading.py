@@ -183,7 +183,14 @@ def scaled_scores(scores: Scores, x: Tensor, y: Tensor) -> Scores:
 
 
 def mean_bound(scores: Scores, x: Tensor, y: Tensor, bound: BoundName) -> float:
-    """The bound of the scores on these pairs, nats."""
+    """The bound of the scores on these pairs, nats.
+
+    Args:
+        scores: of a critic.
+        x: (n, dx).
+        y: (n, dy).
+        bound: which.
+    """
     return sum(float(bound_terms(f, bound).sum()) for _, f in held_out_blocks(scores, x, y)) / x.shape[0]
 
 

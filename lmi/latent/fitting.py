@@ -123,7 +123,14 @@ def fit_encoders(
 def train(
     settings: EncoderSettings, model: PairedAutoencoder, data: LightningDataModule, context: Context
 ) -> Trainer | None:
-    """Fit ``model``, whose scale is learned, to ``data``; ``None`` if ``context.folder`` held it already fitted."""
+    """Fit ``model``, whose scale is learned, to ``data``; ``None`` if ``context.folder`` held it already fitted.
+
+    Args:
+        settings: of the fit.
+        model: to fit.
+        data: batches of the training and the stopping part.
+        context: folder, loggers, progress.
+    """
     folder = None if context.folder is None else context.folder / "checkpoints"
     if folder is not None and (folder / "model.safetensors").is_file():
         load_model(model, folder / "model.safetensors")

@@ -182,6 +182,12 @@ class StreamDataModule(LightningDataModule):
 def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: Stream, context: Context) -> Estimate:
     """Train on all rows but the held-out ones, and measure ``stream.estimate_samples`` that were never trained on.
 
+    Args:
+        estimator: encoders and KSG.
+        pairs: rows on disk.
+        stream: held-out samples, workers, blocks.
+        context: seeds, folder, loggers.
+
     Raises:
         ValueError: where the rows cannot spare the held-out parts, or hold NaN.
     """

@@ -44,6 +44,13 @@ def mean_and_deviation(scaler: StandardScaler) -> tuple[Tensor, Tensor]:
 def survey(pairs: StreamedPairs, stop_samples: int, estimate_samples: int, block_rows: int, context: Context) -> Survey:
     """Choose the held-out rows, and in one pass collect them and learn the scale of all others.
 
+    Args:
+        pairs: rows on disk.
+        stop_samples: rows that decide when to stop.
+        estimate_samples: rows to measure.
+        block_rows: neighbouring rows that are read together.
+        context: draws the held-out rows; progress.
+
     Raises:
         ValueError: where the rows cannot spare the held-out parts, or hold NaN.
     """

@@ -78,7 +78,7 @@ class Critic(nn.Module):
 
     @torch.no_grad()
     def scores(self, x: Tensor, y: Tensor, rows: int = 512) -> Tensor:
-        """The same without gradients, in blocks of rows, float64."""
+        """(b, c) the same for x (b, dx), y (c, dy) without gradients, in blocks of rows, float64."""
         return torch.cat([self(part.float(), y.float()).double() for part in x.split(rows)])
 
 

@@ -39,6 +39,13 @@ class NeuralSettings(CriticSettings):
 def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor, context: Context) -> Estimate:
     """The bound on held-out pairs, in blocks of at most 1000 that are averaged.
 
+    Args:
+        bound: that is maximised and reported.
+        settings: of critic and fit.
+        x: (n, dx).
+        y: (n, dy).
+        context: seeds.
+
     Raises:
         ValueError: where a part would have fewer than 8 samples, or the fit diverged.
     """

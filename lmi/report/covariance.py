@@ -30,7 +30,15 @@ LEGEND = {
 
 
 def relations(titles: Sequence[str], x: Any, y: Any, covariance: Any, nats: Any) -> Figure:
-    """Scatter of each relation, (r, n) each, with its covariance and MI above it."""
+    """Scatter of each relation, (r, n) each, with its covariance and MI above it.
+
+    Args:
+        titles: one a relation.
+        x: (r, n).
+        y: (r, n).
+        covariance: (r,).
+        nats: (r,) MI.
+    """
 
     def draw(axes: Axes, index: int) -> None:
         axes.scatter(x[index], y[index], s=11, color=BLUE, alpha=0.75, linewidths=0)
@@ -62,7 +70,14 @@ def sweep(r: Any, covariance: Any, truth: Any, estimates: Mapping[str, Any], hal
 
 
 def against(covariance: Any, truth: Any, ksg: Any, histogram: Any) -> Figure:
-    """Squared covariance against MI, and histogram against KSG with the unity line, (m,) each."""
+    """Squared covariance against MI, and histogram against KSG with the unity line, (m,) each.
+
+    Args:
+        covariance: (m,).
+        truth: (m,) MI, nats.
+        ksg: (m,) nats.
+        histogram: (m,) nats.
+    """
     figure = new_figure(8.4, 3.8)
     left, right = figure.subplots(1, 2)
     squared = np.asarray(covariance) ** 2
@@ -116,7 +131,14 @@ def bias(r: Any, raw: Mapping[str, Any], corrected: Mapping[str, Any], window: i
 
 
 def gallery_shapes(names: Sequence[str], x: Any, y: Any, noise: float) -> Figure:
-    """One small scatter for each shape, (s, n) points."""
+    """One small scatter for each shape, (s, n) points.
+
+    Args:
+        names: one a shape.
+        x: (s, n) points.
+        y: (s, n).
+        noise: standard deviation that was added.
+    """
 
     def draw(axes: Axes, index: int) -> None:
         axes.scatter(x[index], y[index], s=3, color=BLUE, alpha=0.6, linewidths=0)

@@ -19,7 +19,16 @@ from lmi.report.style import BLUE, INK, ORANGE, PALETTE, SEQUENTIAL, dress, grid
 
 
 def pair_in_full(x: np.ndarray, y: np.ndarray, x_name: str, y_name: str, bits: float, estimator: str) -> Figure:
-    """Scatter of the tokens and their 2-D histogram side by side, on the same axes, with the MI in the title."""
+    """Scatter of the tokens and their 2-D histogram side by side, on the same axes, with the MI in the title.
+
+    Args:
+        x: (n,) values of one column.
+        y: (n,) of the other.
+        x_name: of the first.
+        y_name: of the second.
+        bits: their MI.
+        estimator: that measured it.
+    """
     figure = new_figure(8.0, 3.6)
     scatter, counts = figure.subplots(1, 2, sharex=True, sharey=True)
     scatter.scatter(x, y, s=14 if len(x) < 500 else 5, color=BLUE, alpha=0.7, linewidths=0)
@@ -115,7 +124,14 @@ def overlaid(bits: Mapping[str, np.ndarray]) -> Figure:
 def significance(
     q: Mapping[str, np.ndarray], z: Mapping[str, np.ndarray], null_z: Mapping[str, np.ndarray], rate: float
 ) -> Figure:
-    """Share of survivors by layer, and the standardised values of all pairs against the pooled null."""
+    """Share of survivors by layer, and the standardised values of all pairs against the pooled null.
+
+    Args:
+        q: layer -> (pairs,) adjusted p-values.
+        z: layer -> (pairs,) standardised values.
+        null_z: layer -> the same of the null.
+        rate: of false discoveries.
+    """
     figure = new_figure(8.4, 3.6)
     left, right = figure.subplots(1, 2)
     names = list(q)
@@ -147,7 +163,16 @@ def atlas(
     gaps_bits: Sequence[float],
     layer: str,
 ) -> Figure:
-    """KSG against Gaussian MI of all pairs, and the tokens (n, pairs, 2) of the pairs that covariance misses most."""
+    """KSG against Gaussian MI of all pairs, and the tokens (n, pairs, 2) of the pairs that covariance misses most.
+
+    Args:
+        gaussian_bits: (pairs,).
+        ksg_bits: (pairs,).
+        values: (n, pairs, 2) of the pairs shown.
+        labels: columns of each pair shown.
+        gaps_bits: KSG minus Gaussian of each pair shown.
+        layer: its name.
+    """
     figure = new_figure(10.0, 4.2)
     main, side = np.ravel(figure.subfigures(1, 2, width_ratios=[1.0, 1.35], squeeze=False))
     axes = main.subplots()

@@ -15,7 +15,20 @@ def bits_against_sparsity(
     kept: Any, bits: Any, error: Any, l1_bits: Any, saturated: int, own: Any, null: float, layer: float, entropy: float,
     truth: float | None,
 ) -> Figure:  # fmt: skip
-    """Held-out bits of m neurons along the path, (p,) each, beside every neuron's own MI (d,) and the whole layer's."""
+    """Held-out bits of m neurons along the path, (p,) each, beside every neuron's own MI (d,) and the whole layer's.
+
+    Args:
+        kept: (p,) neurons kept.
+        bits: (p,) held out.
+        error: (p,) standard errors.
+        l1_bits: (p,) of the L1 solution.
+        saturated: point where more neurons add nothing.
+        own: (d,) bits of each neuron alone.
+        null: bits that shuffled labels reach.
+        layer: bits of the whole layer.
+        entropy: of the label, bits.
+        truth: bits, where it is known.
+    """
     figure = new_figure(9.0, 4.3)
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1), sharey=True)
     kept = np.asarray(kept)
@@ -55,7 +68,14 @@ def bits_against_sparsity(
 
 
 def stability(frequency: Any, own: Any, threshold: float, informative: Any | None) -> Figure:
-    """Selection frequency of each neuron against its own MI with the label, (d,) each; planted ones marked."""
+    """Selection frequency of each neuron against its own MI with the label, (d,) each; planted ones marked.
+
+    Args:
+        frequency: (d,) how often each neuron is kept.
+        own: (d,) bits of each neuron alone.
+        threshold: of stable ones.
+        informative: planted neurons, where they are known.
+    """
     figure = new_figure(6.0, 3.8)
     axes = figure.add_subplot()
     axes.scatter(own, frequency, s=12, color=BLUE, alpha=0.5, linewidths=0, label="neurons")

@@ -30,7 +30,15 @@ LEGEND = {
 
 
 def activations(h: Any, label: Any, names: Sequence[str], title: str, most: int = 400) -> Figure:
-    """Image of the activations (n, d), rows sorted by class, and the distribution of all values in each class."""
+    """Image of the activations (n, d), rows sorted by class, and the distribution of all values in each class.
+
+    Args:
+        h: (n, d).
+        label: (n,) class numbers.
+        names: of the classes.
+        title: of the figure.
+        most: rows and columns that are drawn.
+    """
     figure = new_figure(8.4, 3.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
     order = np.argsort(label, kind="stable")
@@ -57,7 +65,14 @@ def activations(h: Any, label: Any, names: Sequence[str], title: str, most: int 
 
 
 def strengths(c: Any, zero: Any, accuracy: Any, shown: float) -> Figure:
-    """Share of zero coefficients and accuracy over C, (p,) each."""
+    """Share of zero coefficients and accuracy over C, (p,) each.
+
+    Args:
+        c: (p,) values of C.
+        zero: (p,) share of zero coefficients.
+        accuracy: (p,).
+        shown: C of the figures beside it.
+    """
     figure = new_figure(6.4, 3.6)
     left = dress(figure.add_subplot(), "", "C, inverse strength of the penalty", "share of neurons with zero weight")
     left.plot(c, zero, "o-", color=BLUE, markersize=4, label="zero weights")

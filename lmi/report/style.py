@@ -26,7 +26,14 @@ def new_figure(width: float = 6.0, height: float = 3.8) -> Figure:
 
 
 def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
-    """Title and axis labels (with units), light frame, the same type sizes everywhere."""
+    """Title and axis labels (with units), light frame, the same type sizes everywhere.
+
+    Args:
+        axes: to dress.
+        title: above.
+        x: label of the x axis.
+        y: label of the y axis.
+    """
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_xlabel(x, fontsize=9, color=INK)
     axes.set_ylabel(y, fontsize=9, color=INK)
@@ -37,7 +44,14 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
 
 
 def grid(count: int, draw: Callable[[Axes, int], Any], columns: int = 3, size: float = 3.0) -> Figure:
-    """``count`` small panels, ``draw(axes, index)`` called for each; empty places stay blank."""
+    """``count`` small panels, ``draw(axes, index)`` called for each; empty places stay blank.
+
+    Args:
+        count: of panels.
+        draw: fills one.
+        columns: side by side.
+        size: of a panel, inches.
+    """
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = new_figure(size * columns, size * 0.85 * rows)

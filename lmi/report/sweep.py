@@ -151,7 +151,14 @@ def draw_axes(trials: Sequence[Trial], axes: Sequence[str], objective: str) -> t
 
 
 def axis_figure(trials: Sequence[Trial], axis: str, others: Sequence[str], shown: Sequence[str]) -> tuple[Figure, bool]:
-    """A panel for each metric in ``shown``; a line for each setting of the other axes, or one over all if too many."""
+    """A panel for each metric in ``shown``; a line for each setting of the other axes, or one over all if too many.
+
+    Args:
+        trials: that ended.
+        axis: on the x axis.
+        others: the other axes.
+        shown: metrics, one a panel.
+    """
     values = sorted({trial.overrides.get(axis, "") for trial in trials}, key=_order)
     numbers = [_number(value) for value in values]
     numeric = all(isinstance(number, (int, float)) for number in numbers)

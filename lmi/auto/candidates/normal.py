@@ -90,7 +90,7 @@ class FittedNormal(FittedCandidate):
         return self.null_of(random_orders(self.judged.space.num_samples, permutations, generator))
 
     def null_of(self, orders: list[Tensor]) -> Null:
-        """The closed form of pairs in these orders of y's rows."""
+        """The closed form of pairs in these orders (n,) of y's rows."""
         space = self.judged.space
         values = [closed_form(space.x, space.y[order], self.rank, space.counted).nats for order in orders]
         return Null(torch.tensor(values, dtype=torch.float64), self.closed_form.nats)

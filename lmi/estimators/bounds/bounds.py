@@ -29,7 +29,7 @@ def nwj(scores: Tensor) -> Tensor:
 
 
 def infonce(scores: Tensor) -> Tensor:
-    """Mean of f_ii - log(1/b sum_j exp f_ij), both ways averaged, nats; never above log b."""
+    """Mean of f_ii - log(1/b sum_j exp f_ij), both ways averaged, for scores (b, b), nats; never above log b."""
     diagonal = scores.diagonal().mean()
     rows = torch.logsumexp(scores, dim=1).mean()
     columns = torch.logsumexp(scores, dim=0).mean()
@@ -37,7 +37,7 @@ def infonce(scores: Tensor) -> Tensor:
 
 
 def smile(scores: Tensor, clip: float = SMILE_CLIP) -> Tensor:
-    """Donsker-Varadhan with f clipped to +-``clip`` in the partition term: less variance for some bias, nats."""
+    """Donsker-Varadhan of scores (b, b), clipped to +-``clip`` in the partition term: less variance, some bias; nats."""
     return scores.diagonal().mean() - log_mean_exp_off_diagonal(scores.clamp(-clip, clip))
 
 

@@ -133,6 +133,12 @@ def shuffled_bounds(f: Tensor, bound: BoundName, factors: Sequence[float], order
     The same as ``bound_terms(factor * f[:, order], bound).mean()`` at the cost of a few passes over the block in all.
     For ``nwj`` the shift is chosen anew, which makes it Donsker-Varadhan.
 
+    Args:
+        f: (b, b) scores, pairs that belong together on the diagonal.
+        bound: which.
+        factors: k multiples of the scores.
+        orders: r permutations (b,) of the partners.
+
     >>> f = torch.randn(50, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> order = torch.randperm(50, generator=torch.Generator().manual_seed(1))
     >>> slow = [bound_terms(0.5 * f[:, order], name).mean() for name in ("dv", "infonce")]

@@ -61,6 +61,12 @@ def half(z: Tensor) -> Half:
 def ridge_directions(x: Half, y: Half, shrinkage: float, most: int) -> Variates:
     """The ``most`` leading pairs of directions of CCA with both covariances shrunk towards the identity.
 
+    Args:
+        x: one side of the fitted rows.
+        y: the other.
+        shrinkage: share of the identity, 0 to 1.
+        most: directions of each side.
+
     Returns:
         A map of samples (n, dx), (n, dy) to variates (n, r), (n, r).
 

@@ -113,13 +113,28 @@ def _count_sorted(points, query, radius):  # type: ignore[no-untyped-def]
 def nearest_brute(
     columns: np.ndarray, query: np.ndarray, k: int, euclidean: bool, exclude_self: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (m, k) and indices (m, k) of the nearest among ``columns`` (d, n) to each of ``query`` (d, m)."""
+    """Distances (m, k) and indices (m, k) of the nearest among ``columns`` (d, n) to each of ``query`` (d, m).
+
+    Args:
+        columns: (d, n) points, a row for each coordinate.
+        query: (d, m) points.
+        k: neighbours.
+        euclidean: in place of the maximum norm.
+        exclude_self: whether point i is no neighbour of query i.
+    """
     distances, indices = _nearest(columns, query, k, euclidean, exclude_self, 8 * get_num_threads())
     return (np.sqrt(distances) if euclidean else distances), indices
 
 
 def count_brute(columns: np.ndarray, query: np.ndarray, radius: np.ndarray, euclidean: bool) -> np.ndarray:
-    """How many of ``columns`` (d, n) lie strictly inside ``radius`` (m,) of each of ``query`` (d, m)."""
+    """How many of ``columns`` (d, n) lie strictly inside ``radius`` (m,) of each of ``query`` (d, m).
+
+    Args:
+        columns: (d, n) points, a row for each coordinate.
+        query: (d, m) points.
+        radius: (m,) of each query.
+        euclidean: in place of the maximum norm.
+    """
     return _count(columns, query, radius, euclidean, 8 * get_num_threads())
 
 

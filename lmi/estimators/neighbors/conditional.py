@@ -22,7 +22,14 @@ SAMPLES_A_LEVEL = 10  # of each triple of levels, below which a table's plug-in 
 
 
 def read_label(x: Tensor, label: Tensor, k: int, context: Context) -> Estimate:
-    """I(X; L) with its evidence; the label's entropy is the ceiling."""
+    """I(X; L) with its evidence; the label's entropy is the ceiling.
+
+    Args:
+        x: (n, dx).
+        label: (n,) class numbers.
+        k: neighbours.
+        context: deals subsamples.
+    """
     shares = torch.unique(label, return_counts=True)[1].double() / label.numel()
     entropy = float(-(shares * shares.log()).sum())
     return read_terms(
@@ -31,7 +38,15 @@ def read_label(x: Tensor, label: Tensor, k: int, context: Context) -> Estimate:
 
 
 def read_conditional(x: Tensor, y: Tensor, z: Tensor, k: int, context: Context) -> Estimate:
-    """I(X; Y | Z) with its evidence."""
+    """I(X; Y | Z) with its evidence.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        z: (n, dz) what is conditioned on.
+        k: neighbours.
+        context: deals subsamples.
+    """
     n = x.shape[0]
     distinct = n - repeats(torch.cat((x, y, z), 1))
     reasons: tuple[str, ...] = ()
@@ -59,7 +74,17 @@ def read_terms(
     context: Context,
     reasons: tuple[str, ...] = (),
 ) -> Estimate:
-    """An estimate from its terms on any subset: interval from disjoint subsamples, drift, stability in k, ceiling, verdict."""
+    """An estimate from its terms on any subset: interval from disjoint subsamples, drift, stability in k, ceiling, verdict.
+
+    Args:
+        terms: rows (m,) and neighbours -> (m,) terms, nats.
+        k: neighbours.
+        name: of the estimator.
+        n: samples.
+        ceiling: nats.
+        context: deals subsamples.
+        reasons: for doubt, known already.
+    """
     pointwise = terms(torch.arange(n), k)
     nats = float(pointwise.mean())
 

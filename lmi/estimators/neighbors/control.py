@@ -100,6 +100,12 @@ def effective_variates(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def control_variate_estimate(x: Tensor, y: Tensor, k: int, context: Context) -> Estimate:
     """KSG on the effective canonical variates, held against the normal with their covariance.
 
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        k: neighbours.
+        context: draws.
+
     Raises:
         ValueError: where the samples are fewer than the dimensions.
     """

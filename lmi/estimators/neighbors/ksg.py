@@ -98,6 +98,15 @@ def ksg_verdict(
     """Drift with the number of samples, stability in k, and whether a normal model finds more in fresh pairs.
 
     On at most ``most`` samples, beside the estimate's own warnings.
+
+    Args:
+        estimate: with its interval.
+        x: (n, dx) as measured.
+        y: (n, dy).
+        k: neighbours.
+        variant: form of KSG.
+        most: samples that are looked at.
+        context: deals subsamples.
     """
     in_time = time_doubts(x, y)
     few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
@@ -188,7 +197,7 @@ def require_neighbours(n: int, k: int) -> None:
 
 
 def standardised(z: Tensor) -> Tensor:
-    """Columns with mean 0 and standard deviation 1 (ddof 0), float64; constant columns become 0."""
+    """Columns (n, d) with mean 0 and standard deviation 1 (ddof 0), float64; constant columns become 0."""
     z = as_columns(z)
     z = z - z.mean(0)
     scale = z.std(0, correction=0)

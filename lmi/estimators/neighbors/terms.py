@@ -111,7 +111,7 @@ def psi(value: float, like: Tensor | None = None) -> Tensor:
 
 
 def just_above(radius: Tensor) -> Tensor:
-    """The next float64, so that what lies at the radius itself is inside; never 0."""
+    """(n,) the next float64, so that what lies at the radius itself is inside; never 0."""
     return torch.nextafter(radius, torch.full_like(radius, torch.inf)).clamp(min=_TINY)
 
 

@@ -63,7 +63,14 @@ class Layer:
 
 
 def path_strengths(h: Array, positive: Booleans, points: int, ratio: float) -> Array:
-    """``points`` values of C from where the first neuron enters to ``ratio`` times that, evenly on a log scale."""
+    """``points`` values of C from where the first neuron enters to ``ratio`` times that, evenly on a log scale.
+
+    Args:
+        h: (n, d) activations.
+        positive: (n,) the class.
+        points: how many values of C.
+        ratio: last over first.
+    """
     return np.geomspace(1, ratio, points) * first_strength(h, positive)
 
 
@@ -114,7 +121,16 @@ def bits_curve(
 def layer_probe(
     h: Array, positive: Booleans, documents: Rows, splits: Splits, precisions: Iterable[float], bar: Bar
 ) -> Layer:
-    """Held-out bits of all neurons under a Gaussian prior, its precision chosen for each fold by the other folds."""
+    """Held-out bits of all neurons under a Gaussian prior, its precision chosen for each fold by the other folds.
+
+    Args:
+        h: (n, d) activations.
+        positive: (n,) the class.
+        documents: (n,) the document of each row.
+        splits: (fitted rows, judged rows).
+        precisions: of the prior, to choose from.
+        bar: progress.
+    """
     precisions, n = list(precisions), positive.size
     logits = np.empty((len(precisions), n))
     for rest, part in bar(splits, "whole layer"):
@@ -168,7 +184,14 @@ def refit(h: Array, positive: Booleans, precision: float = 1.0) -> tuple[Array, 
 
 
 def refitted_logits(path: SparsePath, h: Array, positive: Booleans, new: Array) -> Array:
-    """(p, m) log odds on new rows by the neurons kept at each point of the path, refitted on (h, positive)."""
+    """(p, m) log odds on new rows by the neurons kept at each point of the path, refitted on (h, positive).
+
+    Args:
+        path: whose kept neurons are refitted.
+        h: (n, d) activations to fit on.
+        positive: (n,) their class.
+        new: (m, d) activations to judge.
+    """
     logits: list[Array] = []
     for point, kept in enumerate(path.kept):
         if point and (kept == path.kept[point - 1]).all():

@@ -246,7 +246,21 @@ def solve_path(
     xt: Any, sign: Any, strengths: Any, tolerance: float, most_kept: int, max_steps: int,
     coefficients: Any, intercepts: Any, objectives: Any, gaps: Any, iterations: Any,
 ) -> int:  # fmt: skip
-    """Fill the path; returns how many points were solved, or -(i + 1) where point i did not converge."""
+    """Fill the path; returns how many points were solved, or -(i + 1) where point i did not converge.
+
+    Args:
+        xt: (d, n) columns.
+        sign: (n,) +-1, the class.
+        strengths: (p,) values of C.
+        tolerance: duality gap, as a share of the objective.
+        most_kept: neurons at which the path ends.
+        max_steps: of each point.
+        coefficients: (p, d) to fill.
+        intercepts: (p,) to fill.
+        objectives: (p,) to fill.
+        gaps: (p,) to fill.
+        iterations: (p,) to fill.
+    """
     d, n = xt.shape
     w, f, wrong, gradient = np.zeros(d), np.zeros(n), np.empty(n), np.empty(d)
     intercept = 0.0

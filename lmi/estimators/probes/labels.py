@@ -12,7 +12,7 @@ Classifier = Callable[[int], object]
 
 
 def label_entropy(label: Tensor) -> float:
-    """H(L), nats, plug-in with Miller and Madow's (classes - 1) / 2N added."""
+    """H(L) of a label (n,), nats, plug-in with Miller and Madow's (classes - 1) / 2N added."""
     counts = torch.unique(label, return_counts=True)[1].double()
     shares = counts / counts.sum()
     return float(-(shares * shares.log()).sum()) + (counts.numel() - 1) / (2 * label.numel())
@@ -37,6 +37,13 @@ def classifiers(dims: int) -> dict[str, Classifier]:
 
 def surprise(x: Tensor, label: Tensor, classifier: Classifier, folds: int, seed: int) -> Tensor:
     """(n,) -log q(label | x), nats, each from a classifier fitted to the other folds.
+
+    Args:
+        x: (n, d).
+        label: (n,) class numbers.
+        classifier: builds one from a seed.
+        folds: how many.
+        seed: of folds and classifier.
 
     Raises:
         ValueError: where a label has fewer samples than there are folds.

@@ -131,6 +131,12 @@ def standard_error(values: Array, documents: Rows) -> Any:
 def folds(positive: Booleans, documents: Rows, parts: int, seed: int) -> list[tuple[Rows, Rows]]:
     """``parts`` splits into (rest, part) with whole documents in each part and the classes about balanced.
 
+    Args:
+        positive: (n,) the class.
+        documents: (n,) the document of each row.
+        parts: how many.
+        seed: of the shuffle.
+
     Raises:
         ValueError: with fewer documents than parts, or where a class is missing on one side of a split.
     """

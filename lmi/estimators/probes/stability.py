@@ -79,6 +79,12 @@ def complementary_halves(
 ) -> tuple[Rows, Rows]:
     """The rows of a random half of the documents, and those of the other half; both classes are in both.
 
+    Args:
+        positive: (n,) the class.
+        documents: (n,) the document of each row.
+        generator: draws the halves.
+        attempts: before it gives up.
+
     Raises:
         ValueError: where ``attempts`` deals leave a half with one class only.
     """
@@ -91,7 +97,14 @@ def complementary_halves(
 
 
 def stand_ins(h: Array, kept: Rows, others: Rows, k: int = 3) -> Array:
-    """(len(kept), len(others)) KSG MI in nats between kept neurons and the others: who could stand in for whom."""
+    """(len(kept), len(others)) KSG MI in nats between kept neurons and the others: who could stand in for whom.
+
+    Args:
+        h: (n, d) activations.
+        kept: kept neurons.
+        others: candidates to stand in.
+        k: neighbours.
+    """
     columns = np.ascontiguousarray(h[:, others].T)
     rows = [
         ksg_pointwise(np.broadcast_to(h[:, j], columns.shape), columns, k).mean(axis=1) if others.size else np.zeros(0)
