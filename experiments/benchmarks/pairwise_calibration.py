@@ -13,7 +13,7 @@ from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
 from lmi.estimators.pairwise.histogram import g_test_columns
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
 from lmi.estimators.pairwise.significance import benjamini_hochberg, effective_samples, pairwise_significance
-from lmi.report import pairwise as draw
+from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.sources.planted import PlantedColumns
 from lmi.types import Context

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.benchmarks.pairwise_speed import activations
 from lmi.estimators.pairwise.matrix import KEPT_BYTES, pairwise_mi
-from lmi.report import pairwise as draw
+from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.types import Context
 

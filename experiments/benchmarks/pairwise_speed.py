@@ -16,7 +16,7 @@ from torch import Tensor
 
 from experiments.measure import bar_row, peak_memory_gib
 from lmi.estimators.pairwise.matrix import pairwise_mi
-from lmi.report import pairwise as draw
+from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.types import Context
 
