@@ -17,19 +17,20 @@ import torch
 from torch import Tensor
 
 from experiments.pairwise_findings import findings
+from lmi.arguments import checked_device
 from lmi.estimators.pairwise.document_nulls import chosen_scheme
-from lmi.estimators.pairwise.histogram import Binning, Correction, g_test_columns
+from lmi.estimators.pairwise.effective import effective_samples
+from lmi.estimators.pairwise.gaussian import GaussianPairs, rank_normal
+from lmi.estimators.pairwise.histogram import Binning, Correction
+from lmi.estimators.pairwise.histogram_pairs import g_test_columns
 from lmi.estimators.pairwise.matrix import (
-    GaussianPairs,
-    constant_columns,
     nonlinearity,
     pairwise_measure,
     pairwise_mi,
-    rank_normal,
-    tied_columns,
     tiled,
 )
-from lmi.estimators.pairwise.significance import effective_samples, pairwise_significance
+from lmi.estimators.pairwise.significance import pairwise_significance
+from lmi.estimators.pairwise.ties import constant_columns, tied_columns
 from lmi.files import whole_file
 from lmi.results import Result
 from lmi.types import Context
@@ -78,7 +79,7 @@ class Pairwise:
         rate: false-discovery rate of the survivors among all pairs of all layers.
         atlas: whether to measure what covariance misses.
         top: rows of the table of strongest pairs.
-        device: "cpu" for compiled loops, otherwise a torch device.
+        device: a torch device; "auto" is a CUDA device where there is one, else the CPU.
         devices: processes (or GPUs) that share each layer's tiles.
     """
 
@@ -93,7 +94,7 @@ class Pairwise:
     rate: float = 0.05
     atlas: bool = True
     top: int = 20
-    device: str = "cpu"
+    device: str = "auto"
     devices: int = 1
 
     def run(self, context: Context) -> Result:
@@ -122,7 +123,7 @@ class Pairwise:
 
             for _ in self.activations.layers(context):  # fills the cache once, before the ranks read it
                 pass
-            accelerator = "cpu" if self.device == "cpu" else "cuda"
+            accelerator = "cpu" if checked_device(self.device) == "cpu" else "cuda"
             fabric = Fabric(accelerator=accelerator, devices=self.devices, strategy="ddp_spawn")
             fabric.launch(partial(self._measure, context=replace(context, loggers=())))
         found = {}
@@ -137,7 +138,9 @@ class Pairwise:
         folder = context.folder / "layers"
         folder.mkdir(parents=True, exist_ok=True)
         first = fabric is None or fabric.global_rank == 0
-        device = self.device if fabric is None or self.device == "cpu" else str(fabric.device)
+        device = checked_device(self.device)
+        if fabric is not None and device != "cpu":
+            device = str(fabric.device)
         if fabric is not None:  # the ranks of a machine share its cores
             numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
         current = []
@@ -165,7 +168,7 @@ class Pairwise:
         settings = replace(self, activations=None, devices=1, device="", top=0, rate=0.0)  # type: ignore[arg-type]
         digest = hashlib.blake2b(repr((name, settings, context.seed, tuple(h.shape))).encode(), digest_size=8)
         for tensor in (h, documents):
-            digest.update(tensor.contiguous().numpy().tobytes())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def _measure_layer(
@@ -207,7 +210,7 @@ class Pairwise:
         ranked = [("top", nats)]
         if self.atlas:
             found["atlas"] = nonlinearity(h, self.k, device, fabric, context.bar)
-            found["gaussian"] = tiled(GaussianPairs(device), rank_normal(h)).fill_diagonal_(0.0)
+            found["gaussian"] = tiled(GaussianPairs(device), rank_normal(h.to(device))).fill_diagonal_(0.0)
             ranked.append(("missed", found["atlas"]))
         shown = torch.arange(len(h))
         if len(h) > SHOWN_TOKENS:

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from lmi.estimators.modules.modularity import modularity_score as modularity_score
     from lmi.estimators.modules.quantized import quantized_mi as quantized_mi
     from lmi.estimators.pairwise.all_pairs import pairwise as pairwise
+    from lmi.estimators.pairwise.effective import effective_samples as effective_samples
     from lmi.estimators.pairwise.histogram import g_test as g_test
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
     from lmi.estimators.pairwise.matrix import nonlinearity as nonlinearity
     from lmi.estimators.pairwise.matrix import pairwise_mi as pairwise_mi
     from lmi.estimators.pairwise.significance import benjamini_hochberg as benjamini_hochberg
-    from lmi.estimators.pairwise.significance import effective_samples as effective_samples
     from lmi.estimators.pairwise.significance import pairwise_significance as pairwise_significance
     from lmi.evidence import Verdict as Verdict
     from lmi.results import Result as Result
@@ -52,7 +52,7 @@ _HOMES = {
     "pairwise_mi": "lmi.estimators.pairwise.matrix",
     "nonlinearity": "lmi.estimators.pairwise.matrix",
     "pairwise_significance": "lmi.estimators.pairwise.significance",
-    "effective_samples": "lmi.estimators.pairwise.significance",
+    "effective_samples": "lmi.estimators.pairwise.effective",
     "benjamini_hochberg": "lmi.estimators.pairwise.significance",
     "histogram_mi": "lmi.estimators.pairwise.histogram",
     "g_test": "lmi.estimators.pairwise.histogram",

@@ -68,16 +68,25 @@ def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     return number
 
 
-def checked_device(device: str) -> str:
-    """The name of a torch device that is there.
+def checked_device(device: str | torch.device, here: torch.device | None = None) -> str:
+    """The name of a torch device that is there; every CPU is "cpu".
+
+    Args:
+        device: what was asked for; "auto" is ``here``, or without it the first CUDA device, or the CPU if there is none.
+        here: where the samples are.
 
     Raises:
         ValueError: for any other.
+
+    >>> checked_device(torch.device("cpu", 0)), checked_device("auto", torch.device("cpu"))
+    ('cpu', 'cpu')
     """
+    if device == "auto":
+        device = here or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        kind = torch.device(device).type
+        chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device is {device!r}; expected 'cpu', 'cuda' or another torch device") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {device!r}, and torch sees no CUDA device here; expected 'cpu'")
-    return device
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {str(device)!r}, and torch sees no CUDA device here; expected 'cpu'")
+    return "cpu" if chosen.type == "cpu" else str(chosen)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
-from lmi.estimators.pairwise.histogram import g_test_columns
+from lmi.estimators.pairwise.effective import effective_samples
+from lmi.estimators.pairwise.histogram_pairs import g_test_columns
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
-from lmi.estimators.pairwise.significance import benjamini_hochberg, effective_samples, pairwise_significance
+from lmi.estimators.pairwise.significance import benjamini_hochberg, pairwise_significance
 from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.sources.planted import PlantedColumns

@@ -67,7 +67,7 @@ def mean_ranks(z: Tensor) -> Tensor:
     if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
         below, up_to = (torch.searchsorted(ordered, columns, right=right) for right in (False, True))
         return ((below + up_to + 1).double() / 2).T.contiguous()
-    places = torch.arange(1, z.shape[0] + 1, dtype=torch.float64).expand_as(columns)
+    places = torch.arange(1, z.shape[0] + 1, dtype=torch.float64, device=z.device).expand_as(columns)
     return torch.empty_like(places.contiguous()).scatter_(1, order, places).T.contiguous()
 
 

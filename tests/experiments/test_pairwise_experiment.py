@@ -120,8 +120,8 @@ def test_a_killed_run_continues_at_its_layer(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_two_processes_give_the_result_of_one(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     alone = Pairwise(SMALL, draws=8).run(Context(folder=tmp_path / "one"))
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")  # of the processes; numba here has its threads already
     both = Pairwise(SMALL, draws=8, devices=2).run(Context(folder=tmp_path / "two"))
     for name, array in alone.arrays.items():
         assert np.array_equal(both.arrays[name], array)

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from lmi.arguments import whole
+from lmi.arguments import checked_device, whole
 from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
+from lmi.estimators.pairwise.effective import effective_samples
 from lmi.estimators.pairwise.histogram import Binning, Correction
 from lmi.estimators.pairwise.matrix import Bar, pairwise_measure, tiled
-from lmi.estimators.pairwise.significance import effective_samples, pairwise_significance
+from lmi.estimators.pairwise.significance import pairwise_significance
 from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels
 from lmi.types import NATS_PER_BIT, Context
@@ -86,7 +87,7 @@ def pairwise(
     bins: int = 15,
     binning: Binning = "width",
     correction: Correction = "none",
-    device: str = "cpu",
+    device: str | torch.device = "auto",
     missing: Missing = "refuse",
     layer: str | None = None,
     seed: int = 0,
@@ -106,7 +107,7 @@ def pairwise(
         bins: bins a column of the histogram.
         binning: bins of equal "width" or of equal "mass".
         correction: "none" or "miller_madow", of the histogram.
-        device: "cpu" for compiled loops; any other torch device for torch.
+        device: where to measure; "auto" is where x is, the CPU for what is no tensor.
         missing: "refuse" missing values, or "drop" the rows that have one.
         layer: of an AnnData, in place of its ``X``.
         seed: the same seed gives the same p-values.
@@ -123,6 +124,7 @@ def pairwise(
     >>> found.strongest(2)[["a", "b"]].values.tolist()
     [['0', '3'], ['1', '3']]
     """
+    device = checked_device(device, x.device if isinstance(x, torch.Tensor) else torch.device("cpu"))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
     draws = whole(draws, "draws", 2)
     brought = [read_matrix(x, "x", layer)]

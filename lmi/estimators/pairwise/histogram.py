@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numba import njit, prange
 from scipy.stats import chi2
 from torch import Tensor
 
@@ -23,17 +21,24 @@ MOST_BINS = 4096  # a column, whose table with another has the square of it
 def bin_edges(columns: Tensor, bins: int = 15, binning: Binning = "width") -> Tensor:
     """Edges (t, bins + 1) of each column of (n, t): equal width over its [min, max], or equal mass at its quantiles.
 
-    Equal-width edges are ``numpy.histogram2d``'s to the last bit.
+    Equal-width edges are ``numpy.histogram2d``'s to the last bit, those of equal mass ``numpy.quantile``'s.
 
     >>> bin_edges(torch.tensor([[0.0], [1.0], [4.0]]), bins=2)
     tensor([[0., 2., 4.]], dtype=torch.float64)
     """
-    values = columns.detach().cpu().numpy().astype(np.float64)
+    values = columns.detach().double().T.contiguous()
+    steps = torch.arange(bins + 1, dtype=torch.float64, device=values.device)
     if binning == "width":
-        edges = np.linspace(values.min(0), values.max(0), bins + 1)
-    else:
-        edges = np.quantile(values, np.linspace(0.0, 1.0, bins + 1), axis=0)
-    return torch.from_numpy(np.ascontiguousarray(edges.T))
+        low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
+        edges = steps * ((high - low) / bins) + low
+        edges[:, -1:] = high
+        return edges
+    ascending = values.sort(dim=1).values
+    place = steps / bins * (values.shape[1] - 1)
+    below = place.floor().long()
+    share = place - below
+    lower, upper = ascending[:, below], ascending[:, (below + 1).clamp(max=values.shape[1] - 1)]
+    return torch.where(share < 0.5, lower + (upper - lower) * share, upper - (upper - lower) * (1 - share))
 
 
 def bin_codes(columns: Tensor, bins: int = 15, binning: Binning = "width") -> Tensor:
@@ -43,7 +48,7 @@ def bin_codes(columns: Tensor, bins: int = 15, binning: Binning = "width") -> Te
     tensor([[0, 0, 1, 1]])
     """
     edges = bin_edges(columns, bins, binning)
-    values = columns.detach().cpu().double().T.contiguous()
+    values = columns.detach().double().T.contiguous()
     return (torch.searchsorted(edges, values, right=True) - 1).clamp_(0, bins - 1)
 
 
@@ -114,126 +119,3 @@ def g_test(nats: Any, num_samples: Any, degrees: Any) -> Any:
         if least.ndim and least.shape != values.shape:
             raise ValueError(f"{name} has shape {tuple(least.shape)}; expected one number or {tuple(values.shape)}")
     return give_back(torch.from_numpy(np.asarray(chi2.sf((2.0 * counts * values).numpy(), freedom.numpy()))))
-
-
-def g_test_columns(
-    nats: Tensor, columns: Tensor, num_samples: Tensor | int, bins: int = 15, binning: Binning = "width"
-) -> Tensor:
-    """p-values (d, d) by the G-test of plug-in MI (d, d) between all columns of (n, d); 1 on the diagonal.
-
-    The degrees of freedom count each column's occupied bins; ``num_samples`` is N or (d, d) effective ones.
-
-    >>> x = torch.rand(900, 3, generator=torch.Generator().manual_seed(0))
-    >>> p = g_test_columns(HistogramPairs(4).tile(*(HistogramPairs(4).prepare(x),) * 2), x, 900, 4)
-    >>> bool(p.diagonal().eq(1).all()), bool((p[0, 1:] > 0.01).all())
-    (True, True)
-    """
-    codes = bin_codes(columns, bins, binning)
-    occupied = torch.tensor([len(row.unique()) for row in codes])
-    return g_test(nats, num_samples, torch.outer(occupied - 1, occupied - 1)).fill_diagonal_(1.0)
-
-
-@dataclass(frozen=True)
-class HistogramPairs:
-    """Histogram MI between columns, by counting in numba on the CPU."""
-
-    bins: int = 15
-    binning: Binning = "width"
-    correction: Correction = "none"
-
-    def prepare(self, columns: Tensor) -> np.ndarray:
-        """Columns (n, t) -> bin numbers (t, n)."""
-        return bin_codes(columns, self.bins, self.binning).numpy().astype(np.uint32)
-
-    def tile(self, x: np.ndarray, y: np.ndarray, upper: bool = False) -> Tensor:
-        """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
-        counts = np.arange(x.shape[1] + 1)
-        weights = np.diff(counts * np.log(np.maximum(counts, 1)))  # what the sum of c log c gains at c -> c + 1
-        nats = _tile(x, y, self.bins, weights, self.correction == "miller_madow", upper)
-        return torch.from_numpy(nats)
-
-    def diagonal(self, columns: Tensor) -> Tensor:
-        """(t,) each column against itself: the entropy of its bins."""
-        codes = bin_codes(columns, self.bins, self.binning)
-        counts = torch.stack([torch.bincount(row, minlength=self.bins) for row in codes])
-        return table_mi(torch.diag_embed(counts), self.correction)
-
-
-@njit(nogil=True, error_model="numpy", cache=True)
-def _sum_c_log_c(codes: Any, counts: Any, gains: Any) -> tuple[float, int]:
-    """Sum over cells of c log c, and the number of occupied cells, of the cell numbers ``codes``."""
-    counts[:] = 0
-    even = odd = 0.0  # two sums, so that one addition need not wait for the other
-    occupied = 0
-    for i in range(0, codes.size - 1, 2):
-        first = counts[codes[i]]
-        counts[codes[i]] = first + 1
-        second = counts[codes[i + 1]]
-        counts[codes[i + 1]] = second + 1
-        even += gains[first]
-        odd += gains[second]
-        occupied += (first == 0) + (second == 0)
-    if codes.size % 2:
-        last = counts[codes[-1]]
-        even += gains[last]
-        occupied += last == 0
-    return even + odd, occupied
-
-
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
-def _tile(x: Any, y: Any, bins: int, gains: Any, corrected: bool, upper: bool) -> Any:
-    n = x.shape[1]
-    nats = np.zeros((x.shape[0], y.shape[0]))
-    marginal = np.zeros(y.shape[0])
-    occupied = np.zeros(y.shape[0])
-    margin = np.empty(bins, np.uint32)
-    for b in range(y.shape[0]):
-        marginal[b], occupied[b] = _sum_c_log_c(y[b], margin, gains)
-    for a in prange(x.shape[0]):
-        counts = np.empty(bins * bins, np.uint32)
-        cells = np.empty(n, np.uint32)
-        x_sum, x_occupied = _sum_c_log_c(x[a], counts, gains)
-        rows = x[a] * np.uint32(bins)
-        for b in range(a + 1 if upper else 0, y.shape[0]):
-            column = y[b]
-            for i in range(n):
-                cells[i] = rows[i] + column[i]
-            joint, both = _sum_c_log_c(cells, counts, gains)
-            nats[a, b] = np.log(n) + (joint - x_sum - marginal[b]) / n
-            if corrected:
-                nats[a, b] += (x_occupied + occupied[b] - both - 1) / (2 * n)
-    return nats
-
-
-@dataclass(frozen=True)
-class HistogramPairsTorch:
-    """The same numbers as a product of one-hot matrices, on any device; ``rows`` samples are expanded at a time."""
-
-    bins: int = 15
-    binning: Binning = "width"
-    correction: Correction = "none"
-    device: str = "cuda"
-    rows: int = 2**14
-
-    def prepare(self, columns: Tensor) -> Tensor:
-        """Columns (n, t) -> bin numbers (t, n) on the device."""
-        return bin_codes(columns, self.bins, self.binning).to(self.device)
-
-    def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
-        """(tx, ty) values in nats; ``upper`` sets what is on and below the diagonal to 0."""
-        counts = torch.zeros(x.shape[0] * self.bins, y.shape[0] * self.bins, dtype=torch.float64, device=self.device)
-        for start in range(0, x.shape[1], self.rows):
-            hot = [
-                torch.nn.functional.one_hot(codes[:, start : start + self.rows], self.bins)
-                .transpose(1, 2)
-                .flatten(0, 1)
-                for codes in (x, y)
-            ]
-            counts += hot[0].float() @ hot[1].float().T  # sums of at most ``rows`` ones: exact in float32
-        tables = counts.view(x.shape[0], self.bins, y.shape[0], self.bins).transpose(1, 2)
-        nats = table_mi(tables, self.correction).cpu()
-        return nats.triu(1) if upper else nats
-
-    def diagonal(self, columns: Tensor) -> Tensor:
-        """(t,) each column against itself: the entropy of its bins."""
-        return HistogramPairs(self.bins, self.binning, self.correction).diagonal(columns)

@@ -62,11 +62,19 @@ class KsgPairs:
         nats[left, right] = self._pairs(x, y, left, right)
         return torch.from_numpy(nats)
 
-    def diagonal(self, columns: Tensor) -> Tensor:
+    def take(self, columns: SortedColumns, which: Tensor, rows: Tensor | None = None) -> SortedColumns:
+        """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held: nothing is sorted again."""
+        index = which.numpy()
+        values, order = columns.values[index], columns.order[index]
+        if rows is not None:
+            moved = rows.numpy()
+            values, order = values[:, moved], np.argsort(moved).astype(np.int32)[order]
+        return SortedColumns(values, order, columns.sorted[index], columns.crowding[index])
+
+    def diagonal(self, columns: SortedColumns) -> Tensor:
         """(t,) each column against itself: psi(n) - psi(k) where no two values are equal, the estimator's ceiling."""
-        prepared = self.prepare(columns)
-        every = np.arange(len(prepared.values))
-        return torch.from_numpy(self._pairs(prepared, prepared, every, every))
+        every = np.arange(len(columns.values))
+        return torch.from_numpy(self._pairs(columns, columns, every, every))
 
     def _pairs(self, x: SortedColumns, y: SortedColumns, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Columns ``left`` of x against columns ``right`` of y; each pair walks along its less crowded column."""
@@ -74,60 +82,11 @@ class KsgPairs:
         size = (0,) * self.k  # a tuple, so that k is known to the compiler
         nats = np.empty(left.size)
         along_x = x.crowding[left] <= y.crowding[right]
-        for mine, (a, b, i, j) in ((along_x, (x, y, left, right)), (~along_x, (y, x, right, left))):
-            nats[mine] = ksg_pairs(a.sorted, a.order, b.values, b.sorted, b.order, i[mine], j[mine], size, psi)
+        for chosen, (a, b, i, j) in ((along_x, (x, y, left, right)), (~along_x, (y, x, right, left))):
+            nats[chosen] = ksg_pairs(a.sorted, a.order, b.values, b.sorted, b.order, i[chosen], j[chosen], size, psi)
         return nats
 
 
 def scaled(columns: Tensor) -> np.ndarray:
     """(n, t) float64, each column divided by its standard deviation (ddof 0), its mean left where it is."""
     return scale(columns.detach().cpu().numpy().astype(np.float64), with_mean=False)
-
-
-@dataclass(frozen=True)
-class KsgPairsTorch:
-    """The same numbers by brute force in torch, on any device; ``cells`` distances are held at a time."""
-
-    k: int = 3
-    device: str = "cuda"
-    cells: int = 2**26
-
-    def prepare(self, columns: Tensor) -> Tensor:
-        """Columns (n, t) -> (t, n), scaled, on the device."""
-        return torch.from_numpy(np.ascontiguousarray(scaled(columns).T)).to(self.device)
-
-    def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
-        """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
-        size = (x.shape[0], y.shape[0])
-        grid = torch.ones(size, dtype=torch.bool).triu(1) if upper else torch.ones(size, dtype=torch.bool)
-        left, right = (index.to(self.device) for index in grid.nonzero(as_tuple=True))
-        nats = torch.zeros(size, dtype=torch.float64)
-        nats[grid] = self._pairs(x[left], y[right]).cpu()
-        return nats
-
-    def diagonal(self, columns: Tensor) -> Tensor:
-        """(t,) each column against itself."""
-        prepared = self.prepare(columns)
-        return self._pairs(prepared, prepared).cpu()
-
-    def _pairs(self, x: Tensor, y: Tensor) -> Tensor:
-        """Rows of x (p, n) against rows of y (p, n), in nats."""
-        pairs, n = x.shape
-        psi = torch.from_numpy(psi_table(n)).to(self.device)
-        points = max(1, min(n, self.cells // n))
-        step = max(1, self.cells // (n * points))
-        total = torch.zeros(pairs, dtype=torch.float64, device=self.device)
-        for first in range(0, pairs, step):
-            a, b = x[first : first + step], y[first : first + step]
-            for start in range(0, n, points):
-                dx = (a[:, start : start + points, None] - a[:, None, :]).abs_()
-                dy = (b[:, start : start + points, None] - b[:, None, :]).abs_()
-                joint = torch.maximum(dx, dy)
-                radius = joint.topk(self.k + 1, dim=2, largest=False, sorted=True).values[:, :, -1:].clamp_min(TINY)
-                counts = ((dx < radius).sum(2), (dy < radius).sum(2))
-                terms = psi[counts[0]] + psi[counts[1]]
-                coincide = radius.squeeze(2) <= TINY
-                if coincide.any():
-                    terms -= torch.where(coincide, psi[(joint < radius).sum(2)] - psi[self.k], 0.0)
-                total[first : first + step] += terms.sum(1)
-        return psi[self.k] + psi[n] - total / n

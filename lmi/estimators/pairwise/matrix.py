@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from scipy.special import ndtri
-from scipy.stats import rankdata
 from torch import Tensor
 
 from lmi.arguments import checked_device, whole
-from lmi.estimators.pairwise.histogram import MOST_BINS, Binning, Correction, HistogramPairs, HistogramPairsTorch
-from lmi.estimators.pairwise.ksg import KsgPairs, KsgPairsTorch
+from lmi.estimators.pairwise.gaussian import GaussianPairs, rank_normal
+from lmi.estimators.pairwise.histogram import MOST_BINS, Binning, Correction
+from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
+from lmi.estimators.pairwise.ksg import KsgPairs
+from lmi.estimators.pairwise.ksg_cuda import KsgPairsCuda
 from lmi.inputs import Missing, like, read_columns
 from lmi.settings import near
 
 TILE = 128  # columns on a side of a tile
-KEPT_BYTES = 2**29  # prepared columns held at a time, about
+KEPT_BYTES = 2**31  # prepared columns held at a time, about
+PREPARED_BYTES = 20  # a prepared value, at most: KSG's, with its order and its place among the sorted
 
 Bar = Callable[[Iterable[Any], str], Iterator[Any]]
 
@@ -32,35 +32,17 @@ class Measure(Protocol):
         """Columns (n, t), made ready."""
         ...
 
+    def take(self, columns: Any, which: Tensor, rows: Tensor | None = None) -> Any:
+        """Prepared columns ``which`` of prepared ones, their row i holding what row ``rows[i]`` held."""
+        ...
+
     def tile(self, x: Any, y: Any, upper: bool = False) -> Tensor:
-        """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
+        """(tx, ty) values in nats on the measure's device; ``upper`` sets what is on and below the diagonal to 0."""
         ...
 
-    def diagonal(self, columns: Tensor) -> Tensor:
-        """(t,) values in nats of each column against itself."""
+    def diagonal(self, columns: Any) -> Tensor:
+        """(t,) values in nats of each prepared column against itself."""
         ...
-
-
-@dataclass(frozen=True)
-class GaussianPairs:
-    """-1/2 log(1 - r^2) between columns, r their correlation."""
-
-    device: str = "cpu"
-
-    def prepare(self, columns: Tensor) -> Tensor:
-        """Columns (n, t) -> (t, n) with mean 0 and norm 1."""
-        columns = columns.detach().to(self.device, torch.float64)
-        centred = columns - columns.mean(0)
-        return (centred / torch.linalg.vector_norm(centred, dim=0)).T.contiguous()
-
-    def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
-        """(tx, ty) values in nats; ``upper`` sets what is on and below the diagonal to 0."""
-        nats = -0.5 * torch.log1p(-(x @ y.T).square().clamp(max=1.0)).cpu()
-        return nats.triu(1) if upper else nats
-
-    def diagonal(self, columns: Tensor) -> Tensor:
-        """(t,) infinities: a continuous variable tells everything about itself."""
-        return torch.full((columns.shape[1],), math.inf, dtype=torch.float64)
 
 
 def pairwise_measure(
@@ -70,9 +52,17 @@ def pairwise_measure(
     bins: int = 15,
     binning: Binning = "width",
     correction: Correction = "none",
-    device: str = "cpu",
+    device: str | torch.device = "auto",
 ) -> Measure:
-    """The measure with that name: compiled loops on the CPU, torch on any other device.
+    """The measure with that name: compiled loops on the CPU, kernels and products of matrices on a GPU.
+
+    Args:
+        estimator: "ksg", "histogram" or "gaussian".
+        k: neighbours of KSG.
+        bins: bins a column of the histogram.
+        binning: bins of equal "width" or of equal "mass".
+        correction: "none" or "miller_madow", of the histogram.
+        device: a torch device; "auto" takes a CUDA device where there is one.
 
     Raises:
         ValueError: for an unknown name, or settings that no measure can have.
@@ -80,10 +70,15 @@ def pairwise_measure(
     k, bins, device = whole(k, "k", 1), whole(bins, "bins", 2, MOST_BINS), checked_device(device)
     if binning not in ("width", "mass") or correction not in ("none", "miller_madow"):
         raise ValueError(f"unknown binning {binning!r} (width, mass) or correction {correction!r} (none, miller_madow)")
+    on_cpu = device == "cpu"
     if estimator == "ksg":
-        return KsgPairs(k) if device == "cpu" else KsgPairsTorch(k, device)
+        if on_cpu:
+            return KsgPairs(k)
+        if not device.startswith("cuda"):
+            raise ValueError(f"ksg has compiled loops for 'cpu' and kernels for 'cuda'; got device {device!r}")
+        return KsgPairsCuda(k, device)
     if estimator == "histogram":
-        if device == "cpu":
+        if on_cpu:
             return HistogramPairs(bins, binning, correction)
         return HistogramPairsTorch(bins, binning, correction, device)
     if estimator == "gaussian":
@@ -100,7 +95,7 @@ def pairwise_mi(
     bins: int = 15,
     binning: Binning = "width",
     correction: Correction = "none",
-    device: str = "cpu",
+    device: str | torch.device = "auto",
     missing: Missing = "refuse",
     fabric: Any = None,
     bar: Bar | None = None,
@@ -120,7 +115,7 @@ def pairwise_mi(
         bins: bins a column of the histogram.
         binning: bins of equal "width" over [min, max], or of equal "mass".
         correction: "none" for the plug-in value, or "miller_madow".
-        device: "cpu" for compiled loops over all cores; any other torch device for torch.
+        device: where to measure; "auto" is where x is, the CPU for what is no tensor.
         missing: "refuse" missing values, or "drop" the rows that have one, with a warning that says how many.
         fabric: a launched ``lightning.Fabric``: tiles are shared over its ranks, each rank returns the whole matrix.
         bar: wraps the loop over tiles, as ``Context.bar`` does.
@@ -139,6 +134,7 @@ def pairwise_mi(
     >>> nats.shape, bool(nats[0, 3] > 1.5), bool(nats[0, 2].abs() < 0.1), bool((nats == nats.T).all())
     (torch.Size([4, 4]), True, True, True)
     """
+    device = checked_device(device, x.device if isinstance(x, Tensor) else torch.device("cpu"))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
     least, why = (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (2, "")
     brought = [(name, x)] if y is None else [(name, x), ("y", y)]
@@ -152,72 +148,55 @@ def tiled(
 ) -> Tensor:
     """The matrix of ``measure`` between columns of x (n, dx) and of y (n, dy), or of x and x, nats.
 
-    At most about ``KEPT_BYTES`` of prepared columns are held beside x, y and the matrix, whatever their sizes.
+    Prepared columns are kept where ``KEPT_BYTES`` hold them all, so that each is prepared once. Where not, a panel of x's
+    blocks is kept while the others pass by.
+
+    Args:
+        measure: from ``pairwise_measure``.
+        x: (n, dx) samples.
+        y: (n, dy) samples, or ``None`` for x against itself.
+        fabric: a launched ``lightning.Fabric``: tiles are shared over its ranks.
+        bar: wraps the loop over tiles.
+        label: what the bar says.
+
+    Returns:
+        (dx, dy) float64 on the CPU; on a GPU nothing is waited for before the last tile.
     """
     other = x if y is None else y
     side = max(1, min(TILE, KEPT_BYTES // (64 * len(x))))
-    tiles = [(a, b) for a in range(0, x.shape[1], side) for b in range(a if y is None else 0, other.shape[1], side)]
+    room = max(2, KEPT_BYTES // (PREPARED_BYTES * side * len(x)))
+    starts, passing = range(0, x.shape[1], side), range(0, other.shape[1], side)
+    panels = [starts[first : first + room - 1] for first in range(0, len(starts), room - 1)]
+    tiles = [(panel, a, b) for panel in panels for b in passing for a in panel if y is not None or a <= b]
     rank, ranks = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
-    nats = torch.zeros(x.shape[1], other.shape[1], dtype=torch.float64)
-    room = max(2, KEPT_BYTES // (32 * side * len(x)))
     prepared: dict[tuple[bool, int], Any] = {}
 
-    def block(first: bool, start: int) -> Any:
-        place = (first or y is None, start)
+    def block(of_x: bool, start: int, panel: range) -> Any:
+        place = (of_x or y is None, start)
         if place not in prepared:
             while len(prepared) >= room:
-                prepared.pop(next(iter(prepared)))
-            prepared[place] = measure.prepare((x if first else other)[:, start : start + side])
+                prepared.pop(next(key for key in prepared if not (key[0] and key[1] in panel)))
+            prepared[place] = measure.prepare((x if of_x else other)[:, start : start + side])
         return prepared[place]
 
     mine = tiles[rank::ranks]
-    for a, b in mine if bar is None else bar(mine, label):
+    measured = []
+    for panel, a, b in mine if bar is None else bar(mine, label):
         upper = y is None and a == b
-        values = measure.tile(block(True, a), block(False, b), upper)
+        left = block(True, a, panel)
+        values = measure.tile(left, block(False, b, panel), upper)
+        measured.append((a, b, values + torch.diag(measure.diagonal(left)) if upper else values))
+    nats = torch.zeros(x.shape[1], other.shape[1], dtype=torch.float64)
+    for a, b, values in measured:
         nats[a : a + values.shape[0], b : b + values.shape[1]] = values
     if ranks > 1:  # every entry is written by one rank and 0 elsewhere, so the sum is exact
         nats = fabric.all_reduce(nats.to(fabric.device), reduce_op="sum").cpu()
-    if y is None:
-        nats = nats + nats.T
-        for a in range(0, x.shape[1], side):
-            nats.diagonal()[a : a + side] = measure.diagonal(x[:, a : a + side])
-    return nats
+    return nats if y is not None else nats.triu() + nats.triu(1).T
 
 
-def constant_columns(x: Tensor) -> list[int]:
-    """Indices of the columns of x (n, d) that hold one value.
-
-    >>> constant_columns(torch.tensor([[0.0, 1.0], [0.0, 2.0]]))
-    [0]
-    """
-    return (x == x[:1]).all(0).nonzero().flatten().tolist()
-
-
-def tied_columns(x: Tensor, k: int, share: float = 0.1) -> list[int]:
-    """Indices of the columns of x (n, d) where over ``share`` of the rows have a value that more than k rows have.
-
-    >>> tied_columns(torch.tensor([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [1.0, 4.0]]), k=2)
-    [0]
-    """
-    tied = []
-    for index, column in enumerate(x.T):
-        counts = column.unique(return_counts=True)[1]
-        if int(counts[counts > k].sum()) > share * len(x):
-            tied.append(index)
-    return tied
-
-
-def rank_normal(x: Tensor) -> Tensor:
-    """Columns (n, d) mapped to normal scores by rank: Phi^-1((rank - 1/2) / n), ties sharing their mean rank.
-
-    >>> rank_normal(torch.tensor([[1.0], [10.0], [100.0]])).flatten()
-    tensor([-0.9674,  0.0000,  0.9674], dtype=torch.float64)
-    """
-    ranks = rankdata(x.detach().cpu().numpy(), axis=0)
-    return torch.from_numpy(ndtri((ranks - 0.5) / len(x)))
-
-
-def nonlinearity(x: Any, k: int = 3, device: str = "cpu", fabric: Any = None, bar: Bar | None = None) -> Any:
+def nonlinearity(
+    x: Any, k: int = 3, device: str | torch.device = "auto", fabric: Any = None, bar: Bar | None = None
+) -> Any:
     """What covariance misses between columns of x (n, d): KSG minus Gaussian MI of the rank-normalised pair, nats.
 
     MI does not change when each variable is mapped monotonically, so both are taken on normal scores, where the
@@ -228,9 +207,10 @@ def nonlinearity(x: Any, k: int = 3, device: str = "cpu", fabric: Any = None, ba
     >>> bool(nonlinearity(torch.cat([x, x.square()], 1))[0, 1] > 1)
     True
     """
+    device = checked_device(device, x.device if isinstance(x, Tensor) else torch.device("cpu"))
     measure = pairwise_measure("ksg", k=k, device=device)
     (side,) = read_columns(("x", x), least=k + 1, why=f": k + 1 for k = {k} neighbours")
-    normal = rank_normal(side.values)
+    normal = rank_normal(side.values.to(device))
     gap = tiled(measure, normal, None, fabric, bar, "ksg of ranks")
     gap = gap - tiled(pairwise_measure("gaussian", device=device), normal)
     return like(gap.fill_diagonal_(0.0), side)

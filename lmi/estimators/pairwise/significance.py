@@ -17,9 +17,9 @@ from scipy.stats import false_discovery_control
 from torch import Tensor
 
 from lmi.arguments import read_values, whole
-from lmi.estimators.pairwise.document_nulls import Scheme, document_places, null_rows
-from lmi.estimators.pairwise.matrix import Bar, Measure
-from lmi.inputs import like, read_columns, read_matrix
+from lmi.estimators.pairwise.document_nulls import Scheme, null_rows
+from lmi.estimators.pairwise.matrix import KEPT_BYTES, PREPARED_BYTES, Bar, Measure
+from lmi.inputs import read_columns, read_matrix
 from lmi.labels import read_groups
 
 SIDE = 32  # columns drawn on each side at every null draw
@@ -91,9 +91,13 @@ def pairwise_significance(
     rank, ranks = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
     values = torch.zeros(draws, size, size, dtype=torch.float64)
     steps = range(rank, draws, ranks)
+    columns = _DrawnColumns(measure, x, plans[rank::ranks])
+    measured = []
     for draw in steps if bar is None else bar(steps, "null"):
         rows, a, b = plans[draw]
-        values[draw] = measure.tile(measure.prepare(x[:, a]), measure.prepare(x[rows][:, b]))
+        measured.append((draw, measure.tile(columns.take(a), columns.take(b, rows))))
+    for draw, tile in measured:
+        values[draw] = tile
     if ranks > 1:
         values = fabric.all_reduce(values.to(fabric.device), reduce_op="sum").cpu()
     left = torch.stack([a for _, a, _ in plans])[:, :, None].expand_as(values)
@@ -119,6 +123,24 @@ def pairwise_significance(
         matrix[upper[0], upper[1]] = entries
         matrix[upper[1], upper[0]] = entries
     return Significance(full[0], full[1], full[2], null_z, null_nats)
+
+
+class _DrawnColumns:
+    """The columns that null draws need: all prepared once where memory holds them, else those of a draw at a time."""
+
+    def __init__(self, measure: Measure, x: Tensor, plans: list[tuple[Tensor, ...]]) -> None:
+        self.measure, self.x = measure, x
+        needed = torch.cat([torch.cat(plan[1:]) for plan in plans]).unique() if plans else torch.empty(0).long()
+        self.kept = len(needed) * len(x) * PREPARED_BYTES <= KEPT_BYTES
+        if self.kept:
+            self.prepared = measure.prepare(x[:, needed])
+            self.place = torch.zeros(x.shape[1], dtype=torch.long).scatter_(0, needed, torch.arange(len(needed)))
+
+    def take(self, which: Tensor, rows: Tensor | None = None) -> Any:
+        """Prepared columns ``which``, their rows moved: nothing is sorted or binned again."""
+        if self.kept:
+            return self.measure.take(self.prepared, self.place[which], rows)
+        return self.measure.take(self.measure.prepare(self.x[:, which]), torch.arange(len(which)), rows)
 
 
 def _fit_columns(left: Tensor, right: Tensor, values: Tensor, d: int, ridge: float) -> tuple[Tensor, Tensor]:
@@ -189,40 +211,3 @@ def benjamini_hochberg(p: Any) -> Any:
     if outside:
         raise ValueError(f"p[{outside[0]}] is {float(values[outside[0]])}; expected probabilities from 0 to 1")
     return give_back(torch.from_numpy(np.asarray(false_discovery_control(values.numpy()))))
-
-
-def effective_samples(x: Any, documents: Any = None, lags: int = 50) -> Any:
-    """(d, d) effective number of independent rows for each pair of columns of x (n, d).
-
-    n / (1 + 2 sum_l (1 - l / n) r_i(l) r_j(l)) (Bartlett 1935), with r the autocorrelation within documents, summed
-    over ``lags``, and at most n: what remains of n rows for a correlation between two autocorrelated columns.
-
-    Args:
-        x: (n, d) samples, rows of a document in order.
-        documents: (n,) the document of each row, by any label; ``None`` is one document.
-        lags: rows apart, at most.
-
-    Returns:
-        A DataFrame with the columns' names for a frame, a tensor for a tensor, else an array.
-
-    >>> x = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
-    >>> bool(effective_samples(x, torch.zeros(2000, dtype=torch.long))[0, 1] > 1800)
-    True
-    """
-    (side,) = read_columns(("x", x))
-    x, n, lags = side.values, len(side.values), whole(lags, "lags", 1)
-    documents = read_groups(documents, "documents", n)
-    centred = x.double() - x.double().mean(0)
-    variance = centred.square().sum(0)
-    total = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64)
-    places = document_places(documents)
-    for lag in range(1, min(lags, max(len(place) for place in places) - 1) + 1):
-        products = torch.zeros_like(variance)
-        pairs = 0
-        for place in places:
-            if len(place) > lag:
-                products += (centred[place[lag:]] * centred[place[:-lag]]).sum(0)
-                pairs += len(place) - lag
-        correlation = products / variance * n / max(pairs, 1)
-        total += pairs / n * torch.outer(correlation, correlation)
-    return like(n / (1 + 2 * total).clamp_min(1.0), side)

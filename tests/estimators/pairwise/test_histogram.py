@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.stats import chi2_contingency
 
-from lmi.estimators.pairwise.histogram import bin_codes, g_test, g_test_columns, histogram_mi, table_mi
+from lmi.estimators.pairwise.histogram import bin_codes, g_test, histogram_mi, table_mi
+from lmi.estimators.pairwise.histogram_pairs import g_test_columns
 
 
 def test_equal_mass_bins_hold_equal_counts():

@@ -7,9 +7,12 @@ from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.preprocessing import scale
 
 from lmi.estimators.neighbors.ksg import ksg_pointwise
-from lmi.estimators.pairwise.histogram import HistogramPairsTorch, histogram_mi
-from lmi.estimators.pairwise.ksg import KsgPairsTorch
-from lmi.estimators.pairwise.matrix import nonlinearity, pairwise_measure, pairwise_mi, rank_normal, tiled
+from lmi.estimators.pairwise import matrix
+from lmi.estimators.pairwise.gaussian import rank_normal
+from lmi.estimators.pairwise.histogram import histogram_mi
+from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
+from lmi.estimators.pairwise.ksg import KsgPairs
+from lmi.estimators.pairwise.matrix import nonlinearity, pairwise_measure, pairwise_mi, tiled
 
 
 def mixed(n, d, seed=0):
@@ -49,12 +52,10 @@ def test_ksg_of_tied_columns_is_the_mixture_form():
     h[:, 5] = torch.relu(h[:, 4])
     nats = pairwise_mi(h)
     v = torch.from_numpy(scale(h.numpy(), with_mean=False))
-    slow = tiled(KsgPairsTorch(3, "cpu"), h)
     for a in range(6):
         for b in range(6):
             mixture = float(ksg_pointwise(v[:, [a]], v[:, [b]], 3, "mixture").mean())
             assert nats[a, b] == pytest.approx(mixture - np.log(300) + digamma(300), abs=1e-9)
-    assert torch.allclose(nats, slow, rtol=0, atol=1e-10)
 
 
 def test_ksg_of_discrete_columns_meets_the_truth():
@@ -108,16 +109,42 @@ def test_gaussian_is_the_closed_form_of_the_correlation():
     assert nats.diagonal().isinf().all()
 
 
+@pytest.mark.parametrize("settings", [{}, {"binning": "mass"}, {"correction": "miller_madow"}, {"bins": 2}])
+@pytest.mark.parametrize("d", [2, 66])
+def test_products_of_one_hot_matrices_give_the_numbers_of_the_compiled_loops(settings, d):
+    h = mixed(90, d)
+    compiled = tiled(pairwise_measure("histogram", device="cpu", **settings), h)
+    products = tiled(HistogramPairsTorch(device="cpu", rows=32, **settings), h)
+    assert torch.allclose(products, compiled, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0", torch.device("cpu"), torch.device("cpu", 0)])
+def test_every_cpu_takes_the_compiled_loops(device):
+    assert isinstance(pairwise_measure("ksg", device=device), KsgPairs)
+    assert isinstance(pairwise_measure("histogram", device=device), HistogramPairs)
+
+
 @pytest.mark.parametrize("estimator", ["ksg", "histogram", "gaussian"])
-def test_torch_gives_the_numbers_of_the_compiled_loops(estimator):
-    h = mixed(90, 66)
-    compiled = tiled(pairwise_measure(estimator), h)
-    measure = {
-        "ksg": KsgPairsTorch(device="cpu", cells=2**17),
-        "histogram": HistogramPairsTorch(device="cpu", rows=32),
-        "gaussian": pairwise_measure("gaussian", device="cpu"),
-    }[estimator]
-    assert torch.allclose(tiled(measure, h), compiled, rtol=0, atol=1e-10)
+def test_little_memory_changes_no_number(estimator, monkeypatch):
+    h = mixed(60, 40)
+    expected = pairwise_mi(h, estimator=estimator), pairwise_mi(h[:, :15], h[:, 15:], estimator=estimator)
+    monkeypatch.setattr(matrix, "TILE", 8)
+    monkeypatch.setattr(matrix, "KEPT_BYTES", 3 * matrix.PREPARED_BYTES * 8 * 60)
+    blocks = pairwise_mi(h, estimator=estimator), pairwise_mi(h[:, :15], h[:, 15:], estimator=estimator)
+    for whole, block in zip(expected, blocks):
+        assert torch.allclose(whole, block, rtol=0, atol=1e-12)
+
+
+def test_a_column_is_prepared_once():
+    h, prepared = mixed(60, 300), []
+
+    class Counted(KsgPairs):
+        def prepare(self, columns):
+            prepared.append(columns.shape[1])
+            return super().prepare(columns)
+
+    tiled(Counted(), h)
+    assert sum(prepared) == 300
 
 
 @pytest.mark.parametrize("estimator", ["ksg", "histogram", "gaussian"])

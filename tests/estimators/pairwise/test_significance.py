@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from lmi.estimators.pairwise import significance
+from lmi.estimators.pairwise.effective import _lag_products, _lag_products_torch, effective_samples
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
 from lmi.estimators.pairwise.significance import (
     benjamini_hochberg,
-    effective_samples,
     pairwise_significance,
     pooled_p_values,
 )
@@ -73,3 +74,22 @@ def test_ignoring_autocorrelation_would_have_faked_discoveries():
     naive = pairwise_significance(nats, h, measure, rows_as_documents, torch.Generator().manual_seed(0), "documents")
     assert float((naive.p[upper] < 0.05).double().mean()) > 0.3
     assert float((respectful.p[upper] < 0.05).double().mean()) < 0.1
+
+
+def test_effective_samples_are_the_same_in_torch():
+    generator = torch.Generator().manual_seed(3)
+    columns, lengths = torch.randn(3, 90, generator=generator, dtype=torch.float64), torch.tensor([50, 30, 10])
+    document, ends = torch.arange(3).repeat_interleave(lengths), lengths.cumsum(0)
+    compiled = _lag_products(columns.numpy(), (ends - lengths).numpy(), ends.numpy(), 40)
+    torch.testing.assert_close(_lag_products_torch(columns, document, 40), torch.from_numpy(compiled))
+
+
+def test_draws_prepared_once_or_one_by_one_are_the_same(monkeypatch):
+    h = torch.randn(80, 40, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    documents, measure = torch.arange(80) // 10, pairwise_measure("histogram", device="cpu")
+    nats = tiled(measure, h)
+    once = pairwise_significance(nats, h, measure, documents, torch.Generator().manual_seed(5), draws=4)
+    monkeypatch.setattr(significance, "KEPT_BYTES", 0)
+    again = pairwise_significance(nats, h, measure, documents, torch.Generator().manual_seed(5), draws=4)
+    assert torch.equal(once.null_nats, again.null_nats)
+    assert torch.equal(once.p, again.p)
