@@ -35,7 +35,7 @@ class HistogramPairs:
     def take(self, columns: np.ndarray, which: Tensor, rows: Tensor | None = None) -> np.ndarray:
         """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held."""
         chosen = columns[which.numpy()]
-        return chosen if rows is None else chosen[:, rows.numpy()]
+        return chosen if rows is None else np.take(chosen, rows.numpy(), axis=1)
 
     def diagonal(self, columns: np.ndarray) -> Tensor:
         """(t,) each prepared column against itself: the entropy of its bins."""

@@ -68,7 +68,7 @@ class KsgPairs:
         values, order = columns.values[index], columns.order[index]
         if rows is not None:
             moved = rows.numpy()
-            values, order = values[:, moved], np.argsort(moved).astype(np.int32)[order]
+            values, order = np.take(values, moved, axis=1), np.argsort(moved).astype(np.int32)[order]
         return SortedColumns(values, order, columns.sorted[index], columns.crowding[index])
 
     def diagonal(self, columns: SortedColumns) -> Tensor:
