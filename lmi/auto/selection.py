@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,18 +11,22 @@ from lmi.auto.candidate import Candidate, FittedCandidate
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
+from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.candidates.neural_critic import NeuralCritic
 from lmi.auto.candidates.normal import FittedNormal, Normal
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.candidates.variate_mixture import VariateMixture
-from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Spaces
+from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
+from lmi.auto.numbers import FIT_SAMPLES
+from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
     NEURAL_DIMENSIONS,
+    SAMPLES_A_CLASS,
+    SAMPLES_A_PARAMETER,
     SURE,
     T_COMPONENTS,
 )
@@ -29,7 +34,9 @@ from lmi.neural.critic import CriticSettings
 from lmi.types import Context
 
 CLUSTERS = (2, 3, 5, 10)  # of each side
+CLASSES = (5, 10, 20, 40)  # latent ones
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
+FEW_DENSITIES = (2, 4)  # of all leading components together
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
 
 
@@ -90,6 +97,9 @@ def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | N
         for count in CLUSTERS:
             for space in tried.values():
                 contest.enter(Clusters(space, count, context))
+        smallest = min(fold.fit.numel() for fold in folds)
+        for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
+            contest.enter(LatentClass(spaces[COLUMNS], count, context))
         _t_densities(contest, tried, normals, context)
     _climb(contest, tried, normals, low, context)
     columns = min(space.columns for space in spaces.values())
@@ -121,6 +131,23 @@ def _t_densities(contest: Contest, tried: Spaces, normals: dict[str, FittedNorma
         most = max(fitting.values(), key=lambda normal: normal.bound).rank
         for name, rank in dict.fromkeys((name, rank) for name, c in fitting.items() for rank in (c.rank, most)):
             contest.enter(TDensity(tried[name], rank, context))
+    for space, count in itertools.product(tried.values(), FEW_DENSITIES):
+        rank = full_rank(space, count, contest.folds)
+        if rank > VARIATES:
+            contest.enter(TDensity(space, rank, context, count))
+
+
+def full_rank(space: Space, count: int, folds: list[Fold]) -> int:
+    """How many components of each side ``count`` densities of all of them can have with so many samples to fit.
+
+    Args:
+        space: whose components they are.
+        count: of densities.
+        folds: whose training parts they are fitted to.
+    """
+    fitted = min(min(fold.fit.numel(), FIT_SAMPLES) for fold in folds)
+    rank = math.isqrt(int(fitted / (SAMPLES_A_PARAMETER * 2 * count)))
+    return min(rank, max(space.x.shape[1], space.y.shape[1]))
 
 
 def _climb(

@@ -8,6 +8,7 @@ import torch
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
+from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.candidates.neural_critic import NeuralCritic, calibration
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_density import TDensity
@@ -105,6 +106,29 @@ def test_clusters_are_measured_by_their_table():
     assert abs(number.nats - truth) < 3 * number.error + 0.03
     assert fitted.components == 0 and fitted.stand_in is fitted
     assert fitted.null(20, torch.Generator().manual_seed(0)).p_value == pytest.approx(1 / 21)
+
+
+def test_latent_classes_of_both_sides():
+    """Ten overlapping classes in 20 + 20 columns; the truth from posteriors under the densities that drew them."""
+    g = torch.Generator().manual_seed(8)
+    label = torch.randint(10, (1500,), generator=g)
+    centres = [0.6 * torch.randn(10, 20, generator=g, dtype=torch.float64) for _ in range(2)]
+    x, y = (m[label] + torch.randn(1500, 20, generator=g, dtype=torch.float64) for m in centres)
+    given = [torch.log_softmax(z @ m.T - 0.5 * m.square().sum(1), 1) for z, m in zip((x, y), centres, strict=True)]
+    truth = float((torch.logsumexp(given[0] + given[1], 1) + math.log(10)).mean())
+    number = LatentClass(Space(COLUMNS, x, y), 10, CONTEXT).fit(folds(1500)).number()
+    assert abs(number.nats - truth) < 0.15 and number.nats > 1.0
+    shuffled = Space(COLUMNS, x, y[torch.randperm(1500, generator=g)])
+    assert LatentClass(shuffled, 10, CONTEXT).fit(folds(1500)).bound < 0.03
+
+
+def test_two_densities_of_all_components_see_a_sign_that_flips():
+    g = torch.Generator().manual_seed(9)
+    x = torch.randn(1500, 8, generator=g, dtype=torch.float64)
+    sign = torch.randn(1500, 1, generator=g, dtype=torch.float64).sign()
+    space = Space(COLUMNS, x, sign * x + torch.randn(1500, 8, generator=g, dtype=torch.float64))
+    one, two = (TDensity(space, 8, CONTEXT, count).fit(folds(1500)) for count in (1, 2))
+    assert one.bound < 0.4 and abs(two.number().nats - (4 * math.log(2) - 0.66)) < 0.15
 
 
 def test_normal_is_refused_where_one_side_determines_the_other():

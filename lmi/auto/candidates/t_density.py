@@ -1,4 +1,4 @@
-"""One t density of the leading components of each side: what the normal closed form is with heavy tails."""
+"""One t density of the leading components of each side, or a mixture of a few: heavy tails, signs that flip, few classes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.candidates.t_mixture import shape_name
 from lmi.auto.numbers import FIT_SAMPLES, bound_null, density_number, rival_density
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
@@ -20,33 +21,36 @@ from lmi.types import Context
 
 @dataclass(frozen=True, eq=False)
 class TDensity(Candidate):
-    """One t density of ``rank`` components a side.
+    """``count`` t densities of ``rank`` components a side.
 
     Args:
         space: where it is fitted.
         rank: components of each side.
         context: seeds the starts.
+        count: of densities.
     """
 
     space: Space
     rank: int
     context: Context
+    count: int = 1
 
     @property
     def name(self) -> str:
         """See ``Candidate``."""
-        return f"t density of {self.rank} components of {self.space.name}"
+        return f"{shape_name(self.count)} of {self.rank} components of {self.space.name}"
 
     def fit(self, folds: list[Fold]) -> FittedTDensity:
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
         judged = judge(self.space, folds, [self._critic(model) for model in models])
-        return FittedTDensity(self, self.name, Traits(2), judged, models)
+        return FittedTDensity(self, self.name, Traits(1 + self.count), judged, models)
 
     def _model(self, fold: Fold, index: int) -> Mixture:
         x, y = (z[fold.fit[:FIT_SAMPLES], : self.rank] for z in (self.space.x, self.space.y))
-        generator = self.context.generator("t density", self.space.name, index)
-        return fit_mixture(x, y, 1, generator, iterations=100, tolerance=1e-4)
+        names = () if self.count == 1 else (self.count,)
+        generator = self.context.generator("t density", self.space.name, index, *names)
+        return fit_mixture(x, y, self.count, generator, iterations=100, tolerance=1e-4)
 
     def _critic(self, model: Mixture) -> Scores:
         return lambda a, b: model.scores(a[:, : self.rank], b[:, : self.rank])

@@ -33,6 +33,8 @@ MAPPED = Threshold(16, "columns of a side", "up to here maps are fitted that mak
 KSG_DIMENSIONS = Threshold(6, "columns of both sides", "up to here KSG is exact enough to correct a density")
 NEURAL_DIMENSIONS = Threshold(4, "columns of both sides", "up to here densities and neighbours see what a critic would")
 T_COMPONENTS = Threshold(32, "components of a side", "up to here one t density of all components can be fitted")
+SAMPLES_A_CLASS = Threshold(10, "samples", "to fit, for each latent class")
+SAMPLES_A_PARAMETER = Threshold(2, "samples", "to fit, for each parameter of a mixture of all components")
 SAMPLES_A_THREAD = Threshold(20_000, "samples", "measured: from here on two threads take no longer than one")
 
 # What repeats.

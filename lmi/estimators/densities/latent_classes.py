@@ -1,0 +1,91 @@
+"""Latent classes: X and Y are independent given a class that nobody sees, p(x, y) = sum_c pi_c p(x | c) p(y | c).
+
+Each p(. | c) is normal with a diagonal covariance that all classes share. Fitted by expectation maximisation from k-means of
+both sides together. Lazarsfeld and Henry, Latent structure analysis (1968); Dempster, Laird and Rubin (1977).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.estimators.trust.thresholds import SAMPLES_A_CLASS
+
+STEPS = 40
+LEAST_VARIANCE = 1e-4  # of a column within a class, as a share of all of it
+
+
+@dataclass(frozen=True, eq=False)
+class LatentClasses:
+    """``count`` classes.
+
+    Args:
+        log_weights: (c,) log pi.
+        centres_x: (c, dx).
+        centres_y: (c, dy).
+        variances_x: (dx,) within every class.
+        variances_y: (dy,).
+    """
+
+    log_weights: Tensor
+    centres_x: Tensor
+    centres_y: Tensor
+    variances_x: Tensor
+    variances_y: Tensor
+
+    def scores(self, x: Tensor, y: Tensor) -> Tensor:
+        """(n, m) log density ratio of every x (n, dx) with every y (m, dy): log sum_c p(c | x) p(c | y) / pi_c, nats."""
+        given_x = torch.log_softmax(self.log_weights + _log_normal(x, self.centres_x, self.variances_x), 1)
+        given_y = torch.log_softmax(self.log_weights + _log_normal(y, self.centres_y, self.variances_y), 1)
+        return ((given_x - self.log_weights).exp() @ given_y.exp().T).clamp(min=1e-300).log()
+
+
+def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentClasses:
+    """Expectation maximisation from k-means of the columns of both sides together.
+
+    Args:
+        x: (n, dx) of comparable scale.
+        y: (n, dy).
+        count: classes.
+        seed: of k-means.
+
+    Raises:
+        ValueError: for fewer than ten samples a class.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> label = torch.randint(4, (800,), generator=g)
+    >>> x, y = (4 * torch.eye(4)[label] + torch.randn(800, 4, generator=g) for _ in range(2))
+    >>> classes = fit_latent_classes(x.double(), y.double(), 4, 0)
+    >>> 0.9 < float(classes.scores(x.double(), y.double()).diagonal().mean()) < 1.39
+    True
+    """
+    from sklearn.cluster import KMeans
+
+    n = x.shape[0]
+    if n < SAMPLES_A_CLASS * count:
+        least = int(SAMPLES_A_CLASS * count)
+        raise ValueError(f"{n} samples are too few for {count} latent classes; expected at least {least}")
+    both = torch.cat((x / x.std(0).max(), y / y.std(0).max()), 1)
+    codes = torch.from_numpy(KMeans(count, n_init=3, random_state=seed).fit(both.numpy()).labels_).long()
+    share = torch.nn.functional.one_hot(codes, count).to(x)
+    floors = [LEAST_VARIANCE * z.var(0).clamp(min=1e-300) for z in (x, y)]
+    for _ in range(STEPS):
+        mass = share.sum(0).clamp(min=1e-9)
+        centres = [share.T @ z / mass[:, None] for z in (x, y)]
+        # The mean square within classes is that of all rows minus that of the centres.
+        variances = [
+            torch.maximum((z.square().sum(0) - (mass[:, None] * centre.square()).sum(0)) / n, floor)
+            for z, centre, floor in zip((x, y), centres, floors, strict=True)
+        ]
+        fitted = LatentClasses((mass / n).log(), *centres, *variances)
+        logs = _log_normal(x, centres[0], variances[0]) + _log_normal(y, centres[1], variances[1])
+        share = torch.softmax(fitted.log_weights + logs, 1)
+    return fitted
+
+
+def _log_normal(z: Tensor, centres: Tensor, variances: Tensor) -> Tensor:
+    """(n, c) log density of z (n, d) around centres (c, d), without what all classes have alike."""
+    scaled, around = z / variances.sqrt(), centres / variances.sqrt()
+    return scaled @ around.T - 0.5 * around.square().sum(1)
