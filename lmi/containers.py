@@ -151,6 +151,11 @@ def refuse_odd_tensor(data: Tensor, name: str) -> None:
             raise ValueError(f"{name} is a {kind} tensor; expected values")
 
 
+def device_of(data: Any) -> torch.device:
+    """Where the values of a container are: the CPU for all but tensors, and for tensors that have no values."""
+    return data.device if isinstance(data, Tensor) and not data.is_meta else torch.device("cpu")
+
+
 def _tensor(data: Tensor, name: str, convert: Convert) -> Tensor:
     refuse_odd_tensor(data, name)
     if data.is_complex():

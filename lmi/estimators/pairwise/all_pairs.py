@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from lmi.arguments import checked_device, whole
+from lmi.containers import device_of
 from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
 from lmi.estimators.pairwise.effective import effective_samples
 from lmi.estimators.pairwise.histogram import Binning, Correction
@@ -124,7 +125,7 @@ def pairwise(
     >>> found.strongest(2)[["a", "b"]].values.tolist()
     [['0', '3'], ['1', '3']]
     """
-    device = checked_device(device, x.device if isinstance(x, torch.Tensor) else torch.device("cpu"))
+    device = checked_device(device, device_of(x))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
     draws = whole(draws, "draws", 2)
     brought = [read_matrix(x, "x", layer)]

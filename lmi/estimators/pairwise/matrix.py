@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lmi.arguments import checked_device, whole
+from lmi.containers import device_of
 from lmi.estimators.pairwise.gaussian import GaussianPairs, rank_normal
 from lmi.estimators.pairwise.histogram import MOST_BINS, Binning, Correction
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
@@ -134,7 +135,7 @@ def pairwise_mi(
     >>> nats.shape, bool(nats[0, 3] > 1.5), bool(nats[0, 2].abs() < 0.1), bool((nats == nats.T).all())
     (torch.Size([4, 4]), True, True, True)
     """
-    device = checked_device(device, x.device if isinstance(x, Tensor) else torch.device("cpu"))
+    device = checked_device(device, device_of(x))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
     least, why = (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (2, "")
     brought = [(name, x)] if y is None else [(name, x), ("y", y)]
@@ -207,7 +208,7 @@ def nonlinearity(
     >>> bool(nonlinearity(torch.cat([x, x.square()], 1))[0, 1] > 1)
     True
     """
-    device = checked_device(device, x.device if isinstance(x, Tensor) else torch.device("cpu"))
+    device = checked_device(device, device_of(x))
     measure = pairwise_measure("ksg", k=k, device=device)
     (side,) = read_columns(("x", x), least=k + 1, why=f": k + 1 for k = {k} neighbours")
     normal = rank_normal(side.values.to(device))
