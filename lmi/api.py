@@ -46,7 +46,9 @@ def estimate(
     """The mutual information I(X; Y) between the rows of x and of y, or I(X; Y | Z) where z is ``given``.
 
     Args:
-        x: (n, dx) or (n,): NumPy (masked as well), torch, pandas, polars, SciPy sparse, AnnData or lists.
+        x: (n, dx) or (n,): NumPy (masked as well), torch, pandas, polars, SciPy sparse, AnnData or lists. Sequences (n,
+            length, channels) and pictures (n, channels, height, width) reach ``representation`` as they are, and all
+            others as columns.
         y: (n, dy) or (n,), the partners of x: row by row, or by label where both have labels (pandas, AnnData).
         estimator: ``"auto"``, ``"latent"``, ``"ksg"``, ``"gaussian"``, ... or an estimator object.
         given: (n, dz) or (n,) what is conditioned on; for ``ksg`` and ``auto``.
@@ -77,7 +79,10 @@ def estimate(
         raise ValueError("a label and something given at once are not supported: measure within each label instead")
     if groups is not None and (y_is_label or given is not None):
         raise ValueError("groups with a label or something given are not supported: leave one of them out")
-    brought = [read_matrix(x, "x"), read_labels(y, "y") if y_is_label else read_matrix(y, "y")]
+    brought = [
+        read_matrix(x, "x", is_shaped=True),
+        read_labels(y, "y") if y_is_label else read_matrix(y, "y", is_shaped=True),
+    ]
     if given is not None:
         brought.append(read_matrix(given, "given"))
     if groups is not None:
@@ -102,6 +107,8 @@ def estimate(
     elif groups is not None:
         rows = read[-1].values[:, 0].long()
         result = _able(measure, "estimate_groups", "groups", "ksg and gaussian").estimate_groups(x, y, rows, context)
+    elif any(side.shape for side in sides) and callable(getattr(measure, "estimate_shaped", None)):
+        result = measure.estimate_shaped(sides[0].samples, sides[1].samples, context)
     else:
         result = measure.estimate(x, y, context)
     if not isinstance(result, Estimate):

@@ -30,6 +30,8 @@ class Matrix:
         rows: the labels of the rows as a pandas Index, or ``None``.
         columns: the labels of the columns, or ``None``.
         doubts: why not to trust its numbers, in words: columns that have lost their digits to an offset.
+        shape: of one sample, where that is more than a row of columns: (length, channels) or (channels, height, width),
+            whose product is d.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Matrix:
     rows: Any = None
     columns: tuple[Any, ...] | None = None
     doubts: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None
+
+    @property
+    def samples(self) -> Tensor:
+        """(n, d), or (n, *shape) of what came as sequences or pictures."""
+        return self.values if self.shape is None else self.values.reshape(-1, *self.shape)
 
     def column(self, index: int) -> str:
         """What to call a column in a message: its label, or its number."""
@@ -53,7 +61,9 @@ class Matrix:
         return replace(self, values=self.values[rows.to(self.values.device)], rows=labels)
 
 
-def read_matrix(data: Any, name: str, layer: str | None = None, is_sample: bool = True) -> Matrix:
+def read_matrix(
+    data: Any, name: str, layer: str | None = None, is_sample: bool = True, is_shaped: bool = False
+) -> Matrix:
     """One container as a matrix, NaN where values are missing; ``read_matrices`` checks it, too.
 
     Args:
@@ -61,6 +71,8 @@ def read_matrix(data: Any, name: str, layer: str | None = None, is_sample: bool 
         name: of the argument, for messages.
         layer: of an AnnData.
         is_sample: whether rows are samples, whose offset means nothing, or a table of numbers.
+        is_shaped: whether sequences (n, length, channels) and pictures (n, channels, height, width) are taken, too; their
+            values are flattened and their shape is kept beside them.
 
     Raises:
         ValueError: for anything else, another shape, or no values at all.
@@ -68,11 +80,15 @@ def read_matrix(data: Any, name: str, layer: str | None = None, is_sample: bool 
     values, kind, rows, columns = open_container(data, name, layer, is_sample)
     if values.ndim == 1:
         values = values[:, None]
-    if values.ndim != 2:
-        raise ValueError(f"{name} has shape {tuple(values.shape)}; expected (n,) or (n, d)")
+    shape = None
+    if is_shaped and values.ndim in (3, 4) and values.shape[0] != 1:
+        shape = tuple(values.shape[1:])
+    elif values.ndim != 2:
+        more = "; sequences are (n, length, channels), pictures (n, channels, height, width)" if is_shaped else ""
+        raise ValueError(f"{name} has shape {tuple(values.shape)}; expected (n,) or (n, d){more}")
     if values.numel() == 0:
         raise ValueError(f"{name} is empty: shape {tuple(values.shape)}")
-    return Matrix(name, values, kind, rows, columns)
+    return Matrix(name, values.flatten(1), kind, rows, columns, shape=shape)
 
 
 def read_matrices(

@@ -17,7 +17,8 @@ class Arrays:
 
     Args:
         x: path of a ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` file; where a file holds
-            several arrays, ``path:name`` picks one.
+            several arrays, ``path:name`` picks one. Sequences (n, length, channels) and pictures (n, channels, height,
+            width) keep their shape.
         y: the same for the partners.
         missing: "refuse" missing values, or "drop" the rows that have one.
     """
@@ -32,9 +33,9 @@ class Arrays:
         Raises:
             FileNotFoundError, ValueError: for files that are not there, cannot be read or do not fit each other.
         """
-        (left, left_words), (right, right_words) = read_file(self.x), read_file(self.y)
+        (left, left_words), (right, right_words) = (read_file(at, is_shaped=True) for at in (self.x, self.y))
         sides, notes = read_matrices(left, right, missing=self.missing)
-        x, y = (side.values for side in sides)
+        x, y = (side.samples for side in sides)
         if num_samples is not None:
             if num_samples > x.shape[0]:
                 raise ValueError(f"num_samples={num_samples}, but {self.x} has {x.shape[0]} rows")

@@ -15,12 +15,13 @@ from lmi.sources.csv_file import read_csv
 Read = Callable[[Path, str | None], tuple[Any, str]]
 
 
-def read_file(location: str) -> tuple[Matrix, str]:
+def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
     """One matrix from ``path`` or ``path:name``, NaN where values are missing, and a sentence on what was read.
 
     Args:
         location: of a ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` file; ``name`` picks an
             array, a column, or a layer of an h5ad.
+        is_shaped: whether sequences and pictures are taken too.
 
     Raises:
         FileNotFoundError: where there is no such file.
@@ -37,11 +38,12 @@ def read_file(location: str) -> tuple[Matrix, str]:
         raise ValueError(f"{path} has the suffix {suffix!r}; expected one of {', '.join(READERS)}")
     try:
         held, words = READERS[suffix](path, name)
-        matrix = read_matrix(held, "it")
+        matrix = read_matrix(held, "it", is_shaped=is_shaped)
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"cannot read {path} as {suffix}: {error}") from error
     rows, columns = matrix.values.shape
-    return replace(matrix, name=location), f"{location}: {rows} rows of {words or f'{columns} columns'}"
+    held_in_each = f"{columns} columns" if matrix.shape is None else f"shape {matrix.shape}"
+    return replace(matrix, name=location), f"{location}: {rows} rows of {words or held_in_each}"
 
 
 def stored_names(path: Path) -> list[str]:

@@ -1,0 +1,67 @@
+"""Pictures of a rectangle: four parameters, its edges, are all that two pictures share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from lmi.sources.correlated import correlated_parameters, side_by_side
+from lmi.types import NATS_PER_BIT, Pairs
+
+
+@dataclass(frozen=True)
+class Rectangles:
+    """Two pictures, each of a bright rectangle somewhere; their edges are correlated.
+
+    Of four uniform parameters (a, b, c, d) the first two place the rectangle's upper and lower edge, upper = a * room and
+    lower = upper + smallest + b * (room - upper) with room = size - smallest, the others its left and right edge. A pixel is
+    as bright as the share of it that is covered, so that the sums over rows and columns give the edges back exactly: the
+    picture is an injective map of the parameters, and I(X; Y) = -2 log(1 - rho^2) is that of the four normal pairs whose
+    distribution functions they are.
+
+    Args:
+        size: rows and columns of the pictures.
+        bits: I(X; Y).
+        smallest: pixels that each side of a rectangle has at least.
+
+    >>> pairs = Rectangles(size=8, bits=1.0).sample(5, torch.Generator().manual_seed(0))
+    >>> pairs.x.shape, bool((pairs.x >= 0).all() and (pairs.x <= 1).all())
+    (torch.Size([5, 1, 8, 8]), True)
+    """
+
+    size: Annotated[int, Field(ge=4)] = 16
+    bits: Annotated[float, Field(ge=0)] = 2.0
+    smallest: Annotated[float, Field(ge=1)] = 2.0
+
+    def sample(self, num_samples: int | None, generator: torch.Generator) -> Pairs:
+        """``num_samples`` pairs; ``core`` holds the normal variables behind the edges.
+
+        Raises:
+            ValueError: where no number is given, or rectangles do not fit.
+        """
+        if num_samples is None:
+            raise ValueError("pictures are drawn as many as asked: say how many samples with num_samples")
+        if self.smallest > self.size / 2:
+            raise ValueError(f"smallest must be at most half of size={self.size}; got {self.smallest}")
+        drawn = correlated_parameters(num_samples, 4, self.bits * NATS_PER_BIT, generator)
+        x, y = self.draw(drawn.x), self.draw(drawn.y)
+        return Pairs(
+            x, y, self.bits * NATS_PER_BIT, (drawn.normal_x, drawn.normal_y), images=side_by_side(x, y)
+        )  # fmt: skip
+
+    def draw(self, parameters: Tensor) -> Tensor:
+        """(n, 1, size, size) float32 pictures of parameters (n, 4) in (0, 1)."""
+        at = torch.arange(self.size, dtype=parameters.dtype)
+
+        def covered(first: Tensor, second: Tensor) -> Tensor:
+            room = self.size - self.smallest
+            start = first * room
+            end = start + self.smallest + second * (room - start)
+            return (torch.minimum(at + 1, end[:, None]) - torch.maximum(at, start[:, None])).clamp(0, 1)
+
+        a, b, c, d = parameters.unbind(1)
+        return (covered(a, b)[:, :, None] * covered(c, d)[:, None, :])[:, None].float()
