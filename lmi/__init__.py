@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
     from lmi.estimators.pairwise.matrix import nonlinearity as nonlinearity
     from lmi.estimators.pairwise.matrix import pairwise_mi as pairwise_mi
+    from lmi.estimators.pairwise.network import pairwise_edges as pairwise_edges
     from lmi.estimators.pairwise.significance import benjamini_hochberg as benjamini_hochberg
     from lmi.estimators.pairwise.significance import pairwise_significance as pairwise_significance
     from lmi.evidence import Verdict as Verdict
@@ -49,6 +50,7 @@ _HOMES = {
     "capture": "lmi.activations",
     "record": "lmi.activations",
     "pairwise": "lmi.estimators.pairwise.all_pairs",
+    "pairwise_edges": "lmi.estimators.pairwise.network",
     "pairwise_mi": "lmi.estimators.pairwise.matrix",
     "nonlinearity": "lmi.estimators.pairwise.matrix",
     "pairwise_significance": "lmi.estimators.pairwise.significance",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +12,10 @@ import torch
 from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
 from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
+from lmi.estimators.pairwise.edges import Edges
 from lmi.estimators.pairwise.effective import effective_samples
 from lmi.estimators.pairwise.histogram import Binning, Correction
-from lmi.estimators.pairwise.matrix import Bar, pairwise_measure, tiled
+from lmi.estimators.pairwise.matrix import Bar, PairEstimator, pairwise_measure, tiled
 from lmi.estimators.pairwise.significance import pairwise_significance
 from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels
@@ -64,6 +65,29 @@ class AllPairs:
         kept = frame[frame["q"] <= rate].sort_values("nats", ascending=False, kind="stable")
         return kept.head(whole(count, "count", 1)).reset_index(drop=True)
 
+    def edges(self, rate: float = 0.05, most: int | None = None) -> Edges:
+        """The pairs with q-values of at most ``rate``, or the strongest ``most`` of them, as a network."""
+        a, b = np.triu_indices(len(self.names), 1)
+        nats, p, q = (np.asarray(table) for table in (self.nats, self.p, self.q))
+        kept = np.flatnonzero(q[a, b] <= rate)
+        kept = kept[np.argsort(-nats[a, b][kept], kind="stable")][:most]
+        of_others = np.where(np.eye(len(nats), dtype=bool), np.nan, nats)
+        a, b = a[kept], b[kept]
+        return Edges(
+            a,
+            b,
+            nats[a, b],
+            p[a, b],
+            q[a, b],
+            names=self.names,
+            tested=len(a),
+            num_samples=self.num_samples,
+            estimator=self.estimator,
+            null=self.null,
+            background=np.stack([np.nanmean(of_others, 0), np.nanstd(of_others, 0, ddof=min(1, len(nats) - 2))]),
+            warnings=self.warnings,
+        )
+
     def __repr__(self) -> str:
         pairs = len(self.names) * (len(self.names) - 1) // 2
         surviving = int((np.asarray(self.q)[np.triu_indices(len(self.names), 1)] <= 0.05).sum())
@@ -79,7 +103,7 @@ class AllPairs:
 
 def pairwise(
     x: Any,
-    estimator: Literal["ksg", "histogram", "gaussian"] = "ksg",
+    estimator: PairEstimator = "ksg",
     *,
     documents: Any = None,
     null: Null = "auto",
@@ -98,7 +122,7 @@ def pairwise(
 
     Args:
         x: (n, d) samples: NumPy, torch, pandas, polars, SciPy sparse, AnnData or lists; the rows of a document in order.
-        estimator: "ksg", "histogram" or "gaussian".
+        estimator: "ksg", "histogram", "gaussian", "bspline" or "cofiring".
         documents: (n,) what each row belongs to (document, subject, recording), by any label: rows of one document may
             depend on each other. ``None`` takes all rows as one sequence.
         null: "documents" pairs each document with another, "shift" turns each by a random number of rows, "auto" takes

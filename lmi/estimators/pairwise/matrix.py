@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
+from lmi.estimators.pairwise.cofiring_pairs import CofiringPairs
 from lmi.estimators.pairwise.gaussian import GaussianPairs, rank_normal
 from lmi.estimators.pairwise.histogram import MOST_BINS, Binning, Correction
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
 from lmi.estimators.pairwise.ksg import KsgPairs
 from lmi.estimators.pairwise.ksg_cuda import KsgPairsCuda
+from lmi.estimators.pairwise.splines import SplinePairs
 from lmi.inputs import Missing, like, read_columns
 from lmi.settings import near
 
@@ -23,6 +25,7 @@ KEPT_BYTES = 2**31  # prepared columns held at a time, about
 PREPARED_BYTES = 20  # a prepared value, at most: KSG's, with its order and its place among the sorted
 
 Bar = Callable[[Iterable[Any], str], Iterator[Any]]
+PairEstimator = Literal["ksg", "histogram", "gaussian", "bspline", "cofiring"]
 
 
 @runtime_checkable
@@ -47,7 +50,7 @@ class Measure(Protocol):
 
 
 def pairwise_measure(
-    estimator: Literal["ksg", "histogram", "gaussian"] = "ksg",
+    estimator: PairEstimator = "ksg",
     *,
     k: int = 3,
     bins: int = 15,
@@ -58,7 +61,8 @@ def pairwise_measure(
     """The measure with that name: compiled loops on the CPU, kernels and products of matrices on a GPU.
 
     Args:
-        estimator: "ksg", "histogram" or "gaussian".
+        estimator: "ksg", "histogram", "gaussian", "bspline" (see ``SplinePairs``, of order 3) or "cofiring" (whether
+            entries are 0).
         k: neighbours of KSG.
         bins: bins a column of the histogram.
         binning: bins of equal "width" or of equal "mass".
@@ -84,13 +88,17 @@ def pairwise_measure(
         return HistogramPairsTorch(bins, binning, correction, device)
     if estimator == "gaussian":
         return GaussianPairs(device)
-    raise ValueError(f"no pairwise estimator {estimator!r}: {near(estimator, ['ksg', 'histogram', 'gaussian'])}")
+    if estimator == "bspline":
+        return SplinePairs(bins, min(3, bins), device)
+    if estimator == "cofiring":
+        return CofiringPairs(device)
+    raise ValueError(f"no pairwise estimator {estimator!r}: {near(estimator, get_args(PairEstimator))}")
 
 
 def pairwise_mi(
     x: Any,
     y: Any = None,
-    estimator: Literal["ksg", "histogram", "gaussian"] = "ksg",
+    estimator: PairEstimator = "ksg",
     *,
     k: int = 3,
     bins: int = 15,
@@ -111,7 +119,8 @@ def pairwise_mi(
     Args:
         x: (n, dx) samples: NumPy, torch, pandas, polars, SciPy sparse, AnnData or lists.
         y: (n, dy) samples, or ``None`` for x against itself; paired by label where both have labels, else by position.
-        estimator: "ksg", "histogram" or "gaussian".
+        estimator: "ksg", "histogram", "gaussian", "bspline" (see ``SplinePairs``, of order 3) or "cofiring" (whether
+            entries are 0).
         k: neighbours of KSG.
         bins: bins a column of the histogram.
         binning: bins of equal "width" over [min, max], or of equal "mass".
