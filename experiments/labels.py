@@ -127,14 +127,14 @@ def file_labels(path: Path, documents: Any) -> Any:
 def docstrings(package: str, most: int, shortest: int = 200) -> tuple[str, ...]:
     """At most ``most`` docstrings of an installed package's source files, evenly picked, markup and all."""
     root = package_folder(package)
-    found: list[str] = []
+    sentences: list[str] = []
     for path in sorted(root.rglob("*.py")):
         if {"test", "tests", "testing"}.isdisjoint(path.relative_to(root).parts):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
                     text = ast.get_docstring(node)
                     if text and len(text) >= shortest:
-                        found.append(text)
-    if not found:
+                        sentences.append(text)
+    if not sentences:
         raise ValueError(f"package: {package!r} has no docstrings of at least {shortest} characters")
-    return tuple(found[index] for index in np.unique(np.linspace(0, len(found) - 1, most).astype(int)))
+    return tuple(sentences[index] for index in np.unique(np.linspace(0, len(sentences) - 1, most).astype(int)))

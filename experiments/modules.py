@@ -69,9 +69,9 @@ class Modules:
                 if repeat == 0:
                     rows.append(_row("quantised", size, count, pair.nats, pair, truth))
             a, b = y[:, labels == 0], y[:, labels == 1]
-            found = {"KSG": self.ksg.estimate(a, b, here), "latent": self.latent.estimate(a, b, here)}
+            pair_estimates = {"KSG": self.ksg.estimate(a, b, here), "latent": self.latent.estimate(a, b, here)}
             estimates["Gaussian, debiased"][repeat, place] = gaussian_mi_samples(y, labels)
-            for name, estimate in found.items():
+            for name, estimate in pair_estimates.items():
                 estimates[name][repeat, place] = estimate.nats
                 if repeat == 0:
                     rows.append(_row(name, size, None, estimate.nats, estimate, truth))
@@ -129,13 +129,13 @@ class Modules:
         for a, b in context.bar(pairs, "pairs of modules"):
             two = torch.cat([(labels == a).nonzero(), (labels == b).nonzero()]).flatten()
             part = NormalLinear(layer.weight[two])
-            found = {
+            measured = {
                 "Jacobian": _jacobian(part, labels[two], here),
                 "Gaussian, debiased": gaussian_mi_samples(y[:, two], labels[two]),
                 "KSG": self.ksg.estimate(y[:, labels == a], y[:, labels == b], here).nats,
                 "latent": self.latent.estimate(y[:, labels == a], y[:, labels == b], here.child(a, b)).nats,
             }
-            for name, nats in found.items():
+            for name, nats in measured.items():
                 matrices[name][a, b] = matrices[name][b, a] = nats
             rows.append({"pair": f"{a}-{b}", **{f"{name}_nats": float(m[a, b]) for name, m in matrices.items()}})
         total: dict[str, Scalar] = {

@@ -62,14 +62,16 @@ class ModulesGPT2:
             block = network.get_submodule(name)
             chosen = torch.randperm(len(inputs[name]), generator=context.generator("tokens"))[: self.tokens]
             x = inputs[name][chosen].float()
-            found = find_modules(pairwise_mi(outputs[name].float(), k=self.neighbours, name=name), self.num_modules, 0)
-            shuffled = found[torch.randperm(len(found), generator=context.generator("random modules", name))]
+            partition = find_modules(
+                pairwise_mi(outputs[name].float(), k=self.neighbours, name=name), self.num_modules, 0
+            )
+            shuffled = partition[torch.randperm(len(partition), generator=context.generator("random modules", name))]
             scale = float(outputs[name].double().pow(2).mean().sqrt())
             sigmas = torch.tensor(sorted(self.noise), dtype=torch.float64) * scale
-            result = jacobian_mi(block, x, found, noise=sigmas)
+            result = jacobian_mi(block, x, partition, noise=sigmas)
             random = jacobian_mi(block, x, shuffled, noise=sigmas)
             curves[name], slopes[name] = result.curve.numpy(), result.pointwise_slopes.mean(dim=0).numpy()
-            labels[name] = found.numpy()
+            labels[name] = partition.numpy()
             for place, share in enumerate(sorted(self.noise)):
                 rows.append(
                     {
@@ -126,12 +128,12 @@ def _joined(parts: dict[str, list[Tensor]]) -> dict[str, Tensor]:
 
 
 def _answer(rows: list[dict[str, Scalar]], share: float) -> str:
-    found, random = (
+    ours, random = (
         [float(str(row[name])) for row in rows if row["noise / output"] == share]
         for name in ("I (bits)", "random modules (bits)")
     )
     return (
-        f"With noise of {share:g} of a block's output, the modules found share {min(found):.1f} to {max(found):.1f} bits over "
+        f"With noise of {share:g} of a block's output, the modules found share {min(ours):.1f} to {max(ours):.1f} bits over "
         f"blocks, random modules {min(random):.1f} to {max(random):.1f}."
     )
 

@@ -47,11 +47,11 @@ class DigitsMLP(LightningModule):
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """Activations (n, width) of each hidden layer."""
-        found = []
+        hidden = []
         for layer in self.hidden:
             x = torch.tanh(layer(x))
-            found.append(x)
-        return found
+            hidden.append(x)
+        return hidden
 
     def layer(self, place: int, x: Tensor) -> Tensor:
         """Activations (n, width) of one hidden layer."""

@@ -33,7 +33,7 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
     strengths = path_strengths(h, label, settings.path_points, settings.path_ratio)
     curve = bits_curve(data.h, label, data.documents, strengths, splits, settings.most_kept, context.bar)
     layer = layer_probe(data.h, label, data.documents, splits, settings.precisions, context.bar)
-    own = label_information(h, label, settings.k) / NATS_PER_BIT
+    single = label_information(h, label, settings.k) / NATS_PER_BIT
     shuffle = np.random.default_rng(context.derive("null"))
     null = np.concatenate(
         [
@@ -53,10 +53,10 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
         "layer_bits": layer.bits,
         "layer_error_bits": layer.error,
         "layer_readout_bits": float(readouts[1]),
-        "best_neuron_bits": float(own.max()),
-        "best_neuron": int(own.argmax()),
+        "best_neuron_bits": float(single.max()),
+        "best_neuron": int(single.argmax()),
         "null_neuron_bits": null_bits,
-        "above_null_count": int((own > null_bits).sum()),
+        "above_null_count": int((single > null_bits).sum()),
     }
     if data.truth_bits is not None:
         metrics |= {"truth_bits": data.truth_bits, "sparse_minus_truth_bits": curve.known_bits - data.truth_bits}
@@ -72,12 +72,12 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
             "curve_bits": curve.bits,
             "curve_l1_bits": curve.l1_bits,
             "curve_error_bits": curve.error,
-            "own_bits": own,
+            "own_bits": single,
         },
         tables={"bits": rows},
         figures={
             "bits": figures.bits_against_sparsity(
-                curve.kept, curve.bits, curve.error, curve.l1_bits, curve.saturated, own, null_bits, layer.bits,
+                curve.kept, curve.bits, curve.error, curve.l1_bits, curve.saturated, single, null_bits, layer.bits,
                 entropy, data.truth_bits,
             )
         },
@@ -86,7 +86,7 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
     )  # fmt: skip
     if not settings.stability_pairs:
         return result
-    more = stable_part(settings, data, h, label, own, curve, splits, context)
+    more = stable_part(settings, data, h, label, single, curve, splits, context)
     return Result(
         experiment="bits",
         metrics={**result.metrics, **more.metrics},
@@ -98,7 +98,7 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
     )
 
 
-def brief(settings: Probe, data: Labelled, label: Any, context: Context) -> dict[str, Any]:
+def one_vs_rest(settings: Probe, data: Labelled, label: Any, context: Context) -> dict[str, Any]:
     """One class against the rest in a few numbers."""
     splits = folds(label, data.documents, settings.num_folds, context.derive("folds"))
     strengths = path_strengths(scale(data.h, data.h), label, settings.path_points, settings.path_ratio)
@@ -113,7 +113,7 @@ def brief(settings: Probe, data: Labelled, label: Any, context: Context) -> dict
 
 
 def stable_part(
-    settings: Probe, data: Labelled, h: Any, label: Any, own: Any, curve: Curve, splits: Any, context: Context
+    settings: Probe, data: Labelled, h: Any, label: Any, single: Any, curve: Curve, splits: Any, context: Context
 ) -> Result:
     """Selection frequencies, and for the steadiest neurons their nearest stand-ins and what a swap costs."""
     stability = stability_selection(
@@ -136,7 +136,7 @@ def stable_part(
             "neuron": int(j),
             "selected_ratio": float(stability.frequency[j]),
             "effect_size": float(effects[j]),
-            "own_bits": float(own[j]),
+            "own_bits": float(single[j]),
             "lost_without_bits": base - subset_bits(data.h[:, rest], label, splits),
         }
         if others.size:
@@ -175,7 +175,7 @@ def stable_part(
         },
         tables={"neurons": table},
         figures={
-            "stability": figures.stability(stability.frequency, own, settings.threshold, data.informative),
+            "stability": figures.stability(stability.frequency, single, settings.threshold, data.informative),
             "stand_ins": figures.stand_ins(shared, shown, others, table),
         },
         captions={

@@ -84,7 +84,7 @@ class Probe:
         ]
         if classes.size > 2:
             for row in context.bar(rows, "classes"):
-                row |= probe_bits.brief(self, data, data.labels == row["class"], context)
+                row |= probe_bits.one_vs_rest(self, data, data.labels == row["class"], context)
         else:
             rows[int(classes.searchsorted(positive))] |= {"told_from": "the rest"}
         balance = {

@@ -96,15 +96,15 @@ class ModulesBars:
                 (torch.float64, torch.logspace(-6, 0, 25)),
                 (torch.float32, torch.logspace(-3.5, 0, 15)),
             ):
-                found = jacobian_mi(layer, x.to(dtype), labels, noise=sigmas)
+                curve = jacobian_mi(layer, x.to(dtype), labels, noise=sigmas)
                 rows.append(
                     {
                         "shared rank": rank,
                         "type": str(dtype).removeprefix("torch."),
-                        "slope": found.shared_directions,
-                        "error (ratio)": abs(found.shared_directions / rank - 1),
-                        "finite part (nats)": found.finite_nats,
-                        "warnings": len(found.warnings),
+                        "slope": curve.shared_directions,
+                        "error (ratio)": abs(curve.shared_directions / rank - 1),
+                        "finite part (nats)": curve.finite_nats,
+                        "warnings": len(curve.warnings),
                     }
                 )
         return rows
@@ -149,7 +149,7 @@ class ModulesBars:
             ("I(sigma), 9 values", torch.logspace(-3, 1, 9), torch.float32),
             ("noiseless", None, torch.float64),
         ):
-            found, wall, cpu = _timed(partial(jacobian_mi, net, x, labels, noise, dtype=dtype))
+            local, wall, cpu = _timed(partial(jacobian_mi, net, x, labels, noise, dtype=dtype))
             rows.append(
                 {
                     "block": "768-3072-768",
@@ -159,7 +159,7 @@ class ModulesBars:
                     "seconds": wall,
                     "CPU seconds": cpu,
                     "peak of the process (GiB)": peak_memory_gib(),
-                    "nats": found.nats,
+                    "nats": local.nats,
                 }
             )
         return rows
@@ -177,8 +177,8 @@ class ModulesBars:
                 source = LinearModules(80, (12, 12, 12, 12), coupling, here.derive("weights"), shuffled=True)
                 layer, labels = source.build()
                 y = layer(layer.inputs(self.planted_samples, here.generator("samples")))
-                found = find_modules(graphs[graph](y), 4, seed)
-                agreement.append(float(adjusted_rand_score(labels.numpy(), found.numpy())))
+                partition = find_modules(graphs[graph](y), 4, seed)
+                agreement.append(float(adjusted_rand_score(labels.numpy(), partition.numpy())))
                 exact += agreement[-1] == 1.0
             rows.append(
                 {

@@ -138,7 +138,7 @@ class TeachingBars:
             truth, planted = data.truth_bits, data.informative
             assert truth is not None  # the planted case knows both
             assert planted is not None
-            found = int(np.isin(planted, stability.stable).sum())
+            selected = int(np.isin(planted, stability.stable).sum())
             rows.append(
                 {
                     "repeat": repeat,
@@ -147,8 +147,8 @@ class TeachingBars:
                     "sparse_error_bits": curve.known_error,
                     "sparse_minus_truth_bits": curve.known_bits - truth,
                     "saturated_count": float(curve.kept[curve.saturated]),
-                    "planted_stable_count": found,
-                    "false_stable_count": int(stability.stable.size) - found,
+                    "planted_stable_count": selected,
+                    "false_stable_count": int(stability.stable.size) - selected,
                 }
             )
         return rows

@@ -41,15 +41,15 @@ class VersusLatentMI:
         peer = latentmi("lmi")
         table: list[dict[str, Scalar]] = []
         for seed in context.bar(range(self.seeds), "seeds"):
-            own = Context(seed=context.derive("seed", seed))
-            pairs = self.source.sample(self.num_samples, own.generator("samples"))
+            run = Context(seed=context.derive("seed", seed))
+            pairs = self.source.sample(self.num_samples, run.generator("samples"))
             if pairs.truth is None:
                 raise ValueError("the source has no known truth; nothing to hold the estimates against")
             truth = pairs.truth / NATS_PER_BIT
             started = time.perf_counter()
-            ours = estimate(pairs.x, pairs.y, self.estimator, context=own).bits
+            ours = estimate(pairs.x, pairs.y, self.estimator, context=run).bits
             our_seconds = time.perf_counter() - started
-            theirs, their_seconds = run_peer(peer, pairs, own)
+            theirs, their_seconds = run_peer(peer, pairs, run)
             table.append(
                 {
                     "seed": seed,

@@ -134,7 +134,7 @@ class LanguageModel:
         family = AutoModelForCausalLM if self.head == "causal" else AutoModel
         try:
             with without_bars():
-                network, found = family.from_pretrained(
+                network, loading = family.from_pretrained(
                     place,
                     revision=revision,
                     dtype=DTYPES[self.dtype],
@@ -149,8 +149,8 @@ class LanguageModel:
                 raise _unreachable(self.name, error) from error
             raise ModelError(f"model {self.name!r}: no safetensors that can be read: {error}") from error
         # A pooler reads the last hidden state and nothing reads it: only there random weights do no harm.
-        missing = [key for key in found["missing_keys"] if not key.startswith("pooler.")]
-        missing = sorted([*missing, *(str(key) for key in found["mismatched_keys"])])
+        missing = [key for key in loading["missing_keys"] if not key.startswith("pooler.")]
+        missing = sorted([*missing, *(str(key) for key in loading["mismatched_keys"])])
         if missing:
             raise ModelError(
                 f"model {self.name!r} has no trained weights for {', '.join(missing)}; they would be random "

@@ -40,7 +40,7 @@ def site_modules(network: nn.Module, site: Site, depth: int) -> list[str]:
     Raises:
         ValueError: if a block has no such module under a known name.
     """
-    found = []
+    sites = []
     for block_name in block_names(network, depth):
         block = network.get_submodule(block_name)
         names = dict(block.named_modules())
@@ -51,8 +51,8 @@ def site_modules(network: nn.Module, site: Site, depth: int) -> list[str]:
                 f"block {block_name!r} of {type(network).__name__} has no {site} under a known name; choose its "
                 f"modules by name (what=modules, modules=...); it has: {', '.join(name for name in names if name)}"
             )
-        found.append(f"{block_name}.{linear[-1]}")
-    return found
+        sites.append(f"{block_name}.{linear[-1]}")
+    return sites
 
 
 def _is_linear(module: nn.Module) -> bool:

@@ -109,10 +109,10 @@ class Store:
             raise StoreError(f"activations in {str(folder)!r} have format {form}; expected {FORMAT}")
         for file, size in sizes.items():
             path = folder / file
-            found = path.stat().st_size if path.is_file() else 0
-            if found != size:
+            stored = path.stat().st_size if path.is_file() else 0
+            if stored != size:
                 raise StoreError(
-                    f"half-written activations in {str(folder)!r}: {file} has {found} bytes; expected {size}"
+                    f"half-written activations in {str(folder)!r}: {file} has {stored} bytes; expected {size}"
                 )
         return cls(folder, tuple(entry["names"]), tuple(entry["indices"]), entry["facts"])
 

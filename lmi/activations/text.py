@@ -54,10 +54,10 @@ def read_documents(texts: Sequence[str] = (), files: Sequence[str] = (), folder:
         root = Path(folder).expanduser()
         if not root.is_dir():
             raise FileNotFoundError(f"no folder of texts at {str(root)!r}")
-        found = sorted(path for path in root.rglob("*") if path.suffix in (".txt", ".md") and path.is_file())
-        if not found:
+        inside = sorted(path for path in root.rglob("*") if path.suffix in (".txt", ".md") and path.is_file())
+        if not inside:
             raise FileNotFoundError(f"no *.txt or *.md in {str(root)!r}")
-        paths.extend(found)
+        paths.extend(inside)
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"no text file at {str(path)!r}")

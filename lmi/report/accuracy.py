@@ -62,8 +62,8 @@ def error_map(rows: Sequence[Row]) -> Figure:
     down, across = (sorted({place[i] for place in places.values()}, key=by_numbers) for i in (1, 2))
     errors = np.full((len(kinds), len(estimators), len(down), len(across)), np.nan)
     for row in rows:
-        kind, own, column = places[row["case"]]
-        place = (kinds.index(kind), estimators.index(row["estimator"]), down.index(own), across.index(column))
+        kind, level, column = places[row["case"]]
+        place = (kinds.index(kind), estimators.index(row["estimator"]), down.index(level), across.index(column))
         errors[place] = row["mean_error_bits"]
     limit = max(float(np.nanquantile(np.abs(errors), 0.95)), 0.05)
     width = max(CELL[0] * len(across), 1.3)
@@ -101,9 +101,11 @@ def truth_curves(rows: Sequence[Row]) -> Figure:
         most = max(float(row["truth_bits"]) for row in mine)
         axes.plot([0, most], [0, most], color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
         for i, estimator in enumerate(estimators):
-            own = [row for row in mine if row["estimator"] == estimator]
-            truths = sorted({round(float(row["truth_bits"]), 3) for row in own})
-            values = [[row["estimate_bits"] for row in own if round(float(row["truth_bits"]), 3) == t] for t in truths]
+            rows_of = [row for row in mine if row["estimator"] == estimator]
+            truths = sorted({round(float(row["truth_bits"]), 3) for row in rows_of})
+            values = [
+                [row["estimate_bits"] for row in rows_of if round(float(row["truth_bits"]), 3) == t] for t in truths
+            ]
             color = PALETTE[i % len(PALETTE)]
             means = [float(np.mean(v)) for v in values]
             axes.plot(truths, means, "o-", color=color, markersize=3.5, linewidth=1.3, label=estimator)

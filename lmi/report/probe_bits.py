@@ -12,7 +12,7 @@ from lmi.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SEQUENTIAL, dr
 
 
 def bits_against_sparsity(
-    kept: Any, bits: Any, error: Any, l1_bits: Any, saturated: int, own: Any, null: float, layer: float, entropy: float,
+    kept: Any, bits: Any, error: Any, l1_bits: Any, saturated: int, single: Any, null: float, layer: float, entropy: float,
     truth: float | None,
 ) -> Figure:  # fmt: skip
     """Held-out bits of m neurons along the path, (p,) each, beside every neuron's own MI (d,) and the whole layer's.
@@ -23,7 +23,7 @@ def bits_against_sparsity(
         error: (p,) standard errors.
         l1_bits: (p,) of the L1 solution.
         saturated: point where more neurons add nothing.
-        own: (d,) bits of each neuron alone.
+        single: (d,) bits of each neuron alone.
         null: bits that shuffled labels reach.
         layer: bits of the whole layer.
         entropy: of the label, bits.
@@ -57,7 +57,7 @@ def bits_against_sparsity(
     left.set_ylim(max(lowest, -0.25 * entropy) - 0.03 * entropy, 1.06 * entropy)
     dress(left, "bits against sparsity", "neurons kept (mean over folds)", "information about the label (bits)")
     figure.legend(*left.get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower center", ncols=3)
-    ranked = np.sort(own)[::-1]
+    ranked = np.sort(single)[::-1]
     right.plot(np.arange(1, ranked.size + 1), ranked, color=BLUE, linewidth=1.6)
     right.axhline(layer, color=ORANGE, linewidth=1.2)
     right.axhline(null, color=RED, linewidth=1, linestyle=":", label="99% of neurons, labels shuffled")
@@ -67,20 +67,22 @@ def bits_against_sparsity(
     return figure
 
 
-def stability(frequency: Any, own: Any, threshold: float, informative: Any | None) -> Figure:
+def stability(frequency: Any, single: Any, threshold: float, informative: Any | None) -> Figure:
     """Selection frequency of each neuron against its own MI with the label, (d,) each; planted ones marked.
 
     Args:
         frequency: (d,) how often each neuron is kept.
-        own: (d,) bits of each neuron alone.
+        single: (d,) bits of each neuron alone.
         threshold: of stable ones.
         informative: planted neurons, where they are known.
     """
     figure = new_figure(6.0, 3.8)
     axes = figure.add_subplot()
-    axes.scatter(own, frequency, s=12, color=BLUE, alpha=0.5, linewidths=0, label="neurons")
+    axes.scatter(single, frequency, s=12, color=BLUE, alpha=0.5, linewidths=0, label="neurons")
     if informative is not None:
-        axes.scatter(own[informative], frequency[informative], s=42, facecolors="none", edgecolors=RED, label="planted")
+        axes.scatter(
+            single[informative], frequency[informative], s=42, facecolors="none", edgecolors=RED, label="planted"
+        )
     axes.axhline(threshold, color=INK, linewidth=1, linestyle="--", label=f"stable: {(frequency >= threshold).sum()}")
     axes.set_ylim(-0.03, 1.05)
     dress(axes, "", "own MI with the label (bits)", "share of half-samples that select it")

@@ -177,16 +177,16 @@ def axis_figure(trials: Sequence[Trial], axis: str, others: Sequence[str], shown
             cells = {
                 value: _values([t for t in members if t.overrides.get(axis, "") == value], metric) for value in values
             }
-            cells = {value: found for value, found in cells.items() if found}
+            cells = {value: estimates for value, estimates in cells.items() if estimates}
             if not cells:
                 continue
-            for value, found in cells.items():
-                axes.plot([places[value]] * len(found), found, ".", color=color, alpha=0.45, markersize=5)
-            repeated = any(len(found) > 1 for found in cells.values())
+            for value, estimates in cells.items():
+                axes.plot([places[value]] * len(estimates), estimates, ".", color=color, alpha=0.45, markersize=5)
+            repeated = any(len(estimates) > 1 for estimates in cells.values())
             if lines or repeated:
                 axes.errorbar(
-                    [places[value] for value in cells], [fmean(found) for found in cells.values()],
-                    [stdev(found) if len(found) > 1 else 0.0 for found in cells.values()],
+                    [places[value] for value in cells], [fmean(estimates) for estimates in cells.values()],
+                    [stdev(estimates) if len(estimates) > 1 else 0.0 for estimates in cells.values()],
                     color=color, linewidth=1.6, capsize=3, marker="o", markersize=4, label=label or None,
                 )  # fmt: skip
         truths = {truth for trial in trials if (truth := trial.metric("truth_bits")) is not None}

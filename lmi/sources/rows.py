@@ -18,7 +18,7 @@ SAFETENSORS_KINDS = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
 
 
 @dataclass(frozen=True)
-class Part:
+class RowFile:
     """One array of rows inside a file.
 
     Args:
@@ -54,7 +54,7 @@ class Part:
 class Rows:
     """(n, dim) rows laid out over parts, in the order of the parts."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[RowFile, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +105,7 @@ def open_rows(pattern: str) -> Rows:
     return Rows(parts)
 
 
-def _open(path: Path, name: str | None) -> Part:
+def _open(path: Path, name: str | None) -> RowFile:
     if path.suffix == ".npy":
         return _open_npy(path)
     if path.suffix == ".safetensors":
@@ -113,7 +113,7 @@ def _open(path: Path, name: str | None) -> Part:
     raise ValueError(f"{path} has the suffix {path.suffix!r}; expected .npy or .safetensors")
 
 
-def _open_npy(path: Path) -> Part:
+def _open_npy(path: Path) -> RowFile:
     with path.open("rb") as file:
         try:
             version = np.lib.format.read_magic(file)
@@ -125,10 +125,10 @@ def _open_npy(path: Path) -> Part:
     if len(shape) != 2 or is_fortran or dtype.kind != "f":
         order = "Fortran" if is_fortran else "C"
         raise ValueError(f"{path} holds {dtype} {shape} in {order} order; expected floating point (n, d) in C order")
-    return Part(path, offset, shape[0], shape[1], dtype.str)
+    return RowFile(path, offset, shape[0], shape[1], dtype.str)
 
 
-def _open_safetensors(path: Path, name: str | None) -> Part:
+def _open_safetensors(path: Path, name: str | None) -> RowFile:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -149,4 +149,4 @@ def _open_safetensors(path: Path, name: str | None) -> Part:
         raise ValueError(f"{path}: {name} is {kind} {shape}; expected (n, d) of {', '.join(SAFETENSORS_KINDS)}")
     if 8 + length + end > size:
         raise ValueError(f"{path} ends early: {size} bytes, expected {8 + length + end}")
-    return Part(path, 8 + length + start, shape[0], shape[1], SAFETENSORS_KINDS[kind], kind == "BF16")
+    return RowFile(path, 8 + length + start, shape[0], shape[1], SAFETENSORS_KINDS[kind], kind == "BF16")

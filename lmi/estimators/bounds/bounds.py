@@ -44,5 +44,5 @@ def smile(scores: Tensor, clip: float = SMILE_CLIP) -> Tensor:
 def log_mean_exp_off_diagonal(scores: Tensor) -> Tensor:
     """Log of the mean of exp over the scores (b, b) off the diagonal, which stand for the product of the marginals."""
     b = scores.shape[0]
-    own = torch.eye(b, dtype=torch.bool, device=scores.device)
-    return torch.logsumexp(scores.masked_fill(own, -torch.inf).flatten(), dim=0) - math.log(b * (b - 1))
+    diagonal = torch.eye(b, dtype=torch.bool, device=scores.device)
+    return torch.logsumexp(scores.masked_fill(diagonal, -torch.inf).flatten(), dim=0) - math.log(b * (b - 1))

@@ -54,9 +54,9 @@ def held_out(scores: Scores, x: Tensor, y: Tensor) -> HeldOut:
     """
     parts = []
     for _, f in held_out_blocks(scores, x, y):
-        b, own = f.shape[0], f.diagonal()
+        b, paired = f.shape[0], f.diagonal()
         rows, columns, others = log_sums(f)
-        parts.append((own - (others - math.log(b * (b - 1))), own - 0.5 * (rows + columns) + math.log(b), own))
+        parts.append((paired - (others - math.log(b * (b - 1))), paired - 0.5 * (rows + columns) + math.log(b), paired))
     dv, infonce, log_ratio = (torch.cat(column).double() for column in zip(*parts, strict=True))
     return HeldOut(dv, infonce, log_ratio)
 
@@ -68,7 +68,7 @@ def log_sums(f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     >>> rows, columns, _ = log_sums(f)
     >>> torch.testing.assert_close((rows, columns), (torch.logsumexp(f, 1), torch.logsumexp(f, 0)))
     """
-    own = f.diagonal()
+    paired = f.diagonal()
     apart = f.clone()
     apart.diagonal().fill_(-math.inf)
     top = apart.amax(1)
@@ -80,7 +80,7 @@ def log_sums(f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     columns = most + columns.log()
     if bool(lost.any()):
         columns[lost] = torch.logsumexp(f[:, lost].masked_fill(torch.diag(lost)[:, lost], -math.inf), 0)
-    return torch.logaddexp(rows, own), torch.logaddexp(columns, own), torch.logsumexp(rows, 0)
+    return torch.logaddexp(rows, paired), torch.logaddexp(columns, paired), torch.logsumexp(rows, 0)
 
 
 def held_out_blocks(scores: Scores, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -100,12 +100,12 @@ def bound_terms(f: Tensor, bound: BoundName) -> Tensor:
         f: (b, b) scores, pairs that belong together on the diagonal.
         bound: see above.
     """
-    b, own = f.shape[0], f.diagonal()
+    b, paired = f.shape[0], f.diagonal()
     if bound == "infonce":
         rows, columns, _ = log_sums(f)
-        return own - 0.5 * (rows + columns) + math.log(b)
+        return paired - 0.5 * (rows + columns) + math.log(b)
     partition = _log_mean_exp_apart(f, bound)
-    return 1 + own - partition.exp() if bound == "nwj" else own - partition
+    return 1 + paired - partition.exp() if bound == "nwj" else paired - partition
 
 
 def bound_influence(f: Tensor, bound: BoundName) -> Tensor:

@@ -85,12 +85,12 @@ def find_modules(pairwise: Any, num_modules: int, seed: int = 0) -> Any:
     graph = graph + 1e-6 * float(graph.max()) + 1e-12
     cluster = SpectralClustering(num_modules, affinity="precomputed", assign_labels="cluster_qr", random_state=seed)
     labels = cluster.fit_predict(graph.numpy())
-    found = module_labels(torch.from_numpy(labels).long(), d)
+    partition = module_labels(torch.from_numpy(labels).long(), d)
     if side.kind == "frame":
         import pandas
 
-        return pandas.Series(found.numpy(), index=pandas.Index(side.columns or range(d)), name="module")
-    return found if side.kind == "tensor" else found.numpy()
+        return pandas.Series(partition.numpy(), index=pandas.Index(side.columns or range(d)), name="module")
+    return partition if side.kind == "tensor" else partition.numpy()
 
 
 def modularity_score(

@@ -56,30 +56,30 @@ def _ross(columns: Any, positive: Any, k: int, table: Any) -> Any:
         everyone = np.sort(columns[j])
         total = 0.0
         for side in range(2):
-            own = np.sort(columns[j][positive if side else ~positive])
-            for i in range(own.size):
+            same = np.sort(columns[j][positive if side else ~positive])
+            for i in range(same.size):
                 # the k nearest of a sorted array are a window around i: slide it to where its reach is least
                 radius = np.inf
-                for first in range(max(0, i - k), min(i, own.size - 1 - k) + 1):
-                    radius = min(radius, max(own[i] - own[first], own[first + k] - own[i]))
+                for first in range(max(0, i - k), min(i, same.size - 1 - k) + 1):
+                    radius = min(radius, max(same[i] - same[first], same[first + k] - same[i]))
                 if radius > 0:
-                    low = np.searchsorted(everyone, own[i] - radius, side="right")
-                    high = np.searchsorted(everyone, own[i] + radius, side="left")
+                    low = np.searchsorted(everyone, same[i] - radius, side="right")
+                    high = np.searchsorted(everyone, same[i] + radius, side="left")
                     # the sums round: step to where the differences themselves are below the radius
-                    while low > 0 and own[i] - everyone[low - 1] < radius:
+                    while low > 0 and same[i] - everyone[low - 1] < radius:
                         low -= 1
-                    while own[i] - everyone[low] >= radius:
+                    while same[i] - everyone[low] >= radius:
                         low += 1
-                    while high < n and everyone[high] - own[i] < radius:
+                    while high < n and everyone[high] - same[i] < radius:
                         high += 1
-                    while everyone[high - 1] - own[i] >= radius:
+                    while everyone[high - 1] - same[i] >= radius:
                         high -= 1
                     near = k
                 else:
-                    near = np.searchsorted(own, own[i], side="right") - np.searchsorted(own, own[i], side="left")
-                    low = np.searchsorted(everyone, own[i], side="left")
-                    high = np.searchsorted(everyone, own[i], side="right")
-                total += table[near] - table[own.size] - table[high - low]
+                    near = np.searchsorted(same, same[i], side="right") - np.searchsorted(same, same[i], side="left")
+                    low = np.searchsorted(everyone, same[i], side="left")
+                    high = np.searchsorted(everyone, same[i], side="right")
+                total += table[near] - table[same.size] - table[high - low]
         nats[j] = table[n] + total / n
     return nats
 
@@ -142,14 +142,14 @@ def folds(positive: Booleans, documents: Rows, parts: int, seed: int) -> list[tu
     """
     count = np.unique(documents).size
     if count < parts:
-        raise ValueError(f"{count} documents cannot be dealt into {parts} parts: whole documents go to one part")
+        raise ValueError(f"{count} documents cannot be assigned into {parts} parts: whole documents go to one part")
     alone = count == documents.size
-    deal = StratifiedKFold if alone else StratifiedGroupKFold
+    splitter = StratifiedKFold if alone else StratifiedGroupKFold
     smaller = min(positive.sum(), (~positive).sum())
     if smaller < parts:
         raise ValueError(f"the smaller class has {smaller} rows, too few for {parts} parts")
-    dealt = deal(parts, shuffle=True, random_state=seed % 2**32)
-    splits = [(rest, part) for rest, part in dealt.split(positive[:, None], positive, None if alone else documents)]
+    assigned = splitter(parts, shuffle=True, random_state=seed % 2**32)
+    splits = [(rest, part) for rest, part in assigned.split(positive[:, None], positive, None if alone else documents)]
     for rest, part in splits:
         for rows in (rest, part):
             if np.unique(positive[rows]).size < 2:
