@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,32 +15,52 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from lmi.run import one_line_errors, run, stored_config
-from lmi.settings import build, require_key
-from lmi.sweep.process import die_with_parent, is_child, slurm_run_name
+from lmi.run import alone, is_main_process, one_line_errors, refuse_overrides, run, stored_config
+from lmi.settings import build, near, require_key
+from lmi.sweep.process import die_with_parent, is_child, run_name
 from lmi.sweep.sweep import refusal
 from lmi.sweep.trial import own_overrides, quoted, trial_folder, with_sweep_folder
 
 SCRIPT = Path(__file__).resolve()
+CONF = SCRIPT.parent / "conf"
 plain: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
 
 OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh)
-OmegaConf.register_new_resolver("run_name", lambda now: slurm_run_name() or now)
+OmegaConf.register_new_resolver("run_name", run_name)
 OmegaConf.register_new_resolver("trial_folder", lambda overrides: trial_folder(own_overrides(overrides)))
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+@contextmanager
+def in_words(folder: Path | None = None) -> Iterator[None]:
+    """End the process with one line for what a user can mend, Hydra's errors and those of configs among them."""
+    with one_line_errors(folder, HydraException, OmegaConfBaseException):
+        try:
+            yield
+        except MissingConfigException as error:
+            if not error.options:
+                raise
+            group, _, name = str(error.missing_cfg_file).rpartition("/")
+            raise ValueError(f"{group}={name}: no such choice; {near(name, error.options)}") from error
+        except MissingMandatoryValue as error:
+            raise ValueError(f"{error.full_key} has no value: {error.full_key}=... is needed") from error
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(composed: DictConfig) -> None:
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     if job.mode == RunMode.RUN:
-        with one_line_errors(folder, OmegaConfBaseException):
-            run(stored_config(folder, composed.resume) or plain(composed), folder)
+        with in_words(folder), alone(folder):
+            stored = stored_config(folder, composed.resume)
+            if stored is not None and composed.resume:
+                keys = [OverridesParser.create().parse_override(word).key_or_group for word in job.overrides.task]
+                refuse_overrides(stored, OmegaConf.to_container(composed, resolve=True), [*{*keys} - {"resume"}])
+            run(plain(composed) if stored is None else stored, folder, resumes=stored is not None)
         return
     given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
     flags = ["--config-name", job.job.config_name, *(word for path in given for word in ("--config-dir", path))]
@@ -48,51 +71,92 @@ def main(composed: DictConfig) -> None:
     print(outcome, flush=True)
 
 
-def prepare_sweep(words: list[str]) -> Path:
-    """The folder of a sweep, once its axes are known to be in the config and its study to be its own."""
-    arguments = get_args_parser().parse_args(words)
-    with hydra.initialize_config_dir(str(SCRIPT.parent / "conf"), version_base="1.3"):
+class Composer:
+    """Composes what a command line describes, or the groups that it chooses alone, to see what its keys are set in."""
+
+    def __init__(self, arguments: Namespace) -> None:
         loader = GlobalHydra.instance().config_loader()
-        firsts = {
+        overrides = OverridesParser.create(loader).parse_overrides(arguments.overrides)
+        # Sweeps give several values to a key; the first of each is one trial.
+        self.firsts = {
             o.get_key_element(): next(o.sweep_string_iterator()) if o.is_sweep_override() else o.get_value_element_as_str()
-            for o in OverridesParser.create(loader).parse_overrides(arguments.overrides)
+            for o in overrides
         }  # fmt: skip
-        groups = [key for key in firsts if key.lstrip("+~") in loader.list_groups("") or key.startswith("hydra")]
-        path = [f"hydra.searchpath=[{quoted(f'file://{arguments.config_dir}')}]"] if arguments.config_dir else []
+        self.groups = [
+            key for key in self.firsts if key.lstrip("+~") in loader.list_groups("") or key.startswith("hydra")
+        ]
+        self.name = arguments.config_name or "config"
+        self.path = [f"hydra.searchpath=[{quoted(f'file://{arguments.config_dir}')}]"] if arguments.config_dir else []
 
-        def compose(keys: list[str]) -> DictConfig:
-            overrides = [f"{key}={firsts[key]}" for key in keys]
-            return hydra.compose(arguments.config_name or "config", overrides + path, return_hydra_config=True)
+    def compose(self, keys: Iterable[str]) -> DictConfig:
+        overrides = [f"{key}={self.firsts[key]}" for key in keys]
+        return hydra.compose(self.name, overrides + self.path, return_hydra_config=True)
 
-        config = compose(groups)
-        for key in {*firsts, *(config.hydra.sweeper.params or {})} - {*groups}:
-            require_key(config, key)
-        config = compose(list(firsts))
-        sweep = build(plain(config.sweep), "sweep")
-        for key in sweep.searched:
-            require_key(config, key)
-        folder = Path(config.hydra.sweep.dir)
-        sweep.check(folder)
+    def check_keys(self, known: DictConfig) -> None:
+        """Refuse keys that are not in the config, naming the nearest that are."""
+        for key in {*self.firsts, *(known.hydra.sweeper.params or {})} - {*self.groups}:
+            require_key(known, key)
+
+
+def prepare_run(composer: Composer) -> None:
+    """What is wrong with the command of a single run, in a line; and its folder, where that can be made."""
+    try:
+        config = composer.compose(composer.firsts)
+    except HydraException:
+        composer.check_keys(composer.compose(composer.groups))
+        raise
+    if config.resume:
+        stored_config(Path(config.resume), config.resume)
+    HydraConfig.instance().set_config(config)
+    Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
+
+
+def prepare_sweep(composer: Composer) -> Path:
+    """The folder of a sweep, once its axes are known to be in the config and its study to be its own."""
+    composer.check_keys(composer.compose(composer.groups))
+    config = composer.compose(composer.firsts)
+    sweep = build(plain(config.sweep), "sweep")
+    for key in sweep.searched:
+        require_key(config, key)
+    folder = Path(config.hydra.sweep.dir)
+    sweep.check(folder)
     return folder
 
 
-def sweep_and_report() -> None:
-    """A multirun in a folder of its own, which the same command finds again, and its report."""
-    from lmi.report.sweep import write_sweep_report
-
-    sys.argv[1:] = with_sweep_folder(sys.argv[1:])
-    with one_line_errors(None, HydraException, OmegaConfBaseException):
-        folder = prepare_sweep(sys.argv[1:])
+def command() -> None:
+    """A single run; or a multirun in a folder of its own, which the same command finds again, and its report."""
+    if is_child():
+        die_with_parent()
+    is_sweep = bool({"-m", "--multirun"} & {*sys.argv})
+    if is_sweep:
+        sys.argv[1:] = with_sweep_folder(sys.argv[1:])
+    arguments = get_args_parser().parse_args(sys.argv[1:])
+    asks = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
+    folder = None
+    if not any(asks) and is_main_process():
+        with in_words(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            composer = Composer(arguments)
+            if is_sweep:
+                folder = prepare_sweep(composer)
+            else:
+                prepare_run(composer)
     main()
+    if folder is not None:
+        finish_sweep(folder)
+
+
+def finish_sweep(folder: Path) -> None:
+    """The report of a sweep; a sweep with failed trials has failed."""
+    from lmi.report.sweep import write_sweep_report
+    from lmi.report.trials import read_trials
+
     if refused := refusal(folder):
         sys.exit(f"error: {refused}")
     print(write_sweep_report(folder))
+    trials = read_trials(folder)
+    if failed := [trial.name for trial in trials if trial.status == "failed"]:
+        sys.exit(f"error: {len(failed)} of {len(trials)} trials failed")
 
 
 if __name__ == "__main__":
-    if is_child():
-        die_with_parent()
-    if {"-m", "--multirun"} & {*sys.argv}:
-        sweep_and_report()
-    else:
-        main()
+    command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.activations import LanguageModel, block_names, capture
-from lmi.activations.text import read_documents
+from lmi.activations.model import require_vocabulary
+from lmi.activations.text import read_documents, text_files
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.pairwise.matrix import pairwise_mi
@@ -47,6 +49,10 @@ class ModulesGPT2:
     tokens: Annotated[int, Field(ge=2)] = 32
     noise: tuple[Annotated[float, Field(gt=0)], ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     depths: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+
+    def input_files(self) -> list[Path]:
+        """The documents: a run that goes on wants them as they were."""
+        return text_files(self.files, self.folder)
 
     def run(self, context: Context) -> Result:
         """Find modules of each block, then the curve I(sigma) of each, against a random partition of the same sizes."""
@@ -115,6 +121,7 @@ class ModulesGPT2:
         outputs: dict[str, list[Tensor]] = {name: [] for name in names}
         for document in read_documents(self.texts, self.files, self.folder):
             ids = torch.tensor(tokenizer(document.text)["input_ids"][:window])
+            require_vocabulary(network, [ids], self.model.name)
             with torch.no_grad(), capture(network, names, "input") as taken, capture(network, names) as given:
                 network(ids[None])
             for name in names:

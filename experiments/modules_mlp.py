@@ -95,7 +95,7 @@ class ModulesMLP:
     splits: Annotated[int, Field(ge=1)] = 100
     max_epochs: Annotated[int, Field(ge=1)] = 30
     batch_size: Annotated[int, Field(ge=1)] = 64
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
     noise: Annotated[float, Field(gt=0)] = 0.1
     jacobian_samples: Annotated[int, Field(ge=1)] = 64
     trainer: TrainerSettings = field(default_factory=lambda: TrainerSettings(accelerator="cpu"))

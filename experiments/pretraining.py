@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lmi.activations.model import without_bars
+from lmi.activations.model import quiet_transformers
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context
 
@@ -193,7 +193,7 @@ def save_model(network: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> 
     from transformers import PreTrainedTokenizerFast
 
     folder.mkdir(parents=True, exist_ok=True)
-    with without_bars():
+    with quiet_transformers():
         network.to(torch.float16).save_pretrained(folder)
     network.to(torch.float32)
     wrapped = PreTrainedTokenizerFast(

@@ -1,15 +1,21 @@
-"""What it takes to get the same numbers again: seed, command, versions, machine."""
+"""What it takes to get the same numbers again: seed, command, versions, machine, and the files that a run reads."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import platform
 import sys
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import lmi
 
 PACKAGES = ("torch", "lightning", "transformers", "numpy", "scipy", "scikit-learn", "hydra-core")
+BLOCK = 2**20  # bytes
+BLOCKS = 64
 
 
 def facts(seed: int, seconds: float) -> dict[str, Any]:
@@ -18,7 +24,7 @@ def facts(seed: int, seconds: float) -> dict[str, Any]:
 
     return {
         "seed": seed,
-        "command": " ".join(["python", *sys.argv]),
+        "command": " ".join([program(), *sys.argv[1:]]),
         "seconds": round(seconds, 2),
         "device": torch.cuda.get_device_name()
         if torch.cuda.is_available()
@@ -27,3 +33,51 @@ def facts(seed: int, seconds: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {"lmi": lmi.__version__, **{name: version(name) for name in PACKAGES}},
     }
+
+
+def program() -> str:
+    """How this program was called, for commands that a user is to type: ``lmi``, or ``python train.py``."""
+    script = Path(sys.argv[0])
+    return "lmi" if script.stem == "lmi" or script.parent.name == "lmi" else f"python {script.name}"
+
+
+def input_files(settings: Any) -> Iterator[Path]:
+    """The files that settings, and settings inside them, say they read: objects with a method ``input_files``."""
+    if callable(getattr(settings, "input_files", None)):
+        yield from settings.input_files()
+    if dataclasses.is_dataclass(settings):
+        for field in dataclasses.fields(settings):
+            yield from input_files(getattr(settings, field.name, None))
+    elif isinstance(settings, Mapping):
+        for value in settings.values():
+            yield from input_files(value)
+    elif isinstance(settings, (list, tuple)):
+        for value in settings:
+            yield from input_files(value)
+
+
+def digest(path: Path) -> str:
+    """What tells a file from another: its size and a digest of its bytes, of a large one 64 blocks spread over it."""
+    size = path.stat().st_size
+    found = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as file:
+        is_large = size > BLOCKS * BLOCK
+        starts = (i * (size - BLOCK) // (BLOCKS - 1) for i in range(BLOCKS)) if is_large else range(0, size, BLOCK)
+        for start in starts:
+            file.seek(start)
+            found.update(file.read(BLOCK))
+    return found.hexdigest()
+
+
+def check_inputs(settings: Any, recorded: Mapping[str, Any] | None) -> dict[str, str]:
+    """The digests of what ``settings`` read, which have to be those ``recorded`` when the run began.
+
+    Raises:
+        ValueError: for a file that has changed since, or was not read then.
+    """
+    found = {str(path): digest(path) for path in input_files(settings) if path.is_file()}
+    for path, value in found.items():
+        if recorded is not None and recorded.get(path) != value:
+            known = "has changed since this run began" if path in recorded else "was not there when this run began"
+            raise ValueError(f"{path} {known}, so there is nothing to go on with; start again in another folder")
+    return found

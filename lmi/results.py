@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
-from lmi.files import ARRAYS_FILE, FIGURES_FOLDER, RESULT_FILE, write_whole
+from lmi.files import ARRAYS_FILE, FIGURES_FOLDER, RESULT_FILE, inside, read_mapping, write_whole
 
+MAPPINGS = ("metrics", "tables", "captions", "facts", "legend")
 Scalar = float | int | str | bool | None
 
 
@@ -90,31 +93,45 @@ class Result:
 
         Raises:
             FileNotFoundError: if there is no finished result in it.
+            ValueError: which names the file, for one that is damaged or not such a file.
         """
         folder = Path(folder)
         path = folder / RESULT_FILE
         if not path.is_file():
             raise FileNotFoundError(f"no finished run in {folder}: expected {path}")
-        record = json.loads(path.read_text(encoding="utf-8"))
-        arrays: dict[str, np.ndarray] = {}
-        if (folder / ARRAYS_FILE).is_file():
-            with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        figures = {name: folder / FIGURES_FOLDER / f"{name}.png" for name in record["captions"]}
+        record = {**{name: {} for name in MAPPINGS}, "notes": [], **read_mapping(path)}
+        for name in MAPPINGS:
+            if not isinstance(record[name], dict):
+                raise ValueError(f"{path}: {name} is a {type(record[name]).__name__}; expected a mapping")
+        for name, rows in record["tables"].items():
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise ValueError(f"{path}: table {name!r} holds something else than rows")
+        figures = {name: inside(folder, FIGURES_FOLDER, f"{name}.png") for name in record["captions"]}
         return cls(
-            experiment=record["experiment"],
+            experiment=str(record.get("experiment", "")),
             metrics=_loose(record["metrics"]),
-            arrays=arrays,
+            arrays=_arrays(folder),
             tables=_loose(record["tables"]),
-            figures={name: path for name, path in figures.items() if path.is_file()},
+            figures={name: path for name, path in figures.items() if path is not None},
             captions=record["captions"],
             notes=tuple(record["notes"]),
             facts=record["facts"],
             answer=record.get("answer", ""),
             verdict=record.get("verdict", ""),
             reasons=tuple(record.get("reasons", ())),
-            legend=record.get("legend", {}),
+            legend=record["legend"],
         )
+
+
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
+    path = inside(folder, ARRAYS_FILE)
+    if path is None:
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (ValueError, OSError, EOFError, AttributeError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged ({error}); expected arrays without pickles") from error
 
 
 def _strict(value: Any) -> Any:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lmi.files import CONFIG_FILE, RESULT_FILE, write_whole
-from lmi.settings import build
+from lmi.facts import check_inputs, facts, program
+from lmi.files import CONFIG_FILE, INPUTS_FILE, RESULT_FILE, locked, read_mapping, write_whole
+from lmi.settings import build, checked_seed
 from lmi.sweep.process import was_requeued
 
 
@@ -35,13 +37,59 @@ def stored_config(folder: Path, resume: str | None) -> dict[str, Any] | None:
     if resume and not is_there:
         raise ValueError(f"resume={resume}: no {CONFIG_FILE} there, so nothing to resume")
     if resume or (was_requeued() and is_there):
-        stored: dict[str, Any] = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        return stored
+        return read_mapping(folder / CONFIG_FILE)
     if is_main_process() and is_there:
         raise ValueError(
             f"{folder} holds an unfinished run; go on with resume={folder}, or choose another hydra.run.dir"
         )
     return None
+
+
+def refuse_overrides(stored: Any, given: Any, keys: Sequence[str]) -> None:
+    """Beside ``resume=`` nothing may say otherwise than the stored config: it would be ignored.
+
+    Args:
+        stored: the config in the folder.
+        given: the config that the command line describes.
+        keys: what the command line sets, dotted.
+
+    Raises:
+        ValueError: naming what is stored and what was given.
+
+    >>> refuse_overrides({"seed": 0}, {"seed": 1}, ["seed"])
+    Traceback (most recent call last):
+    ValueError: seed is 0 in the run to resume; got 1: a run goes on as it began, so leave it out
+    """
+    for key in keys:
+        was, now = stored, given
+        name = (key.partition("@")[2] or key).lstrip("+~").replace("/", ".")
+        for part in name.split("."):
+            was, now = (z.get(part) if isinstance(z, Mapping) else None for z in (was, now))
+        place, was, now = _first_difference(name, was, now)
+        if was != now:
+            raise ValueError(
+                f"{place} is {was!r} in the run to resume; got {now!r}: a run goes on as it began, so leave it out"
+            )
+
+
+def _first_difference(place: str, was: Any, now: Any) -> tuple[str, Any, Any]:
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for name in was:
+            found = _first_difference(f"{place}.{name}", was[name], now.get(name, was[name]))
+            if found[1] != found[2]:
+                return found
+        return place, None, None
+    return place, was, now
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Have ``folder`` to this run while the block lasts; further processes of a run follow their main process."""
+    if is_main_process():
+        with locked(folder):
+            yield
+    else:
+        yield
 
 
 @contextmanager
@@ -56,30 +104,44 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
     try:
         yield
     except KeyboardInterrupt:
-        sys.exit("\ninterrupted" + (f"; go on with: python train.py resume={folder}" if folder else ""))
+        sys.exit("\ninterrupted" + (f"; go on with: {program()} resume={folder}" if folder else ""))
     except mendable as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
+        if folder is not None and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
         cause = f" ({error.__cause__})" if isinstance(error, mistakes) and error.__cause__ else ""
-        is_placed = not isinstance(error, OSError) or error.filename or str(folder) in str(error)
+        is_placed = not isinstance(error, OSError) or error.filename or str(folder) in said
         place = "" if folder is None or is_placed else f" (writing into {folder})"
-        sys.exit(f"error: {error}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
+        sys.exit(f"error: {said}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
 
 
-def run(values: dict[str, Any], folder: Path) -> None:
+def run(values: dict[str, Any], folder: Path, resumes: bool = False) -> None:
     """Build and run the experiment of a config; the main process saves, tracks and prints what it found.
 
     Args:
         values: the whole config, resolved.
         folder: of the run.
+        resumes: whether it goes on with what ``folder`` holds, for which the files that it reads have to be the same.
+
+    Raises:
+        ValueError: for a config that describes no run, or files that have changed.
     """
+    for key in ("experiment", "seed", "logger", "progress", "name"):
+        if key not in values:
+            raise ValueError(f"{folder / CONFIG_FILE} has no {key!r}, so it describes no run")
+    seed = checked_seed(values["seed"])
     experiment = build(values["experiment"], "experiment")
     if is_main_process():
-        write_whole(folder / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        recorded = folder / INPUTS_FILE
+        inputs = check_inputs(experiment, (read_mapping(recorded) if recorded.is_file() else {}) if resumes else None)
+        if not resumes:
+            write_whole(recorded, json.dumps(inputs, indent=2) + "\n")
+            write_whole(folder / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
     from lightning.pytorch.loggers import CSVLogger
 
-    from lmi.facts import facts
     from lmi.report.page import text_result, write_report
     from lmi.report.tracking import track
     from lmi.types import Context
@@ -87,16 +149,17 @@ def run(values: dict[str, Any], folder: Path) -> None:
     # Flushed at every epoch: a study that prunes reads along.
     loggers = [CSVLogger(folder, name="csv", flush_logs_every_n_steps=1)]
     if "_target_" in values["logger"]:
-        loggers.append(build(values["logger"], "logger"))
+        # Whatever a config says, and wherever the folder was when it was written: trackers write into it.
+        loggers.append(build({**values["logger"], "save_dir": str(folder)}, "logger"))
         # Lightning 2.6 hands W&B a setting that W&B 0.31 warns about in every run.
         getattr(loggers[-1], "_wandb_init", {}).pop("anonymous", None)
         loggers[-1].log_hyperparams(values)
-    context = Context(values["seed"], folder, tuple(loggers), values["progress"] and is_main_process())
+    context = Context(seed, folder, tuple(loggers), values["progress"] and is_main_process())
     started = time.perf_counter()
     result = experiment.run(context)
     if not is_main_process():
         return
-    found = facts(values["seed"], time.perf_counter() - started)
+    found = facts(seed, time.perf_counter() - started)
     result = dataclasses.replace(result, experiment=values["name"], facts=found)
     result.save(folder)
     report = write_report(folder)

@@ -53,6 +53,18 @@ def require_key(config: Mapping[Any, Any], key: str) -> None:
         place.append(part)
 
 
+def checked_seed(value: Any) -> int:
+    """A seed, or a ``SettingsError`` that says what came.
+
+    >>> checked_seed("abc")
+    Traceback (most recent call last):
+    lmi.settings.SettingsError: seed: got 'abc' (str): expected a whole number
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SettingsError(f"seed: got {value!r} ({type(value).__name__}): expected a whole number")
+    return value
+
+
 def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """``values`` converted to the types of the dataclass ``cls``.
 

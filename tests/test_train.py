@@ -219,16 +219,23 @@ def test_own_arrays_have_no_truth_and_the_report_says_so(tmp_path):
     ("overrides", "message"),
     [
         (("experiment=arrays", "source.x=nowhere.npy", "source.y=nowhere.npy"), "no file at nowhere.npy"),
-        (("estimator.latnt_dim=3",), "latnt_dim"),
+        (("estimator.latnt_dim=3",), "no 'latnt_dim' in estimator; did you mean 'latent_dim'?"),
         (("estimator.latent_dim=three",), "experiment.estimator.latent_dim: got 'three'"),
         (("resume=no/such/folder",), "nothing to resume"),
-        (("experiment=arrays",), "full_key: source.x"),
+        (("experiment=arrays",), "error: source.x has no value"),
+        (("estimator.latent_dim=0",), "experiment.estimator.latent_dim: got 0"),
+        (("estimator.learning_rate=1e10",), "experiment.estimator.learning_rate: got 10000000000.0"),
+        (("seed=abc",), "seed: got 'abc' (str): expected a whole number"),
+        (("estimator=latnet",), "estimator=latnet: no such choice; did you mean 'latent'?"),
+        (("estimater=ksg",), "no 'estimater' in the config; did you mean 'estimator'?"),
     ],
 )
 def test_bad_commands_end_with_a_clear_line(tmp_path, overrides, message):
     done = run(tmp_path, *overrides, "logger=none", check=False)
     assert done.returncode != 0
     assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 2, done.stderr  # the mistake, and how to see where
+    assert not list(tmp_path.glob("**/config.yaml"))
 
 
 def test_help_is_fast():

@@ -18,10 +18,10 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from lmi.activations.model import LanguageModel
+from lmi.activations.model import LanguageModel, require_vocabulary
 from lmi.activations.reader import Reader, What
 from lmi.activations.store import FORMAT, Chunk, Store, StoreError, write_store
-from lmi.activations.text import Document, read_documents
+from lmi.activations.text import Document, read_documents, text_files
 from lmi.activations.tokens import Tokens, batches, tokenize
 from lmi.results import Scalar
 from lmi.types import Context
@@ -84,6 +84,10 @@ class Activations:
             raise ValueError(
                 f"overlap is {self.overlap}; expected at least 0 and less than the window of {self.window}"
             )
+
+    def input_files(self) -> list[Path]:
+        """The documents: a run that goes on wants them as they were."""
+        return text_files(self.files, self.folder)
 
     def layers(self, context: Context) -> Iterator[tuple[str, Tensor, Tensor]]:
         """For each layer its name, its activations (n, d) and the rows' documents (n,).
@@ -179,6 +183,7 @@ class Activations:
         tokens = tokenize(tokenizer, self._documents(), window, self.overlap, self.max_tokens)
         if len(tokens) < 2:
             raise ValueError(f"the texts have {len(tokens)} tokens; expected at least 2")
+        require_vocabulary(network, [*tokens.ids, torch.tensor(tokens.before + tokens.after)], self.model.name)
         return write_store(folder, self._chunks(network, tokens, context), facts)
 
     def _window(self, network: Any, tokenizer: Any) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 TINY_FOLDER = Path(__file__).parent / "tiny"
 FINGERPRINTED = (".json", ".safetensors", ".txt", ".model")
@@ -64,6 +64,13 @@ class LanguageModel:
             )
         return None
 
+    def input_files(self) -> list[Path]:
+        """The files of a local folder that make the model: a run that goes on wants them as they were."""
+        folder = self.folder
+        if folder is None or folder == TINY_FOLDER:
+            return []
+        return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in FINGERPRINTED)
+
     def fingerprint(self) -> str:
         """What identifies the weights: a digest of the local folder's files, or the commit on the hub.
 
@@ -111,9 +118,10 @@ class LanguageModel:
 
         place, revision = self._place()
         try:
-            tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"model {self.name!r} has no tokenizer that can be loaded: {error}") from error
+            with quiet_transformers():
+                tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+        except _damaged() as error:
+            raise ModelError(f"model {self.name!r} has no tokenizer that can be loaded: {_line(error)}") from error
         if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of missing files
             raise ModelError(f"model {self.name!r} has no tokenizer: no vocabulary comes with its weights")
         if not tokenizer.is_fast:
@@ -133,24 +141,27 @@ class LanguageModel:
         place, revision = self._place()
         family = AutoModelForCausalLM if self.head == "causal" else AutoModel
         try:
-            with without_bars():
+            with quiet_transformers():
                 network, loading = family.from_pretrained(
                     place,
                     revision=revision,
                     dtype=DTYPES[self.dtype],
                     use_safetensors=True,
                     trust_remote_code=False,
+                    ignore_mismatched_sizes=True,  # they are refused below, by name
                     output_loading_info=True,
                 )
-        except ValueError as error:
-            raise ModelError(f"model {self.name!r} cannot be loaded as head={self.head}: {error}") from error
         except OSError as error:
             if self.folder is None:
                 raise _unreachable(self.name, error) from error
-            raise ModelError(f"model {self.name!r}: no safetensors that can be read: {error}") from error
+            raise ModelError(f"model {self.name!r}: no safetensors that can be read: {_line(error)}") from error
+        except _damaged() as error:
+            raise ModelError(f"model {self.name!r} cannot be loaded as head={self.head}: {_line(error)}") from error
         # A pooler reads the last hidden state and nothing reads it: only there random weights do no harm.
         missing = [key for key in loading["missing_keys"] if not key.startswith("pooler.")]
-        missing = sorted([*missing, *(str(key) for key in loading["mismatched_keys"])])
+        missing = sorted(
+            [*missing, *(str(key[0] if isinstance(key, tuple) else key) for key in loading["mismatched_keys"])]
+        )
         if missing:
             raise ModelError(
                 f"model {self.name!r} has no trained weights for {', '.join(missing)}; they would be random "
@@ -173,15 +184,45 @@ def _unreachable(name: str, error: Exception) -> ModelError:
     )
 
 
+def _damaged() -> tuple[type[Exception], ...]:
+    """What transformers raises for weights that are cut off, and for a config that is no config."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    own = (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RuntimeError)
+    return (*own, SafetensorError, StrictDataclassError)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__} {error}".split())[:400]
+
+
+def require_vocabulary(network: Any, ids: Iterable[Tensor], name: str) -> None:
+    """Refuse tokens (t,) that the network has no embedding for: its tokenizer is another model's.
+
+    Raises:
+        ModelError: which names both numbers.
+    """
+    rows = network.get_input_embeddings().num_embeddings
+    largest = max((int(tokens.max()) for tokens in ids if len(tokens)), default=0)
+    if largest >= rows:
+        raise ModelError(
+            f"model {name!r}: its tokenizer gives token {largest} and the network has {rows} embeddings; "
+            "expected the tokenizer that the model was trained with"
+        )
+
+
 @contextmanager
-def without_bars() -> Iterator[None]:
-    """transformers' own progress bars off, and on again if they were."""
+def quiet_transformers() -> Iterator[None]:
+    """transformers' own progress bars and reports off, and on again if they were."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()

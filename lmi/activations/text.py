@@ -49,16 +49,7 @@ def read_documents(texts: Sequence[str] = (), files: Sequence[str] = (), folder:
     if not texts and not files and folder is None:
         folder = str(DEFAULT_FOLDER)
     documents = [Document(f"texts[{index}]", text) for index, text in enumerate(texts)]
-    paths = [Path(file).expanduser() for file in files]
-    if folder is not None:
-        root = Path(folder).expanduser()
-        if not root.is_dir():
-            raise FileNotFoundError(f"no folder of texts at {str(root)!r}")
-        inside = sorted(path for path in root.rglob("*") if path.suffix in (".txt", ".md") and path.is_file())
-        if not inside:
-            raise FileNotFoundError(f"no *.txt or *.md in {str(root)!r}")
-        paths.extend(inside)
-    for path in paths:
+    for path in text_files(files, folder):
         if not path.is_file():
             raise FileNotFoundError(f"no text file at {str(path)!r}")
         try:
@@ -69,6 +60,24 @@ def read_documents(texts: Sequence[str] = (), files: Sequence[str] = (), folder:
         if not document.text.strip():
             raise ValueError(f"document {document.name!r} is empty")
     return documents
+
+
+def text_files(files: Sequence[str] = (), folder: str | None = None) -> list[Path]:
+    """The paths of ``files``, and every ``*.txt`` and ``*.md`` below ``folder``, sorted.
+
+    Raises:
+        FileNotFoundError: for a missing folder, or one without such files.
+    """
+    paths = [Path(file).expanduser() for file in files]
+    if folder is not None:
+        root = Path(folder).expanduser()
+        if not root.is_dir():
+            raise FileNotFoundError(f"no folder of texts at {str(root)!r}")
+        inside = sorted(path for path in root.rglob("*") if path.suffix in (".txt", ".md") and path.is_file())
+        if not inside:
+            raise FileNotFoundError(f"no *.txt or *.md in {str(root)!r}")
+        paths.extend(inside)
+    return paths
 
 
 def cut(document: int, length: int, window: int, overlap: int) -> list[Window]:

@@ -40,15 +40,15 @@ class EncoderSettings:
     """
 
     latent_dim: Annotated[int, Field(ge=1)] = 8
-    hidden: tuple[int, ...] = (256, 128)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (256, 128)
     regulariser: Regulariser = "cross"
-    cross_weight: float = 1.0
-    self_weight: float = 1.0
-    cross_dropout: float = 0.5
+    cross_weight: Annotated[float, Field(ge=0)] = 1.0
+    self_weight: Annotated[float, Field(ge=0)] = 1.0
+    cross_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     latent_activation: bool = False
     optimiser: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     learning_rate_rule: Literal["none", "sqrt", "linear"] = "none"
     batch_size: Annotated[int, Field(ge=2)] = 256
     max_epochs: Annotated[int, Field(ge=1)] = 30

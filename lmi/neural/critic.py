@@ -48,11 +48,11 @@ class CriticSettings:
 
     critic: Literal["joint", "separable", "hybrid"] = "hybrid"
     features: Annotated[int, Field(ge=1)] = 16
-    hidden: tuple[int, ...] = (128, 64)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 64)
     batch_size: Annotated[int, Field(ge=2)] = 256
     max_epochs: Annotated[int, Field(ge=1)] = 100
     patience: Annotated[int, Field(ge=1)] = 10
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
 
 

@@ -13,5 +13,5 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     try:
         sys.stdout.write(f"{write_sweep_report(folder) if is_sweep(folder) else write_report(folder)}\n")
-    except FileNotFoundError as error:
+    except (OSError, ValueError) as error:
         sys.exit(str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from lmi.files import FIGURES_FOLDER, REPORT_FILE
+from lmi.files import CONFIG_FILE, REPORT_FILE, inside
 from lmi.results import Result, Scalar
 
 SHORT = 40  # cells of a table that stands above the figures
@@ -93,15 +93,11 @@ def write_report(folder: Path) -> Path:
         for name, rows in result.tables.items()
     ]
     figures = [
-        {
-            "name": name,
-            "caption": caption,
-            "data": base64.b64encode((folder / FIGURES_FOLDER / f"{name}.png").read_bytes()).decode(),
-        }
+        {"name": name, "caption": caption, "data": base64.b64encode(result.figures[name].read_bytes()).decode()}
         for name, caption in result.captions.items()
-        if (folder / FIGURES_FOLDER / f"{name}.png").is_file()
+        if name in result.figures
     ]
-    config = folder / "config.yaml"
+    config = inside(folder, CONFIG_FILE)
     environment = Environment(loader=PackageLoader("lmi.report", "."), autoescape=select_autoescape())
     html = environment.get_template("page.html").render(
         result=result,
@@ -109,7 +105,7 @@ def write_report(folder: Path) -> Path:
         tables=tables,
         figures=figures,
         metrics=[{"name": name, "value": shown(value)} for name, value in result.metrics.items()],
-        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+        config=config.read_text(encoding="utf-8", errors="replace") if config else "",
     )
     path = folder / REPORT_FILE
     path.write_text(html, encoding="utf-8")

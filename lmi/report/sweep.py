@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
 from matplotlib.figure import Figure
 
-from lmi.files import SWEEP_FILE, SWEEP_TABLE_FILE, TRIAL_FILE
+from lmi.files import SWEEP_FILE, SWEEP_TABLE_FILE, TRIAL_FILE, read_mapping
 from lmi.report.page import columns_of, write_report
 from lmi.report.style import GREY, INK, PALETTE, dress, new_figure
 from lmi.report.trials import SEED, Trial, read_trials, swept_axes
@@ -32,7 +31,7 @@ def write_sweep_report(folder: Path) -> str:
     trials = read_trials(folder)
     if not trials:
         raise FileNotFoundError(f"no trial in {folder}: expected {folder}/*/{TRIAL_FILE}")
-    aim = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
+    aim = read_mapping(folder / SWEEP_FILE)
     objective, direction = aim["objective"], aim["direction"]
     axes = swept_axes(trials)
     rows = [row(trial, axes) for trial in trials]

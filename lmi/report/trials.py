@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmi.files import RESULT_FILE, SWEEP_FILE, TRIAL_FILE
+from lmi.files import RESULT_FILE, SWEEP_FILE, TRIAL_FILE, read_mapping
 from lmi.results import Result, Scalar
 
 SEED = "seed"
@@ -50,7 +49,7 @@ def read_trials(folder: Path) -> list[Trial]:
     """All trials in the folder of a sweep, in the order of their names."""
     trials = []
     for path in sorted(folder.glob(f"*/{TRIAL_FILE}")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_mapping(path)
         place = path.parent
         words = [*record.get("overrides", []), *(f"{k}={v}" for k, v in record.get("proposed", {}).items())]
         pairs = (word.lstrip("+").partition("=") for word in words)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lmi.inputs import Matrix, Missing, read_matrices
-from lmi.sources.tables import read_file, stored_names
+from lmi.sources.tables import read_file, split_name, stored_names
 from lmi.types import Context
 
 
@@ -30,6 +30,10 @@ class ArrayLayers:
     files: tuple[str, ...]
     documents: str | None = None
     missing: Missing = "refuse"
+
+    def input_files(self) -> tuple[Path, ...]:
+        """The files: a run that goes on wants them as they were."""
+        return tuple(split_name(file)[0] for file in (*self.files, *filter(None, [self.documents])))
 
     def layers(self, context: Context) -> Iterator[tuple[str, Tensor, Tensor]]:
         """(name, values (n, d), documents (n,)) of each layer.

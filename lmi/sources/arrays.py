@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from lmi.inputs import Missing, read_matrices
-from lmi.sources.tables import read_file
+from lmi.sources.tables import read_file, split_name
 from lmi.types import Pairs
 
 
@@ -26,6 +27,10 @@ class Arrays:
     x: str
     y: str
     missing: Missing = "refuse"
+
+    def input_files(self) -> tuple[Path, ...]:
+        """The two files: a run that goes on wants them as they were."""
+        return split_name(self.x)[0], split_name(self.y)[0]
 
     def sample(self, num_samples: int | None, generator: torch.Generator) -> Pairs:
         """All rows, or ``num_samples`` of them drawn without replacement; ``notes`` say what was read.

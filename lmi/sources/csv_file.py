@@ -33,6 +33,7 @@ def read_csv(path: Path) -> tuple[Any, str]:
             raise ValueError(
                 f"line 1 has {len(rows[0])} fields and line {number} has {len(row)}; expected as many in each"
             )
+    _refuse_short_lines(path, separator, len(rows[0]))
     decimal = "," if separator == ";" and _has_decimal_commas(rows) else "."
     has_header = _has_header(rows, decimal)
     has_index = has_header and rows[0][0].strip() in ("", "Unnamed: 0")
@@ -63,6 +64,16 @@ def read_csv(path: Path) -> tuple[Any, str]:
         if len(frame) > 2 and frame[column].dtype.kind in "iu" and (frame[column].diff().iloc[1:] == 1).all()
     ]
     return frame, "; ".join(words)
+
+
+def _refuse_short_lines(path: Path, separator: str, fields: int) -> None:
+    """Lines with fewer fields, such as the last one of a file that was cut off, which pandas would fill up with NaN."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if line.count(separator) + 1 < fields and line.strip() and not line.startswith("#") and '"' not in line:
+                raise ValueError(
+                    f"line 1 has {fields} fields and line {number} has {line.count(separator) + 1}; expected as many in each"
+                )
 
 
 def _is_number(cell: str, decimal: str) -> bool:

@@ -90,19 +90,25 @@ def open_rows(pattern: str) -> Rows:
     Raises:
         FileNotFoundError, ValueError: see ``Shards.open``.
     """
-    name, pattern = None, os.path.expanduser(pattern)
-    paths = sorted(glob.glob(pattern))
-    if not paths and ":" in pattern:
-        pattern, _, name = pattern.rpartition(":")
-        paths = sorted(glob.glob(pattern))
+    paths, name = matching_files(pattern)
     if not paths:
         raise FileNotFoundError(f"no file matches {pattern}; expected .npy or .safetensors files")
-    parts = tuple(_open(Path(path), name) for path in paths)
+    parts = tuple(_open(path, name) for path in paths)
     widths = {part.dim for part in parts}
     if len(widths) > 1:
         odd = next(part for part in parts if part.dim != parts[0].dim)
         raise ValueError(f"{odd.path} has {odd.dim} columns, {parts[0].path} has {parts[0].dim}; expected the same")
     return Rows(parts)
+
+
+def matching_files(pattern: str) -> tuple[list[Path], str | None]:
+    """The files that ``pattern`` or ``pattern:name`` matches, in the order of their names, and the name."""
+    name, pattern = None, os.path.expanduser(pattern)
+    paths = sorted(glob.glob(pattern))
+    if not paths and ":" in pattern:
+        pattern, _, name = pattern.rpartition(":")
+        paths = sorted(glob.glob(pattern))
+    return [Path(path) for path in paths], name
 
 
 def _open(path: Path, name: str | None) -> RowFile:
@@ -125,6 +131,7 @@ def _open_npy(path: Path) -> RowFile:
     if len(shape) != 2 or is_fortran or dtype.kind != "f":
         order = "Fortran" if is_fortran else "C"
         raise ValueError(f"{path} holds {dtype} {shape} in {order} order; expected floating point (n, d) in C order")
+    _refuse_short(path, offset + shape[0] * shape[1] * dtype.itemsize)
     return RowFile(path, offset, shape[0], shape[1], dtype.str)
 
 
@@ -138,15 +145,25 @@ def _open_safetensors(path: Path, name: str | None) -> RowFile:
             header = json.loads(file.read(length))
         except ValueError as error:
             raise ValueError(f"cannot read {path} as .safetensors: {error}") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"cannot read {path} as .safetensors: its header is a {type(header).__name__}")
     tensors = [key for key in header if key != "__metadata__"]
     if name is None and len(tensors) != 1:
         raise ValueError(f"{path} holds {len(tensors)} tensors ({', '.join(tensors[:10])}); pick one with pattern:name")
     name = tensors[0] if name is None else name
     if name not in tensors:
         raise ValueError(f"{path} has no tensor {name!r}; it has {', '.join(tensors[:10])}")
-    kind, shape, (start, end) = (header[name][key] for key in ("dtype", "shape", "data_offsets"))
+    try:
+        kind, shape, (start, end) = (header[name][key] for key in ("dtype", "shape", "data_offsets"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"cannot read {path} as .safetensors: its header is damaged at {name}") from error
     if kind not in SAFETENSORS_KINDS or len(shape) != 2:
         raise ValueError(f"{path}: {name} is {kind} {shape}; expected (n, d) of {', '.join(SAFETENSORS_KINDS)}")
-    if 8 + length + end > size:
-        raise ValueError(f"{path} ends early: {size} bytes, expected {8 + length + end}")
+    _refuse_short(path, 8 + length + end)
     return RowFile(path, 8 + length + start, shape[0], shape[1], SAFETENSORS_KINDS[kind], kind == "BF16")
+
+
+def _refuse_short(path: Path, expected: int) -> None:
+    size = path.stat().st_size
+    if size < expected:
+        raise ValueError(f"{path} ends early: {size} bytes, expected {expected}")

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 
 from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.rows import Rows, open_rows
+from lmi.sources.rows import Rows, matching_files, open_rows
 from lmi.types import NATS_PER_BIT, Pairs
 
 MANIFEST = "shards.json"
@@ -39,6 +39,10 @@ class Shards:
 
     x: str
     y: str
+
+    def input_files(self) -> list[Path]:
+        """The files of both sides: a run that goes on wants them as they were."""
+        return [*matching_files(self.x)[0], *matching_files(self.y)[0]]
 
     def open(self) -> StreamedPairs:
         """Headers are read, rows are not.

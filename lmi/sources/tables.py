@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from lmi.inputs import Matrix, read_matrix
 from lmi.sources.csv_file import read_csv
 
+# What reading a file raises that is damaged, cut off, or another kind of file than its name says.
+DAMAGED = (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error, SyntaxError, OverflowError, MemoryError)
 Read = Callable[[Path, str | None], tuple[Any, str]]
 
 
@@ -27,10 +31,7 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
         FileNotFoundError: where there is no such file.
         ValueError: for a format that is not known, a file that is not of its format, or a name that is missing.
     """
-    path, name = Path(location), None
-    if not path.is_file() and ":" in location:
-        head, _, name = location.rpartition(":")
-        path = Path(head)
+    path, name = split_name(location)
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}; expected one of {', '.join(READERS)}")
     suffix = path.suffix.lower()
@@ -39,22 +40,38 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
     try:
         held, words = READERS[suffix](path, name)
         matrix = read_matrix(held, "it", is_shaped=is_shaped)
-    except (ValueError, OSError, EOFError) as error:
+    except DAMAGED as error:
         raise ValueError(f"cannot read {path} as {suffix}: {error}") from error
     rows, columns = matrix.values.shape
     held_in_each = f"{columns} columns" if matrix.shape is None else f"shape {matrix.shape}"
     return replace(matrix, name=location), f"{location}: {rows} rows of {words or held_in_each}"
 
 
-def stored_names(path: Path) -> list[str]:
-    """The arrays that a file of several holds."""
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as stored:
-            return list(stored.files)
-    from safetensors import safe_open
+def split_name(location: str) -> tuple[Path, str | None]:
+    """The file that ``path`` or ``path:name`` means, and the name."""
+    path, name = Path(location), None
+    if not path.is_file() and ":" in location:
+        head, _, name = location.rpartition(":")
+        path = Path(head)
+    return path, name
 
-    with safe_open(path, framework="numpy") as stored:
-        return list(stored.keys())
+
+def stored_names(path: Path) -> list[str]:
+    """The arrays that a file of several holds.
+
+    Raises:
+        ValueError: for a file that is damaged or not of its format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                return list(stored.files)
+        with safe_open(path, framework="numpy") as stored:
+            return list(stored.keys())
+    except (*DAMAGED, SafetensorError) as error:
+        raise ValueError(f"cannot read {path} as {path.suffix}: {error}") from error
 
 
 def _npy(path: Path, name: str | None) -> tuple[Any, str]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
+import socket
 import sys
+from datetime import datetime
+from functools import cache
 
 # Set by a launcher for one process of one job; a trial is a job of its own and must not think that it is a rank of another.
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -60,6 +64,32 @@ def slurm_run_name() -> str | None:
     if os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive") or "SLURM_STEP_ID" not in os.environ:
         return None
     return f"slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
+
+
+@cache
+def _own_name() -> str:
+    """The time to the second, and an ending that no other run has; the same however often this process asks."""
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(4)}"
+
+
+def run_name() -> str:
+    """A name for the folder of a run that no other run has, or that all ranks of this one agree on.
+
+    Raises:
+        ValueError: where several nodes would have to agree and nothing tells them on what.
+    """
+    if name := slurm_run_name():
+        return name
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun: the agent that started this process started the others, too
+        job = os.environ["TORCHELASTIC_RUN_ID"]
+        if job != "none":
+            return f"torchrun-{job}"
+        if os.environ.get("LOCAL_WORLD_SIZE") != os.environ.get("WORLD_SIZE"):
+            raise ValueError(
+                "torchrun over several nodes needs one folder for all: hydra.run.dir=..., or --rdzv-id=..."
+            )
+        return f"torchrun-{socket.gethostname()}-{os.getppid()}-{os.environ.get('MASTER_PORT')}"
+    return _own_name()
 
 
 def was_requeued() -> bool:

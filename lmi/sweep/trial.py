@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lmi.files import CONFIG_FILE, LOCK_FILE, RESULT_FILE, TRIAL_FILE, write_whole
+from lmi.files import CONFIG_FILE, LOCK_FILE, RESULT_FILE, TRIAL_FILE, read_mapping, write_whole
 
 LOG_FILE = "log.txt"
 POLL_SECONDS = 0.2
@@ -168,7 +168,7 @@ def what_went_wrong(folder: Path, code: int) -> str:
 def read_trial(folder: Path, name: str = TRIAL_FILE) -> dict[str, Any]:
     """What is known of the trial in ``folder``; nothing, if it has never been started."""
     path = folder / name
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_mapping(path) if path.is_file() else {}
 
 
 def write_trial(folder: Path, record: Mapping[str, Any], name: str = TRIAL_FILE) -> None:

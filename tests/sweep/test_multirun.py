@@ -40,13 +40,13 @@ def command(*words):
     return [sys.executable, str(ROOT / "train.py"), *words]
 
 
-def sweep(folder, *words, env=None):
+def sweep(folder, *words, env=None, fails=False):
     done = subprocess.run(
         command("-m", *words, f"hydra.sweep.dir={folder}"), cwd=folder.parent, capture_output=True, text=True,
         env=os.environ | (env or {}),
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr * fails
 
 
 def trials(folder):
@@ -95,11 +95,12 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
 @pytest.mark.slow
 def test_a_failed_trial_is_listed_and_the_rest_goes_on(tmp_path):
     folder = tmp_path / "sweep"
-    out = sweep(folder, *KSG, "experiment.num_samples=100,1,120")
+    out = sweep(folder, *KSG, "experiment.num_samples=100,1,120", fails=True)
     statuses = {record["overrides"][2]: record for record in trials(folder).values()}
     assert [r["status"] for r in statuses.values()].count("done") == 2
     failed = next(r for r in statuses.values() if r["status"] == "failed")
     assert "experiment.num_samples=1" in failed["overrides"] and "greater than or equal to 2" in failed["error"]
+    assert out.rstrip().endswith("error: 1 of 3 trials failed")
     assert "1 failed" in out and "greater than or equal to 2" in out
     with (folder / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
