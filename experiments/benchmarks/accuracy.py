@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from experiments.benchmarks.case import Case
+from experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
 from experiments.benchmarks.peers import PEERS, peer_estimate
-from experiments.benchmarks.suites import Case, Suite, cases_of
+from experiments.benchmarks.suites import Suite, cases_of
 from experiments.measure import measured_once
 from lmi.api import estimate, estimator_class
 from lmi.report.accuracy import error_map, truth_curves
@@ -25,6 +27,11 @@ from lmi.sweep.process import die_with_parent
 from lmi.types import NATS_PER_BIT, Context
 
 CASES_FOLDER = "cases"
+CAPTIONS = {
+    "errors": "Mean error (estimate minus truth, bits), a cell a case and a panel an estimator; the colour scale "
+    "is common, blue is too low and red too high.",
+    "truth": "Mean estimate against truth, one panel a group of cases; the dashed line is a perfect estimator.",
+}
 Record = dict[str, Any]
 
 
@@ -38,7 +45,7 @@ class AccuracyExperiment:
     Args:
         suite: which cases, see ``experiments.benchmarks.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
-        every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it.
+        every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it, of ``field`` one a family.
         repeats: fresh samples of each case.
         processes: how many work side by side; each gets its share of the threads.
     """
@@ -69,23 +76,23 @@ class AccuracyExperiment:
             if row["group"] == "all":
                 for name in ("mean_abs_error_bits", "coverage_ratio", "reliable_but_wrong_count"):
                     metrics[f"{row['estimator']}_{name}"] = row[name]
+        tables = {"summary": summary, "cases": rows}
+        if self.suite == "field":
+            extra = {"families": family_rows, "reliable and off": off_rows, "worse than KSG": worse_than_ksg}
+            tables |= {name: found for name, table in extra.items() if (found := table(records))}
         if context.folder is not None:
             write_csv(rows, context.folder / "accuracy.csv")
         done = [row for row in rows if row["mean_error_bits"] is not None]
-        figures = {"errors": error_map(done), "truth": truth_curves(done)} if done else {}
+        figures = {"truth": truth_curves(done)} if done else {}
+        if done and self.suite != "field":  # whose cases have no common axes
+            figures = {"errors": error_map(done), **figures}
         failed = sorted({f"{record['estimator']}: {record['failed']}" for record in records if record["failed"]})
         return Result(
             experiment="accuracy",
             metrics=metrics,
-            tables={"summary": summary, "cases": rows},
+            tables=tables,
             figures=figures,
-            captions={
-                "errors": "Mean error (estimate minus truth, bits), a cell a case and a panel an estimator; the colour scale "
-                "is common, blue is too low and red too high.",
-                "truth": "Mean estimate against truth, one panel a group of cases; the dashed line is a perfect estimator.",
-            }
-            if done
-            else {},
+            captions={name: CAPTIONS[name] for name in figures},
             notes=tuple(failed[:10]),
         )
 
@@ -139,7 +146,7 @@ def measure_case(case: Case, estimator: str, repeat: int, seed: int) -> Record:
     record: Record = {
         "case": case.name, "group": case.group, "estimator": estimator, "repeat": repeat, "seed": seed,
         "truth_nats": pairs.truth, "nats": None, "low_nats": None, "high_nats": None, "verdict": "", "reasons": [],
-        "choice": "", "failed": "",
+        "choice": "", "failed": "", "columns": pairs.x.shape[1] + pairs.y.shape[1], "p_value": None,
     }  # fmt: skip
     started = time.perf_counter()
     try:
@@ -150,6 +157,8 @@ def measure_case(case: Case, estimator: str, repeat: int, seed: int) -> Record:
             record |= {"nats": measured.nats, "choice": measured.choice}
             if measured.interval is not None:
                 record["low_nats"], record["high_nats"] = measured.interval
+            if measured.null is not None:
+                record["p_value"] = measured.null.p_value
             if measured.verdict is not None:
                 record |= {"verdict": measured.verdict.level, "reasons": list(measured.verdict.reasons)}
     except (ValueError, ModuleNotFoundError) as error:

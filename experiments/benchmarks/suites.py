@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
+from experiments.benchmarks.case import Case
+from experiments.benchmarks.field import field_cases
 from lmi.sources.digits_channel import DigitsChannel
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.mixtures import NormalMixture
 from lmi.sources.pushforward import Pushforward
 from lmi.sources.student import StudentT
-from lmi.types import NATS_PER_BIT, Source
+from lmi.types import NATS_PER_BIT
 
 Suite = Literal[
-    "gaussian_grid", "nuisance_grid", "latents", "samples", "high_mi", "collinear", "heavy_tails", "mixtures", "real"
+    "gaussian_grid",
+    "nuisance_grid",
+    "latents",
+    "samples",
+    "high_mi",
+    "collinear",
+    "heavy_tails",
+    "mixtures",
+    "real",
+    "field",
 ]
 
 # Every so-manieth case: a few spread over the suite.
@@ -28,28 +38,14 @@ STEP_OF_A_FEW: dict[Suite, int] = {
     "heavy_tails": 5,
     "mixtures": 5,
     "real": 3,
+    "field": 11,
 }
 
 
-@dataclass(frozen=True)
-class Case:
-    """One source and one sample size.
-
-    Args:
-        name: unique within the suite, fit for a file name.
-        group: cases are averaged within a group.
-        source: where the pairs come from.
-        num_samples: how many.
-    """
-
-    name: str
-    group: str
-    source: Source
-    num_samples: int
-
-
 def cases_of(suite: Suite, every: int = 1) -> list[Case]:
-    """Every so-manieth case of a suite, in a fixed order; 0 takes a few spread over it."""
+    """Every so-manieth case of a suite, in a fixed order; 0 takes a few spread over it, of ``field`` one a family."""
+    if suite == "field" and not every:
+        return list({case.group: case for case in reversed(field_cases())}.values())[::-1]
     return SUITES[suite]()[:: every or STEP_OF_A_FEW[suite]]
 
 
@@ -171,4 +167,5 @@ SUITES: dict[str, Callable[[], list[Case]]] = {
     "heavy_tails": _heavy_tails,
     "mixtures": _mixtures,
     "real": _real,
+    "field": field_cases,
 }

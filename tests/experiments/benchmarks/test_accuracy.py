@@ -9,6 +9,7 @@ import torch
 
 from experiments.benchmarks import accuracy
 from experiments.benchmarks.accuracy import AccuracyExperiment, is_covered, is_reliable_but_wrong, row_of
+from experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
 from experiments.benchmarks.suites import SUITES, cases_of
 from lmi.types import Context
 
@@ -17,7 +18,7 @@ from lmi.types import Context
 def test_every_suite_has_unique_cases_that_sample(suite):
     cases = cases_of(suite)
     assert len({case.name for case in cases}) == len(cases) >= 10
-    for case in cases[:: max(1, len(cases) // 3)]:
+    for case in cases[:: max(1, len(cases) // 3)]:  # of ``field`` see tests/sources/test_field_sources.py
         pairs = case.source.sample(20, torch.Generator().manual_seed(0))
         assert pairs.x.shape[0] == pairs.y.shape[0] == 20 and pairs.truth >= 0
 
@@ -25,7 +26,7 @@ def test_every_suite_has_unique_cases_that_sample(suite):
 @pytest.mark.parametrize("suite", list(SUITES))
 def test_a_minute_of_a_suite_is_a_few_cases_of_every_kind(suite):
     whole, few = cases_of(suite), cases_of(suite, 0)
-    assert 4 <= len(few) <= 10
+    assert 4 <= len(few) <= 12
     assert {case.group.rpartition(" ")[2] for case in few} == {case.group.rpartition(" ")[2] for case in whole}
 
 
@@ -96,3 +97,31 @@ def test_processes_give_the_same_numbers():
     )
     for a, b in zip(one.tables["cases"], two.tables["cases"], strict=True):
         assert a["estimate_bits"] == b["estimate_bits"]
+
+
+def test_the_field_says_what_is_off_and_where_ksg_is_better():
+    def one(case, estimator, nats, low, high, truth=0.5, verdict="reliable", group="1 linear"):
+        return {
+            "case": case, "estimator": estimator, "group": group, "repeat": 0, "nats": nats, "low_nats": low,
+            "high_nats": high, "truth_nats": truth, "verdict": verdict, "columns": 2, "seconds": 1.0, "p_value": 0.04,
+        }  # fmt: skip
+
+    records = [
+        one("a", "auto", 0.4, 0.38, 0.42), one("b", "auto", 0.5, 0.4, 0.6), one("n", "auto", 0.1, 0.05, 0.15, 0.0),
+        one("c", "auto", 0.1, 0.09, 0.11, verdict="doubtful"), one("a", "ksg", 0.49, 0.4, 0.6),
+    ]  # fmt: skip
+    rows = {(row["estimator"], row["family"]): row for row in family_rows(records)}
+    auto = rows["auto", "all"]
+    assert auto["reliable_off_3_half_widths_count"] == 1 and auto["reliable_ratio"] == 0.75
+    assert auto["in_interval_all_ratio"] == 0.25 and auto["in_interval_reliable_ratio"] == 0.333
+    assert auto["null_interval_above_0_ratio"] == 1.0 and auto["null_p_below_0.05_ratio"] == 1.0
+    assert [row["case"] for row in off_rows(records)] == ["a", "n"] and off_rows(records)[0]["half_widths"] == -5.0
+    assert [row["case"] for row in worse_than_ksg(records)] == ["a"]
+
+
+def test_a_field_run_has_its_table(monkeypatch):
+    few = [case for case in cases_of("field") if case.name in ("null-normal", "null-uniform")]
+    monkeypatch.setattr(accuracy, "cases_of", lambda suite, every: few)
+    result = AccuracyExperiment("field", ("gaussian", "ksg")).run(Context(1))
+    assert [row["family"] for row in result.tables["families"]] == ["nulls", "all"] * 2
+    assert result.tables["families"][0]["cases"] == 2

@@ -1,0 +1,24 @@
+"""A case of an accuracy suite: one source and one sample size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmi.types import Source
+
+
+@dataclass(frozen=True)
+class Case:
+    """One source and one sample size.
+
+    Args:
+        name: unique within the suite, fit for a file name.
+        group: cases are averaged within a group.
+        source: where the pairs come from.
+        num_samples: how many.
+    """
+
+    name: str
+    group: str
+    source: Source
+    num_samples: int
