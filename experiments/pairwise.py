@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -142,6 +141,8 @@ class Pairwise:
         if fabric is not None and device != "cpu":
             device = str(fabric.device)
         if fabric is not None:  # the ranks of a machine share its cores
+            import numba  # here, since lmi says how many threads it may start
+
             numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
         current = []
         columns = self.activations.columns() if isinstance(self.activations, NamedColumns) else {}

@@ -137,6 +137,7 @@ READERS: dict[str, Read] = {
     ".npy": _npy,
     ".npz": _npz,
     ".csv": _csv,
+    ".tsv": _csv,
     ".parquet": _parquet,
     ".h5ad": _h5ad,
     ".safetensors": _safetensors,

@@ -1,0 +1,309 @@
+"""Which of many columns are joined to which: a network of a table's columns, its hubs, and files for other programs."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from scipy.stats import false_discovery_control
+from scipy.stats import t as student
+from torch import Tensor
+
+from experiments.pairwise import ActivationSource, NamedColumns
+from lmi.arguments import checked_device
+from lmi.estimators.pairwise.consensus import consensus_edges
+from lmi.estimators.pairwise.edges import Edges
+from lmi.estimators.pairwise.histogram import Binning
+from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_mi
+from lmi.estimators.pairwise.network import pairwise_edges
+from lmi.estimators.pairwise.ties import constant_columns
+from lmi.report import network as draw
+from lmi.results import Result
+from lmi.sources.planted_network import PlantedNetwork
+from lmi.types import NATS_PER_BIT, Context
+
+DRAWN = 300  # columns whose pairs stand in the distribution
+HUBS = 6
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network of a table's columns at a false-discovery rate, less what passes through a third column.
+
+    The run folder gets ``edges.csv`` and ``edges.graphml``.
+
+    Args:
+        activations: where the table comes from: a source with one layer.
+        estimator: "ksg", "histogram", "gaussian" or "bspline".
+        targets: names of columns; only pairs with one of them are measured. Empty for all pairs.
+        rate: false-discovery rate.
+        most: the strongest so many edges; ``None`` for all.
+        prune: nats by which the weakest edge of a triangle has to be weaker to be left out (ARACNE); ``None`` keeps all.
+        clr: whether edges are ranked by context likelihood in place of MI.
+        resamples: networks of 63.2% of the rows; 0 leaves consensus out.
+        agreement: share of these networks that an edge has to be in.
+        null: "documents", "shift" or "auto", see ``lmi.pairwise``.
+        draws: null draws; ``None`` draws each column four times or more.
+        k: neighbours of KSG.
+        bins: of the histogram and of the splines.
+        binning: "width" or "mass".
+        top: rows of the table of strongest edges, and of hubs.
+        device: a torch device; "auto" is a CUDA device where there is one, else the CPU.
+        devices: processes that share the pairs.
+    """
+
+    activations: ActivationSource
+    estimator: PairEstimator = "ksg"
+    targets: tuple[str, ...] = ()
+    rate: float = 0.05
+    most: int | None = None
+    prune: float | None = 0.0
+    clr: bool = False
+    resamples: int = 0
+    agreement: float = 0.5
+    null: Literal["auto", "shift", "documents"] = "auto"
+    draws: int | None = None
+    k: int = 3
+    bins: int = 10
+    binning: Binning = "mass"
+    top: int = 20
+    device: str = "auto"
+    devices: int = 1
+
+    def run(self, context: Context) -> Result:
+        """Read the table, find the edges, draw and write them."""
+        started = time.perf_counter()
+        h, documents, names, notes = self._table(context)
+        with tempfile.TemporaryDirectory() as passing:
+            folder = Path(passing) if context.folder is None else context.folder
+            find = partial(self._edges, h=h, documents=documents, names=names, folder=folder / "units", context=context)
+            if self.devices > 1:
+                from lightning.fabric import Fabric
+
+                accelerator = "cpu" if checked_device(self.device) == "cpu" else "cuda"
+                fabric = Fabric(accelerator=accelerator, devices=self.devices, strategy="ddp_spawn")
+                fabric.launch(partial(self._units, h=h, documents=documents, folder=folder / "units", context=context))
+            every, edges = find()
+        if self.clr:
+            edges = edges.clr()
+        if context.folder is not None:
+            edges.to_csv(context.folder / "edges.csv")
+            edges.to_graphml(context.folder / "edges.graphml")
+        tables: dict[str, Any] = {"strongest": self._strongest(edges), "hubs": hub_rows(edges, self.top)}
+        figures, captions = self._figures(edges, h, context)
+        metrics: dict[str, Any] = {
+            "columns_count": h.shape[1],
+            "rows_count": len(h),
+            "tested_pairs_count": every.tested,
+            "dependent_pairs_count": len(every),
+            "edges_count": len(edges),
+        }
+        if isinstance(self.activations, PlantedNetwork):
+            rows = [recovery(edges, self.activations, f"this run ({self.estimator})")]
+            if self.prune is not None:
+                rows.append(recovery(every, self.activations, f"{self.estimator}, not pruned"))
+            rows += self._others(h, documents, context)
+            tables["planted"] = rows
+            found = recovery(every, self.activations, "")
+            metrics |= {"precision_at_rate": found["precision_any"], "recall_at_rate": found["recall"]}
+            metrics |= {"edges_precision": rows[0]["precision"], "edges_recall": rows[0]["recall"]}
+            figures["planted"] = draw.recovery_bars(rows)
+            captions["planted"] = (
+                "Precision and recall against the planted edges (dashed: .95). Correlation and Gaussian MI do not see "
+                "parabolas; without pruning, targets of one hub are joined to each other as well."
+            )
+        return Result(
+            "network",
+            metrics | {"seconds": time.perf_counter() - started},
+            {"a": edges.a, "b": edges.b, "nats": edges.nats, "q": edges.q, "names": np.asarray(edges.names)},
+            tables,
+            figures,
+            captions,
+            (*notes, *every.warnings, *self._notes(every, edges)),
+            legend=draw.LEGEND,
+            answer=(
+                f"{len(every)} of {every.tested} pairs share more than chance would (false-discovery rate {self.rate:g}); "
+                f"{len(edges)} of them are edges of the network."
+            ),
+        )
+
+    def _table(self, context: Context) -> tuple[Tensor, Tensor, list[str], list[str]]:
+        layers = list(self.activations.layers(context))
+        if len(layers) != 1:
+            listed = ", ".join(name for name, _, _ in layers[:5])
+            raise ValueError(
+                f"a network is of one table, got {len(layers)} ({listed}); pick one: activations.files=[path:name]"
+            )
+        name, h, documents = layers[0]
+        names = [str(column) for column in range(h.shape[1])]
+        if isinstance(self.activations, NamedColumns):
+            names = self.activations.columns().get(name, names)
+        constant = constant_columns(h)
+        if not constant:
+            return h, documents, names, []
+        varying = [column for column in range(h.shape[1]) if column not in set(constant)]
+        note = f"{len(constant)} constant columns are left out: {', '.join(names[column] for column in constant[:8])}"
+        return h[:, varying], documents, [names[column] for column in varying], [note]
+
+    def _settings(self, documents: Tensor, context: Context) -> dict[str, Any]:
+        settings = {name: getattr(self, name) for name in ("rate", "null", "draws", "k", "bins", "binning")}
+        is_grouped = 1 < len(documents.unique()) < len(documents)
+        return settings | {
+            "documents": documents if is_grouped else None,
+            "device": checked_device(self.device),
+            "seed": context.seed,
+        }
+
+    def _units(self, fabric: Any, h: Tensor, documents: Tensor, folder: Path, context: Context) -> None:
+        """Leave this rank's share of the pairs in ``folder``."""
+        import numba  # here, since lmi says how many threads it may start
+
+        numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
+        settings = self._settings(documents, context)
+        pairwise_edges(h, self.estimator, targets=None, folder=folder, fabric=fabric, **settings)
+
+    def _edges(
+        self, h: Tensor, documents: Tensor, names: list[str], folder: Path, context: Context
+    ) -> tuple[Edges, Edges]:
+        """All pairs at the rate, and the edges that are left."""
+        import pandas
+
+        settings = self._settings(documents, context)
+        table = pandas.DataFrame(h.numpy(), columns=names)
+        targets = list(self.targets) or None
+        every = pairwise_edges(
+            table, self.estimator, targets=targets, folder=folder, progress=context.progress, **settings
+        )
+        edges = every if self.prune is None else every.pruned(self.prune)
+        if self.resamples:
+            edges = consensus_edges(
+                table, self.estimator, resamples=self.resamples, agreement=self.agreement, prune=self.prune,
+                targets=targets, folder=folder, progress=context.progress, **settings,
+            )  # fmt: skip
+        return every, edges if self.most is None else edges.strongest(self.most)
+
+    def _strongest(self, edges: Edges) -> list[dict[str, Any]]:
+        frame = edges.frame().head(self.top)
+        extra = list(edges.extra)
+        return [
+            {"a": row["a"], "b": row["b"], "mi_bits": float(row["bits"]), "q_value": float(row["q"])}
+            | {name: float(row[name]) for name in extra}
+            for _, row in frame.iterrows()
+        ]
+
+    def _figures(self, edges: Edges, h: Tensor, context: Context) -> tuple[dict[str, Any], dict[str, str]]:
+        generator = context.generator("drawn columns")
+        drawn = torch.randperm(h.shape[1], generator=generator)[:DRAWN]
+        rows = torch.roll(torch.arange(len(h)), 1 + int(torch.randint(len(h) - 1, (), generator=generator)))
+        settings: dict[str, Any] = {
+            "k": self.k,
+            "bins": self.bins,
+            "binning": self.binning,
+            "device": checked_device(self.device),
+        }
+        upper = torch.triu_indices(len(drawn), len(drawn), 1)
+        bits = pairwise_mi(h[:, drawn], None, self.estimator, **settings)[upper[0], upper[1]] / NATS_PER_BIT
+        null = (
+            pairwise_mi(h[:, drawn], h[rows][:, drawn], self.estimator, **settings)[upper[0], upper[1]] / NATS_PER_BIT
+        )
+        figures: dict[str, Any] = {
+            "distribution": draw.against_null(bits.numpy(), null.numpy(), edges.nats / NATS_PER_BIT)
+        }
+        captions = {
+            "distribution": "MI of pairs drawn at random (blue), of the same with the rows of one side moved (orange: what "
+            "chance gives) and of the edges (black)."
+        }
+        if len(edges):
+            degrees = edges.degrees()
+            hubs = np.argsort(-degrees, kind="stable")[: min(HUBS, int((degrees > 0).sum()))]
+            around = [neighbours(edges, hub) for hub in hubs]
+            figures["hubs"] = draw.hub_panels([edges.names[hub] for hub in hubs], *zip(*around))
+            captions["hubs"] = "The columns with the most edges and their neighbours; lines as wide as their MI."
+            first = np.argsort(-degrees, kind="stable")[: min(self.top, int((degrees > 0).sum()))]
+            figures["degrees"] = draw.degree_bars([edges.names[hub] for hub in first], degrees[first], degrees)
+            captions["degrees"] = "Edges of the columns that have the most (left), and of all columns (right)."
+        return figures, captions
+
+    def _others(self, h: Tensor, documents: Tensor, context: Context) -> list[dict[str, Any]]:
+        """Gaussian MI and plain correlation on the same planted network, pruned likewise."""
+        assert isinstance(self.activations, PlantedNetwork)
+        gaussian = pairwise_edges(h, "gaussian", **self._settings(documents, context))
+        correlated = correlation_edges(h.numpy(), self.rate)
+        rows = []
+        for name, edges in (("Gaussian MI", gaussian), ("correlation", correlated)):
+            edges = edges if self.prune is None else edges.pruned(self.prune)
+            rows.append(recovery(edges, self.activations, name))
+        return rows
+
+    def _notes(self, every: Edges, edges: Edges) -> list[str]:
+        notes = [f"null: {every.null}; Benjamini-Hochberg over all {every.tested} measured pairs"]
+        if self.prune is not None:
+            notes.append(
+                f"pruned by the data processing inequality: the weakest edge of a triangle goes where it is weaker by more "
+                f"than {self.prune:g} nats"
+            )
+        if self.resamples:
+            notes.append(
+                f"consensus: an edge stays where at least {self.agreement:.0%} of {self.resamples} networks of 63.2% of the "
+                "rows have it, found and pruned in the same way"
+            )
+        return notes
+
+
+def hub_rows(edges: Edges, count: int) -> list[dict[str, Any]]:
+    """The columns with the most edges: name, edges, strongest neighbour and what they share."""
+    degrees = edges.degrees()
+    rows = []
+    for hub in np.argsort(-degrees, kind="stable")[:count]:
+        if degrees[hub]:
+            names, bits = neighbours(edges, hub)
+            rows.append(
+                {"hub": edges.names[hub], "edges": int(degrees[hub]), "strongest": names[0], "mi_bits": float(bits[0])}
+            )
+    return rows
+
+
+def neighbours(edges: Edges, column: int) -> tuple[list[str], np.ndarray]:
+    """Names of a column's neighbours, the strongest first, and the MI with each in bits."""
+    here = np.flatnonzero((edges.a == column) | (edges.b == column))
+    here = here[np.argsort(-edges.nats[here], kind="stable")]
+    others = np.where(edges.a[here] == column, edges.b[here], edges.a[here])
+    return [edges.names[other] for other in others], edges.nats[here] / NATS_PER_BIT
+
+
+def correlation_edges(h: np.ndarray, rate: float) -> Edges:
+    """Pairs of columns of h (n, d) whose Pearson correlation differs from 0 at a false-discovery rate, by its t-test."""
+    n, d = h.shape
+    a, b = np.triu_indices(d, 1)
+    r = np.corrcoef(h, rowvar=False)[a, b].clip(-1 + 1e-15, 1 - 1e-15)
+    p = 2 * student.sf(np.abs(r) * np.sqrt((n - 2) / (1 - r**2)), n - 2)
+    q = false_discovery_control(p)
+    kept = np.flatnonzero(q <= rate)
+    kept = kept[np.argsort(-np.abs(r[kept]), kind="stable")]
+    nats = -0.5 * np.log1p(-(r[kept] ** 2))
+    names = tuple(map(str, range(d)))
+    return Edges(a[kept], b[kept], nats, p[kept], q[kept], names, len(a), n, "correlation", "t-test")
+
+
+def recovery(edges: Edges, planted: PlantedNetwork, way: str) -> dict[str, Any]:
+    """Precision and recall of ``edges`` against what was planted."""
+    size = planted.dims
+    truth = planted.edges()
+    codes = np.minimum(edges.a, edges.b) * size + np.maximum(edges.a, edges.b)
+    hits = int(np.isin(codes, truth[:, 0] * size + truth[:, 1]).sum())
+    origin = planted.dependent()
+    dependent = (origin[edges.a] == origin[edges.b]) & (origin[edges.a] >= 0)
+    found = max(1, len(edges))
+    return {
+        "way": way,
+        "edges": len(edges),
+        "precision": hits / found,
+        "precision_any": float(dependent.sum()) / found,
+        "recall": hits / len(truth),
+    }
