@@ -60,7 +60,8 @@ def main(composed: DictConfig) -> None:
             if stored is not None and composed.resume:
                 keys = [OverridesParser.create().parse_override(word).key_or_group for word in job.overrides.task]
                 refuse_overrides(stored, OmegaConf.to_container(composed, resolve=True), [*{*keys} - {"resume"}])
-            run(plain(composed) if stored is None else stored, folder, resumes=stored is not None)
+            values = plain(composed) if stored is None else stored
+            run(values, folder, resumes=stored is not None, packages=composed.plugins)
         return
     given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
     flags = ["--config-name", job.job.config_name, *(word for path in given for word in ("--config-dir", path))]

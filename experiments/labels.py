@@ -49,6 +49,10 @@ class LabelledActivations:
     most_documents: int = 100
     most_rows: int = 4000
 
+    def input_files(self) -> list[Path]:
+        """The labels: a run that goes on wants them as they were."""
+        return [] if self.file is None else [Path(self.file)]
+
     def labelled(self, context: Context) -> Labelled:
         """The layer's rows with their labels and documents.
 

@@ -129,13 +129,20 @@ def locked(folder: Path) -> Iterator[None]:
         file.close()
 
 
+def _is_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def _lock_file(path: Path, folder: Path) -> TextIO:
     """The file at ``path``, open and locked; one that its holder removes in the meantime is not the one at ``path``."""
     while True:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+", encoding="utf-8", errors="replace")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if _is_at(file, path):
                 return file
         except BlockingIOError as error:
             holder = file.read(200) or "another process"

@@ -19,6 +19,8 @@ from lmi.files import CONFIG_FILE, INPUTS_FILE, RESULT_FILE, locked, read_mappin
 from lmi.settings import build, checked_seed
 from lmi.sweep.process import was_requeued
 
+KINDS = {"experiment": dict, "logger": dict, "progress": bool, "name": str}  # of a config, which may come from anywhere
+
 
 def is_main_process() -> bool:
     """Whether this is the process that writes: the launcher's variables say so before anything is imported."""
@@ -98,9 +100,9 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
 
     Args:
         folder: of the run, if there is one.
-        mistakes: what is a user's to mend beside ``ValueError`` and ``OSError``.
+        mistakes: what is a user's to mend beside ``ValueError``, ``OSError`` and missing packages.
     """
-    mendable: tuple[type[Exception], ...] = (ValueError, OSError, *mistakes)
+    mendable: tuple[type[Exception], ...] = (ValueError, OSError, ImportError, *mistakes)
     try:
         yield
     except KeyboardInterrupt:
@@ -117,22 +119,28 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
         sys.exit(f"error: {said}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
 
 
-def run(values: dict[str, Any], folder: Path, resumes: bool = False) -> None:
+def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: Sequence[str] = ()) -> None:
     """Build and run the experiment of a config; the main process saves, tracks and prints what it found.
 
     Args:
         values: the whole config, resolved.
         folder: of the run.
         resumes: whether it goes on with what ``folder`` holds, for which the files that it reads have to be the same.
+        packages: whose settings classes the config may name, beside this one's; never taken from a stored config.
 
     Raises:
         ValueError: for a config that describes no run, or files that have changed.
     """
-    for key in ("experiment", "seed", "logger", "progress", "name"):
-        if key not in values:
-            raise ValueError(f"{folder / CONFIG_FILE} has no {key!r}, so it describes no run")
+    for key, kind in KINDS.items():
+        if not isinstance(values.get(key), kind):
+            held = type(values[key]).__name__ if key in values else "missing"
+            raise ValueError(
+                f"{key} is {'a ' * (key in values)}{held}; expected a {kind.__name__}, so this is no config of a run"
+            )
     seed = checked_seed(values["seed"])
-    experiment = build(values["experiment"], "experiment")
+    experiment = build(values["experiment"], "experiment", packages)
+    if not callable(getattr(experiment, "run", None)):
+        raise ValueError(f"experiment is a {type(experiment).__name__}; expected one with run(context)")
     if is_main_process():
         recorded = folder / INPUTS_FILE
         inputs = check_inputs(experiment, (read_mapping(recorded) if recorded.is_file() else {}) if resumes else None)

@@ -6,17 +6,28 @@ import dataclasses
 import difflib
 import importlib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-ALLOWED_ROOTS = ("lmi", "experiments", "lightning")
+OWN = ("lmi", "experiments")
+GROUPS = ("lmi.estimators", "lmi.sources", "lmi.experiments")  # of entry points, by which other packages add theirs
+LOGGERS = {  # the classes of others that a config may name, and what it may tell them
+    "lightning.pytorch.loggers.CSVLogger": {"save_dir", "name", "version", "flush_logs_every_n_steps"},
+    "lightning.pytorch.loggers.TensorBoardLogger": {"save_dir", "name", "version", "sub_dir"},
+    "lightning.pytorch.loggers.WandbLogger": {
+        "project", "offline", "save_dir", "settings", "name", "group", "tags", "entity", "notes", "job_type", "id",
+    },
+}  # fmt: skip
+WANDB_SETTINGS = {"silent", "console", "quiet"}
 
 
 class SettingsError(ValueError):
     """A setting that does not exist or has a value that it cannot have."""
 
 
-def near(name: str, choices: typing.Iterable[str]) -> str:
+def near(name: str, choices: Iterable[str]) -> str:
     """Words for an error: the choices, the nearest ones first.
 
     >>> near("latnt_dim", ["seed", "latent_dim"])
@@ -106,26 +117,62 @@ def _has_own_config(hint: Any) -> bool:
     return dataclasses.is_dataclass(hint)
 
 
-def target(path: str, place: str = "_target_") -> Any:
-    """The class at the dotted ``path``; only this project's and Lightning's can be named."""
-    if path.split(".")[0] not in ALLOWED_ROOTS:
-        raise SettingsError(f"{place}: {path!r} is outside {', '.join(ALLOWED_ROOTS)}")
-    module_path, _, name = path.rpartition(".")
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """What other packages add under an entry point ``group`` of ``GROUPS``, by name; nothing is imported yet."""
+    return {point.name: point for point in entry_points(group=group)}
+
+
+@cache
+def _registering() -> tuple[str, ...]:
+    """The packages that add something by an entry point."""
+    points = (point for group in GROUPS for point in registered(group).values())
+    return tuple(dict.fromkeys(point.module.split(".")[0] for point in points))
+
+
+def target(path: Any, place: str = "_target_", packages: Iterable[str] = ()) -> type:
+    """The class at the dotted ``path``, if it is one that a config may name: nothing else is called, whatever a config says.
+
+    These are the settings classes (dataclasses) that this package defines, or a package that registers entry points or is
+    among ``packages``; and ``LOGGERS``.
+
+    Raises:
+        SettingsError: for anything else.
+
+    >>> target("lmi.types.Path")
+    Traceback (most recent call last):
+    lmi.settings.SettingsError: _target_: 'lmi.types.Path' is no settings class of lmi, experiments
+    """
+    module_path, _, name = str(path).rpartition(".")
+    root, allowed = module_path.split(".")[0], (*OWN, *packages)
+    if root not in allowed and path not in LOGGERS:
+        allowed = (*allowed, *_registering())
+    if root not in allowed and path not in LOGGERS:
+        raise SettingsError(
+            f"{place}: {path!r} is outside {', '.join(allowed)}; plugins=[package] allows a package of your own"
+        )
     try:
-        return getattr(importlib.import_module(module_path), name)
-    except (ImportError, AttributeError) as error:
+        found = getattr(importlib.import_module(module_path), name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(f"{place}: nothing importable at {path!r} ({error})") from error
+    is_settings = (
+        isinstance(found, type) and dataclasses.is_dataclass(found) and found.__module__.split(".")[0] in allowed
+    )
+    if not is_settings and path not in LOGGERS:
+        raise SettingsError(f"{place}: {path!r} is no settings class of {', '.join(allowed)}")
+    return found
 
 
-def build(config: Any, place: str = "") -> Any:
+def build(config: Any, place: str = "", packages: Iterable[str] = ()) -> Any:
     """The objects that a config describes: each mapping with a ``_target_`` becomes an instance of that class.
 
     Args:
         config: plain mappings, lists and scalars.
         place: dotted path to ``config``, for messages.
+        packages: whose settings classes it may name beside this one's and those registered, see ``target``.
 
     Raises:
-        SettingsError: for a target that is not there, and for settings as in ``checked_fields``.
+        SettingsError: for a target that is not allowed, and for settings as in ``checked_fields``.
 
     >>> build({"_target_": "lmi.types.Context", "seeed": 3}, "context")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -133,11 +180,27 @@ def build(config: Any, place: str = "") -> Any:
     """
     if isinstance(config, Mapping):
         where = f"{place}." if place else ""
-        values = {name: build(value, f"{where}{name}") for name, value in config.items() if name != "_target_"}
+        values = {
+            name: build(value, f"{where}{name}", packages) for name, value in config.items() if name != "_target_"
+        }
         if "_target_" not in config:
             return values
-        cls: type = target(config["_target_"], f"{where}_target_")
-        return cls(**(checked_fields(cls, values, place) if dataclasses.is_dataclass(cls) else values))
+        cls = target(config["_target_"], f"{where}_target_", packages)
+        if config["_target_"] in LOGGERS:
+            _check_logger(config["_target_"], values, where)
+            return cls(**values)
+        return cls(**checked_fields(cls, values, place))
     if isinstance(config, list):
-        return [build(value, f"{place}[{i}]") for i, value in enumerate(config)]
+        return [build(value, f"{place}[{i}]", packages) for i, value in enumerate(config)]
     return config
+
+
+def _check_logger(path: str, values: Mapping[str, Any], where: str) -> None:
+    """Trackers take what names a run and nothing that leads out of its folder or to another server."""
+    for name, value in values.items():
+        if name not in LOGGERS[path]:
+            raise SettingsError(f"{where}{name}: no such setting; {near(name, LOGGERS[path])}")
+        if name == "settings" and not (isinstance(value, Mapping) and {*value} <= WANDB_SETTINGS):
+            raise SettingsError(f"{where}settings: got {value!r}; expected some of {', '.join(sorted(WANDB_SETTINGS))}")
+        if name != "save_dir" and isinstance(value, str) and (".." in value or value.startswith(("/", "~"))):
+            raise SettingsError(f"{where}{name}: got {value!r}; expected a name that is no path out of the run folder")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lmi.facts import check_inputs, digest, input_files
 from lmi.files import locked, read_mapping
 from lmi.report.page import write_report
 from lmi.results import Result
-from lmi.run import refuse_overrides
+from lmi.run import refuse_overrides, run
 from lmi.sources.array_layers import ArrayLayers
 from lmi.sources.arrays import Arrays
 from lmi.sources.tables import read_file
@@ -297,3 +298,58 @@ def test_a_foreign_result_puts_no_file_of_this_machine_into_its_report(tmp_path)
     assert set(Result.load(folder).figures) == {"fine"}
     assert "c2VjcmV0" not in html and "secret key" not in html
     assert "<b>x</b>" not in html and "<i>c</i>" not in html and "<script>" not in html
+
+
+class Ran:
+    """Says that it was unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"experiment": {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": "evil.pt"}}, "is outside lmi"),
+        ({"experiment": {"_target_": "os.system", "command": "touch ran"}}, "is outside lmi"),
+        ({"experiment": {"_target_": "evil.Run"}, "plugins": ["evil"]}, "is outside lmi"),
+        ({"experiment": {"_target_": "lmi.run.yaml.unsafe_load", "stream": "x"}}, "nothing importable"),
+        ({"experiment": {"_target_": "lmi.settings.importlib.import_module", "name": "evil"}}, "nothing importable"),
+        ({"experiment": {"_target_": "lmi.types.Context"}}, "expected one with run"),
+        ({"logger": {"_target_": "lightning.pytorch.loggers.MLFlowLogger"}}, "is outside lmi"),
+        ({"logger": {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "name": "../../x"}}, "no path out of the run"),
+        ({"logger": {"_target_": "lightning.pytorch.loggers.WandbLogger", "settings": {"base_url": 1}}}, "some of"),
+        ({"source": 0, "experiment": {"source": {"x": "../secret.npy"}}}, "was not there when this run began"),
+        ({"logger": 3}, "logger is a int"),
+        ({"experiment": [1]}, "experiment is a list"),
+        ({"progress": {"_target_": "evil.Run"}}, "progress"),
+        ({"name": ["x"]}, "name"),
+    ],
+)  # fmt: skip
+def test_a_hostile_folder_executes_nothing_and_reads_nothing_outside(tmp_path, monkeypatch, change, message):
+    rng = np.random.default_rng(0)
+    for name in ("x.npy", "y.npy", "secret.npy"):
+        np.save(tmp_path / name, rng.normal(size=(100, 2)))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "evil.py").write_text("import pathlib; pathlib.Path('ran').touch()")
+    torch.save(Ran(folder / "ran"), folder / "evil.pt")
+    experiment = {
+        "_target_": "experiments.estimate.EstimateExperiment",
+        "source": {"_target_": "lmi.sources.arrays.Arrays", "x": "../x.npy", "y": "../y.npy"},
+        "estimator": {"_target_": "lmi.estimators.gaussian.estimator.GaussianEstimator"},
+    }
+    change = dict(change)
+    if change.pop("source", None) is not None:
+        change["experiment"] = {**experiment, "source": experiment["source"] | change["experiment"]["source"]}
+    (folder / "inputs.json").write_text(
+        json.dumps({f"../{name}.npy": digest(tmp_path / f"{name}.npy") for name in "xy"})
+    )
+    values = {"experiment": experiment, "seed": 0, "logger": {}, "progress": False, "name": "x"} | change
+    with pytest.raises(ValueError, match=message):
+        run(values, folder, resumes=True)
+    assert not (folder / "ran").exists() and not (folder / "result.json").exists()

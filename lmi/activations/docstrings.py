@@ -85,6 +85,8 @@ def docstring_corpus(packages: Sequence[str] = PACKAGES, held_out_share: float =
 
 def package_folder(package: str) -> Path:
     """The folder of an installed package's source files, found without importing it."""
+    if not package.isidentifier():  # a dotted name would import what stands before the dot
+        raise ModuleNotFoundError(f"{package!r} is no name of a top-level package")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"no package {package!r} is installed; the corpus is read from its source files")
