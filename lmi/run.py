@@ -18,6 +18,7 @@ from lmi.facts import check_inputs, facts, program
 from lmi.files import CONFIG_FILE, INPUTS_FILE, RESULT_FILE, locked, read_mapping, write_whole
 from lmi.settings import build, checked_seed
 from lmi.sweep.process import was_requeued
+from lmi.trackers import Trackers
 
 KINDS = {"experiment": dict, "logger": dict, "progress": bool, "name": str}  # of a config, which may come from anywhere
 
@@ -148,21 +149,12 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
             write_whole(recorded, json.dumps(inputs, indent=2) + "\n")
             write_whole(folder / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
-    from lightning.pytorch.loggers import CSVLogger
-
     from lmi.report.page import text_result, write_report
     from lmi.report.tracking import track
     from lmi.types import Context
 
-    # Flushed at every epoch: a study that prunes reads along.
-    loggers = [CSVLogger(folder, name="csv", flush_logs_every_n_steps=1)]
-    if "_target_" in values["logger"]:
-        # Whatever a config says, and wherever the folder was when it was written: trackers write into it.
-        loggers.append(build({**values["logger"], "save_dir": str(folder)}, "logger"))
-        # Lightning 2.6 hands W&B a setting that W&B 0.31 warns about in every run.
-        getattr(loggers[-1], "_wandb_init", {}).pop("anonymous", None)
-        loggers[-1].log_hyperparams(values)
-    context = Context(seed, folder, tuple(loggers), values["progress"] and is_main_process())
+    trackers = Trackers(values, folder)
+    context = Context(seed, folder, trackers, values["progress"] and is_main_process())
     started = time.perf_counter()
     result = experiment.run(context)
     if not is_main_process():
@@ -171,5 +163,5 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
     result = dataclasses.replace(result, experiment=values["name"], facts=found)
     result.save(folder)
     report = write_report(folder)
-    track(result, folder, loggers)
+    track(result, folder, trackers.for_result())
     print(f"\n{text_result(result)}\n\nreport: {report}")  # noqa: T201

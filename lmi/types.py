@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -40,7 +40,7 @@ class Context:
 
     seed: int = 0
     folder: Path | None = None
-    loggers: tuple[Any, ...] = ()
+    loggers: Sequence[Any] = ()
     progress: bool = False
 
     def derive(self, *names: str | int) -> int:
