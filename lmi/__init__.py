@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lmi.estimators.modules.modularity import modularity_score as modularity_score
     from lmi.estimators.modules.quantized import quantized_mi as quantized_mi
     from lmi.estimators.pairwise.all_pairs import pairwise as pairwise
+    from lmi.estimators.pairwise.cofiring import cofiring as cofiring
+    from lmi.estimators.pairwise.consensus import consensus_edges as consensus_edges
     from lmi.estimators.pairwise.effective import effective_samples as effective_samples
     from lmi.estimators.pairwise.histogram import g_test as g_test
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
@@ -50,6 +52,8 @@ _HOMES = {
     "capture": "lmi.activations",
     "record": "lmi.activations",
     "pairwise": "lmi.estimators.pairwise.all_pairs",
+    "cofiring": "lmi.estimators.pairwise.cofiring",
+    "consensus_edges": "lmi.estimators.pairwise.consensus",
     "pairwise_edges": "lmi.estimators.pairwise.network",
     "pairwise_mi": "lmi.estimators.pairwise.matrix",
     "nonlinearity": "lmi.estimators.pairwise.matrix",

@@ -3,7 +3,8 @@
 For a pair (x, y) the points stand in the order of x. The k-th neighbour of a point lies, in the joint maximum norm, at
 least as far as its distance in x, so neighbours are looked for outwards from the point and the search ends where the
 distance in x alone exceeds the k-th smallest so far: about 2 sqrt(k n) of n points for independent columns. The counts
-of points strictly inside are found by walking the two sorted columns in the same way. Distances are differences of the
+of points strictly inside are found by walking the two sorted columns in the same way. Long columns take rank strips, see
+``ksg_strips``, whose numbers are the same. Distances are differences of the
 same float64 numbers that scikit-learn forms, so that the neighbours and the counts are the same integers. Where more
 than k points coincide the radius is 0 and k is the number of them (Gao et al. 2017): what ties and discrete columns need.
 """
@@ -17,7 +18,10 @@ import torch
 from sklearn.preprocessing import scale
 from torch import Tensor
 
+from lmi.estimators.pairwise.ksg_strips import ksg_strip_pairs
 from lmi.estimators.pairwise.ksg_window import FAR, TINY, WIDTH, ksg_pairs, psi_table
+
+STRIP_ROWS = 2048  # rows from which strips are faster than the window on any columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +82,17 @@ class KsgPairs:
 
     def _pairs(self, x: SortedColumns, y: SortedColumns, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Columns ``left`` of x against columns ``right`` of y; each pair walks along its less crowded column."""
-        psi = psi_table(x.values.shape[1])
+        n = x.values.shape[1]
+        psi = psi_table(n)
         size = (0,) * self.k  # a tuple, so that k is known to the compiler
         nats = np.empty(left.size)
         along_x = x.crowding[left] <= y.crowding[right]
         for chosen, (a, b, i, j) in ((along_x, (x, y, left, right)), (~along_x, (y, x, right, left))):
-            nats[chosen] = ksg_pairs(a.sorted, a.order, b.values, b.sorted, b.order, i[chosen], j[chosen], size, psi)
+            columns = (a.sorted, a.order, b.values, b.sorted, b.order, i[chosen], j[chosen], size, psi)
+            if n < STRIP_ROWS:
+                nats[chosen] = ksg_pairs(*columns)
+            else:  # strips of 2 to 4 sqrt(n) points
+                nats[chosen] = ksg_strip_pairs(*columns, (n.bit_length() + 3) // 2)
         return nats
 
 

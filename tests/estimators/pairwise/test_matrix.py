@@ -7,7 +7,7 @@ from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.preprocessing import scale
 
 from lmi.estimators.neighbors.ksg import ksg_pointwise
-from lmi.estimators.pairwise import matrix
+from lmi.estimators.pairwise import ksg, matrix
 from lmi.estimators.pairwise.gaussian import rank_normal
 from lmi.estimators.pairwise.histogram import histogram_mi
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
@@ -219,3 +219,15 @@ def test_an_error_names_the_side_that_is_wrong(spoil, message):
             pairwise_mi(x, y, name="layer 7")
     with pytest.raises(ValueError, match=f"^x {message}"):
         nonlinearity(spoil(h))
+
+
+@pytest.mark.parametrize("n", [50, 1030, 4100])
+def test_strips_give_the_numbers_of_the_window(n, monkeypatch):
+    h = np.random.default_rng(n).standard_normal((n, 9))
+    h[:, 1] = h[:, 0] + 0.05 * h[:, 1]
+    h[:, 2], h[:, 3], h[:, 4] = h[:, 2] ** 3, np.exp(3 * h[:, 3]), h[:, 4].round(1)
+    h[:, 5], h[:, 6], h[:, 7], h[:, 8] = h[:, 5].clip(0), h[:, 6].round(), h[:, 0], np.arange(n)
+    monkeypatch.setattr(ksg, "STRIP_ROWS", 10**9)
+    expected = pairwise_mi(h)
+    monkeypatch.setattr(ksg, "STRIP_ROWS", 0)
+    np.testing.assert_allclose(pairwise_mi(h), expected, rtol=1e-12, atol=1e-12)

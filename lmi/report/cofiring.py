@@ -1,0 +1,83 @@
+"""Figures of sparse features that fire together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lmi.report.style import BLUE, GREY, INK, ORANGE, SEQUENTIAL, dress, new_figure
+
+LEGEND = {
+    "mi_bits": "mutual information of whether one fires and whether the other does",
+    "together": "tokens where both fire",
+    "expected": "tokens where both would fire by chance",
+    "lift": "the one over the other",
+    "pmi_bits": "logarithm of the lift",
+    "q_value": "share of false discoveries among all pairs up to this one",
+    "tokens": "the tokens in [brackets] for which the cluster's features fire most",
+}
+
+
+def firing_rates(rates: np.ndarray) -> Figure:
+    """Share of rows in which each feature fires, sorted, on a logarithmic axis."""
+    figure = new_figure(6.0, 3.6)
+    axes = figure.add_subplot()
+    ordered = np.sort(rates)[::-1]
+    shown = ordered > 0
+    axes.plot(np.flatnonzero(shown) + 1, ordered[shown], color=BLUE, linewidth=1.5)
+    axes.set_yscale("log")
+    silent = int((~shown).sum())
+    dress(axes, f"{silent} of {len(rates)} features never fire", "feature, by frequency", "share of tokens")
+    return figure
+
+
+def together_against_chance(expected: np.ndarray, together: np.ndarray, every: int) -> Figure:
+    """Rows where both features of a pair fire against those expected, both axes logarithmic.
+
+    Args:
+        expected: (m,) of the pairs found.
+        together: (m,) of the pairs found.
+        every: pairs tested.
+    """
+    figure = new_figure(5.2, 4.2)
+    axes = figure.add_subplot()
+    image = axes.hexbin(
+        np.maximum(expected, 1e-3), np.maximum(together, 0.5), gridsize=45, bins="log", mincnt=1, xscale="log",
+        yscale="log", cmap=SEQUENTIAL, linewidths=0.1,
+    )  # fmt: skip
+    ends = [max(1e-3, float(expected.min())), float(together.max())]
+    axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
+    dress(axes, f"{len(expected):,} of {every:,} pairs", "tokens expected together", "tokens together")
+    figure.colorbar(image, ax=axes, label="pairs").ax.tick_params(labelsize=7)
+    return figure
+
+
+def clusters(lift: np.ndarray, sizes: Sequence[int]) -> Figure:
+    """Lift between the features of the clusters, in their order, with the clusters framed.
+
+    Args:
+        lift: (f, f), 1 where a pair is no discovery.
+        sizes: features of each cluster, in the same order.
+    """
+    figure = new_figure(5.4, 4.6)
+    axes = figure.add_subplot()
+    shown = np.log2(np.maximum(lift, 1.0))
+    np.fill_diagonal(shown, np.nan)
+    image = axes.imshow(shown, cmap=SEQUENTIAL, interpolation="nearest")
+    start = -0.5
+    for size in sizes:
+        axes.plot(
+            start + size * np.array([0, 1, 1, 0, 0]),
+            start + size * np.array([0, 0, 1, 1, 0]),
+            color=ORANGE,
+            linewidth=1.3,
+        )
+        start += size
+    axes.set_xticks([])
+    axes.set_yticks([])
+    dress(axes, f"{len(sizes)} clusters of features", "feature", "feature")
+    axes.spines[:].set_color(GREY)
+    figure.colorbar(image, ax=axes, label="PMI (bits)").ax.tick_params(labelsize=7)
+    return figure
