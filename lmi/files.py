@@ -16,6 +16,7 @@ import yaml
 ARRAYS_FILE = "arrays.npz"
 CONFIG_FILE = "config.yaml"
 FIGURES_FOLDER = "figures"
+FIGURE_KINDS = ("png", "pdf", "svg")  # png always, the others beside it
 INPUTS_FILE = "inputs.json"
 LOCK_FILE = "trial.lock"
 REPORT_FILE = "report.html"

@@ -15,7 +15,16 @@ from typing import Any
 import yaml
 
 from lmi.facts import check_inputs, facts, program
-from lmi.files import CONFIG_FILE, INPUTS_FILE, RESULT_FILE, locked, read_mapping, write_whole
+from lmi.files import (
+    CONFIG_FILE,
+    FIGURE_KINDS,
+    FIGURES_FOLDER,
+    INPUTS_FILE,
+    RESULT_FILE,
+    locked,
+    read_mapping,
+    write_whole,
+)
 from lmi.settings import build, checked_seed
 from lmi.sweep.process import was_requeued
 from lmi.trackers import Trackers
@@ -138,7 +147,9 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
             raise ValueError(
                 f"{key} is {'a ' * (key in values)}{held}; expected a {kind.__name__}, so this is no config of a run"
             )
-    seed = checked_seed(values["seed"])
+    seed, figures = checked_seed(values["seed"]), values.get("figures", "png")  # configs before 1.0 have no figures
+    if figures not in FIGURE_KINDS:
+        raise ValueError(f"figures={figures}: expected one of {', '.join(FIGURE_KINDS)}")
     experiment = build(values["experiment"], "experiment", packages)
     if not callable(getattr(experiment, "run", None)):
         raise ValueError(f"experiment is a {type(experiment).__name__}; expected one with run(context)")
@@ -150,6 +161,7 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
             write_whole(folder / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
     from lmi.report.page import text_result, write_report
+    from lmi.report.style import save_vectors
     from lmi.report.tracking import track
     from lmi.types import Context
 
@@ -162,6 +174,7 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
     found = facts(seed, time.perf_counter() - started)
     result = dataclasses.replace(result, experiment=values["name"], facts=found)
     result.save(folder)
+    save_vectors(result.figures, folder / FIGURES_FOLDER, figures)
     report = write_report(folder)
     track(result, folder, trackers.for_result())
     print(f"\n{text_result(result)}\n\nreport: {report}")  # noqa: T201

@@ -1,34 +1,52 @@
-"""The README: its commands compose, its snippets run, its architecture is the tree, CI runs its test line."""
+"""The README and the manual: commands compose, snippets run, the architecture is the tree, CI runs the test line."""
 
+import importlib.util
+import os
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 
 import train  # noqa: F401  (registers the resolver that the config uses)
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.S)
+FENCE = re.compile(r"^```(\{code-cell\} python|\w*)\n(.*?)^```", re.M | re.S)
+BLOCKS = FENCE.findall(README)
+MANUAL = sorted(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "docs").rglob("*.md")
+    if "_build" not in path.relative_to(ROOT).parts
+)
+PAGES = ["README.md", *MANUAL]
 
 
-def commands():
-    text = (
-        "\n".join(body for kind, body in BLOCKS if kind == "bash")
-        + "\n"
-        + "\n".join(re.findall(r"`([^`\n]+)`", README))
-    )
-    for line in text.splitlines():
-        for part in line.split("#")[0].split("&&"):
-            words = part.split()
-            if any(word.endswith("train.py") for word in words) and "--help" not in words:
-                yield part.strip()
+def text_of(page):
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", sorted(set(commands())))
+def command_lines(page):
+    """Shell lines of a page: blocks of bash, the commands of measured tables, code inside sentences."""
+    text = text_of(page)
+    lines = [line for kind, body in FENCE.findall(text) if kind == "bash" for line in body.splitlines()]
+    lines += re.findall(r"^command: (.+)$", text, re.M)
+    lines += re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    return [part.strip() for line in lines for part in line.split("#")[0].split("&&") if part.strip()]
+
+
+def starts_train(command):
+    return any(word.endswith("train.py") for word in command.split()) and "--help" not in command
+
+
+COMMANDS = sorted({command for page in PAGES for command in command_lines(page)})
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if starts_train(command)])
 def test_every_command_composes(command):
     words = shlex.split(command)
     words = words[next(i for i, word in enumerate(words) if word.endswith("train.py")) + 1 :]
@@ -40,14 +58,57 @@ def test_every_command_composes(command):
         compose("config", overrides)
 
 
-@pytest.mark.parametrize("snippet", [body for kind, body in BLOCKS if kind == "python"])
-def test_every_snippet_runs(snippet, tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", [command for command in COMMANDS if re.match(r"(\S*/)?python -m \w", command)])
+def test_every_module_that_is_run_is_there(command):
+    module = shlex.split(command)[2]
+    assert importlib.util.find_spec(module) is not None
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "pip install -e" in command])
+def test_every_extra_is_there(command):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = re.findall(r'"\.\[([\w,]+)\]"', command)
+    assert {name for group in named for name in group.split(",")} <= {*extras}
+
+
+def snippets(page):
+    return [body for kind, body in FENCE.findall(text_of(page)) if kind == "python" or kind.startswith("{code-cell}")]
+
+
+# The README's own is run by the test of its output, notebooks by tests/docs/test_manual.py.
+RUN = [page for page in MANUAL if snippets(page) and "notebooks" not in Path(page).parts]
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_every_snippet_runs(page, tmp_path, monkeypatch):
+    """The snippets of a page, one after the other, as a reader would run them."""
     monkeypatch.chdir(tmp_path)
-    namespace = {}
-    for kind, body in BLOCKS:
-        if kind == "python" and body == snippet:
-            exec(compile(body, "README.md", "exec"), namespace)
-    assert namespace
+    namespace = {"__name__": "snippets"}
+    for body in snippets(page):
+        exec(compile(body, page, "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_yaml_block_is_yaml(page):
+    for kind, body in FENCE.findall(text_of(page)):
+        if kind in ("yaml", "yml"):
+            assert yaml.safe_load(body) is not None
+
+
+def test_the_output_shown_is_what_the_code_prints(capsys):
+    """Words letter for letter, numbers to 0.03."""
+    index = next(i for i, (kind, _) in enumerate(BLOCKS) if kind == "python")
+    exec(compile(BLOCKS[index][1], "README.md", "exec"), {})
+    printed, shown = capsys.readouterr().out, BLOCKS[index + 1][1]
+    number = r"\d+\.\d+"
+    assert re.sub(number, "#", printed) == re.sub(number, "#", shown)
+    assert [float(n) for n in re.findall(number, printed)] == pytest.approx(
+        [float(n) for n in re.findall(number, shown)], abs=0.03
+    )
+
+
+def test_the_readme_is_short():
+    assert len(README.encode()) <= 8 * 1024
 
 
 def test_the_tree_is_the_one_described():
@@ -57,7 +118,7 @@ def test_the_tree_is_the_one_described():
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     top = {name.split("/")[0] for name in files if not name.startswith(".")} - {
-        "LICENSE", "README.md", "pyproject.toml", "docs",
+        "CHANGELOG.md", "CITATION.cff", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "docs",
     }  # fmt: skip
     inside = {name.split("/")[1].removesuffix("/") for name in files if name.startswith("lmi/")} - {
         "__init__.py",
@@ -72,6 +133,7 @@ def test_ci_runs_the_test_line():
     assert [found for found in README.splitlines() if re.match(pattern, found)] == [line]
 
 
-def test_every_image_is_there():
-    for image in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
-        assert (ROOT / image).is_file(), image
+@pytest.mark.parametrize("page", PAGES)
+def test_every_image_and_link_in_the_repository_is_there(page):
+    for place in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(page)):
+        assert (ROOT / page).parent.joinpath(place).exists() or os.path.isabs(place), f"{page}: {place}"
