@@ -56,9 +56,11 @@ class Traits:
         rises: whether its bound may still rise with more samples, so that halves of them are asked.
         exceeds_bound: whether its number is measured in fresh pairs and may exceed its held-out bound by much.
         expected_loss: nats by which its held-out bound lies below its number for want of samples, as is known beforehand.
+        blurred: share of its bound that its scores may lose by chance draws, by which a rival must win on top.
+        costly: whether its scores take too long to be what a network adds to.
     """
 
-    complexity: int
+    complexity: float
     margin: float = 0.0
     bounded: bool = True
     linear: bool = False
@@ -66,6 +68,8 @@ class Traits:
     rises: bool = True
     exceeds_bound: bool = False
     expected_loss: float = 0.0
+    blurred: float = 0.0
+    costly: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,7 @@ class Judged:
         critics: the fitted scores of each fold.
         terms: (n,) held-out InfoNCE terms, nats, NaN where not judged: what candidates are compared by.
         held_out: each fold's bounds on fresh pairs.
+        most: pairs of each fold that were judged.
     """
 
     space: Space
@@ -85,6 +90,7 @@ class Judged:
     critics: list[Scores]
     terms: Tensor
     held_out: list[HeldOut]
+    most: int = JUDGED_SAMPLES
 
     @property
     def bound(self) -> float:
@@ -112,15 +118,22 @@ class Judged:
         return total / len(self.folds)
 
 
-def judge(space: Space, folds: list[Fold], critics: list[Scores]) -> Judged:
-    """The held-out terms of each fold's critic on the fold's own test part."""
+def judge(space: Space, folds: list[Fold], critics: list[Scores], most: int = JUDGED_SAMPLES) -> Judged:
+    """The held-out terms of each fold's critic on the fold's own test part.
+
+    Args:
+        space: where the scores live.
+        folds: what was fitted on, and what judges.
+        critics: the fitted scores of each fold.
+        most: pairs of a fold that are judged.
+    """
     terms = torch.full((space.num_samples,), torch.nan, dtype=torch.float64)
     bounds = []
     for fold, scores in zip(folds, critics, strict=True):
-        test = fold.test[:JUDGED_SAMPLES]
+        test = fold.test[:most]
         bounds.append(held_out(scores, space.x[test], space.y[test]))
         terms[test] = bounds[-1].infonce
-    return Judged(space, folds, critics, terms, bounds)
+    return Judged(space, folds, critics, terms, bounds, most)
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,6 +84,7 @@ class AutoEstimator:
         levels = estimate_levels(x, y, self.permutations, context)
         if levels is not None:
             return levels
+        raw = x, y
         if x.shape[1] + y.shape[1] <= LOW_DIMENSIONAL:
             x, y = (
                 z if distinct(z) else jitter_ties(z, context.generator("ties", side))
@@ -97,21 +98,24 @@ class AutoEstimator:
         with at_most(n / SAMPLES_A_THREAD):
             if distinct(x) and distinct(y):
                 refuse_determined(spaces)
-            return self._estimate_in(with_maps(spaces, x, y, self.components), copies, rows, context)
+            return self._estimate_in(with_maps(spaces, x, y, self.components), raw, copies, rows, context)
 
-    def _estimate_in(self, spaces: Spaces, copies: int, rows: RowOrder, context: Context) -> Estimate:
+    def _estimate_in(
+        self, spaces: Spaces, raw: tuple[Tensor, Tensor], copies: int, rows: RowOrder, context: Context
+    ) -> Estimate:
         """Fit, choose, measure, correct, and collect the doubts."""
         n = next(iter(spaces.values())).num_samples
         in_time = spaces[RANKS].in_time
         count = self.folds or (2 if n >= MANY_SAMPLES else 3)
         folds = make_folds(n, count, None if in_time else context.generator("folds"))
-        contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context)
+        contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context, None if in_time else raw)
         candidates = contest.fitted
 
         chosen, number = number_of(select(candidates).stand_in, candidates)
         columns = min(space.columns for space in spaces.values())
         control = Controlled(number)
-        if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and not in_time:
+        has_density = chosen.judged.space.name in spaces
+        if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
             control = controlled(number, chosen, candidates, context)
         number = control.number._replace(above=unseen(chosen, candidates))
         number, lost, faint = lost_by_maps(number, chosen.judged.space, context)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Judged, Number
+from lmi.auto.candidate import FittedCandidate, Judged, Number
 from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import BOUND_RANGE
 from lmi.evidence import Null
 from lmi.types import Context
@@ -46,10 +47,31 @@ def density_number(judged: Judged, models: list[Mixture]) -> Number:
     """
     dx, dy = models[0].dx, models[0].centres.shape[1] - models[0].dx
     x, y = judged.space.x[:, :dx], judged.space.y[:, :dy]
-    folds = list(zip(judged.folds, models, strict=True))
-    fresh = torch.cat([model.ratio(x[fold.test], y[fold.test]) for fold, model in folds])
-    seen = torch.cat([model.ratio(x[fold.fit], y[fold.fit]) for fold, model in folds])
-    return Number(0.5 * float(fresh.mean() + seen.mean()), float(fresh.std()) / x.shape[0] ** 0.5)
+    return ratio_number(judged.folds, x, y, [model.ratio for model in models])
+
+
+def ratio_number(
+    folds: list[Fold],
+    x: Tensor,
+    y: Tensor,
+    ratios: Sequence[Callable[[Tensor, Tensor], Tensor]],
+    most: int | None = None,
+) -> Number:
+    """The mean of each fold's log density ratio of paired rows, on its own samples and on fresh ones, averaged.
+
+    Args:
+        folds: what was fitted on, and what is fresh.
+        x: (n, dx).
+        y: (n, dy).
+        ratios: of each fold, (m, dx), (m, dy) -> (m,) nats.
+        most: rows of either part of a fold; ``None`` for all.
+    """
+    pairs = list(zip(folds, ratios, strict=True))
+    fresh, seen = (
+        torch.cat([ratio(x[rows[:most]], y[rows[:most]]) for rows, ratio in part])
+        for part in ([(fold.test, ratio) for fold, ratio in pairs], [(fold.fit, ratio) for fold, ratio in pairs])
+    )
+    return Number(0.5 * float(fresh.mean() + seen.mean()), float(fresh.std()) / fresh.numel() ** 0.5)
 
 
 def bound_null(judged: Judged, permutations: int, generator: torch.Generator) -> Null:
@@ -60,7 +82,7 @@ def bound_null(judged: Judged, permutations: int, generator: torch.Generator) ->
         permutations: how many shuffles of each block of test pairs.
         generator: draws them.
     """
-    tests = [fold.test[:JUDGED_SAMPLES] for fold in judged.folds]
+    tests = [fold.test[: judged.most] for fold in judged.folds]
     values = torch.zeros(permutations, dtype=torch.float64)
     for scores, test in zip(judged.critics, tests, strict=True):
         for block, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):

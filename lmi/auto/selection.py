@@ -7,8 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from lmi.auto.candidate import Candidate, FittedCandidate
 from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
 from lmi.auto.candidates.latent_class import LatentClass
@@ -18,11 +21,13 @@ from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
 from lmi.auto.numbers import FIT_SAMPLES
-from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
+from lmi.auto.spaces import COLUMNS, LEVELS, MAPS, RANKS, Space, Spaces, distinct
 from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
     KSG_DIMENSIONS,
+    LEVEL_COLUMNS,
     LOW_DIMENSIONAL,
     NEURAL_DIMENSIONS,
     SAMPLES_A_CLASS,
@@ -75,7 +80,13 @@ def is_low_dimensional(spaces: Spaces) -> bool:
     return max(space.columns for space in spaces.values()) <= LOW_DIMENSIONAL
 
 
-def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | None, context: Context) -> Contest:
+def fit_candidates(
+    spaces: Spaces,
+    folds: list[Fold],
+    critic: CriticSettings | None,
+    context: Context,
+    raw: tuple[Tensor, Tensor] | None = None,
+) -> Contest:
     """Fit all candidates that these spaces have room for, simple ones first.
 
     Args:
@@ -83,6 +94,7 @@ def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | N
         folds: what is fitted on, and what judges.
         critic: settings of the neural critic; ``None`` leaves it out.
         context: seeds the fits.
+        raw: (n, dx), (n, dy) all columns as they came, before ties were spread.
     """
     contest = Contest(folds)
     low = is_low_dimensional(spaces)
@@ -106,12 +118,29 @@ def fit_candidates(spaces: Spaces, folds: list[Fold], critic: CriticSettings | N
     if columns > KSG_DIMENSIONS:
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
+    if raw is not None:
+        _with_levels(contest, raw, context)
     if critic is not None and columns > NEURAL_DIMENSIONS:
-        base = select(contest.fitted)
-        leader = base if base.traits.complexity else max(contest.fitted, key=lambda c: c.bound)
+        cheap = [candidate for candidate in contest.fitted if not candidate.traits.costly]
+        base = select(cheap)
+        leader = base if base.traits.complexity else max(cheap, key=lambda c: c.bound)
         space = leader.judged.space if leader.traits.complexity else spaces[COLUMNS]
         contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
     return contest
+
+
+def _with_levels(contest: Contest, raw: tuple[Tensor, Tensor], context: Context) -> None:
+    """Candidates for columns of which many values repeat.
+
+    Args:
+        contest: takes them.
+        raw: (n, dx), (n, dy) all columns as they came.
+        context: seeds the draws.
+    """
+    columns = sum(z.shape[1] for z in raw)
+    if columns > LEVEL_COLUMNS or all(distinct(z) for z in raw):
+        return
+    contest.enter(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:
@@ -189,7 +218,7 @@ def select(candidates: Sequence[FittedCandidate]) -> FittedCandidate:
         sure = 0.0
         if candidate.traits.complexity > chosen.traits.complexity:
             sure = SURE * float(gain.std()) / gain.numel() ** 0.5
-            sure = max(sure, candidate.traits.margin * chosen.bound)
+            sure = max(sure, (candidate.traits.margin + chosen.traits.blurred) * chosen.bound)
         if float(gain.mean()) > sure:
             chosen = candidate
     return chosen

@@ -42,7 +42,10 @@ class LinearCritic:
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """(n, m) log p(x, y) / p(x) p(y) of every x with every y under the fitted normal, nats."""
-        u, v = self.variates(x, y)
+        return self.between(*self.variates(x, y))
+
+    def between(self, u: Tensor, v: Tensor) -> Tensor:
+        """(n, m) the same of canonical variates u (n, r), v (m, r)."""
         r = self.correlations
         rest = 1 - r**2
         own = 0.5 * r**2 / rest
@@ -70,6 +73,23 @@ def fit_linear(x: Tensor, y: Tensor, rank: int) -> LinearCritic:
     across = ((x - mean_x) @ white_x).T @ ((y - mean_y) @ white_y) / x.shape[0]
     left, correlations, right = torch.linalg.svd(across, full_matrices=False)
     return LinearCritic(mean_x, mean_y, white_x @ left, white_y @ right.T, correlations.clamp(max=CLOSEST))
+
+
+def fit_correlations(correlations: Tensor, dx: int) -> LinearCritic:
+    """Canonical correlation analysis of a joint correlation matrix, for columns of mean 0.
+
+    Args:
+        correlations: (d, d) positive definite, x's columns first.
+        dx: how many columns are x's.
+
+    >>> round(float(fit_correlations(torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=torch.float64), 1).correlations), 6)
+    0.6
+    """
+    x, y, across = correlations[:dx, :dx], correlations[dx:, dx:], correlations[:dx, dx:]
+    white_x, white_y = _inverse_root(x), _inverse_root(y)
+    left, found, right = torch.linalg.svd(white_x.T @ across @ white_y, full_matrices=False)
+    zero_x, zero_y = (torch.zeros(z.shape[0], dtype=z.dtype) for z in (x, y))
+    return LinearCritic(zero_x, zero_y, white_x @ left, white_y @ right.T, found.clamp(max=CLOSEST))
 
 
 def leading_components(x: Tensor, y: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -104,6 +124,11 @@ def leading_components(x: Tensor, y: Tensor, count: int, generator: torch.Genera
 
 def _whitening(z: Tensor) -> Tensor:
     """(d, r) map of centred z to uncorrelated columns of unit variance; directions that do not vary are left out."""
-    variances, directions = torch.linalg.eigh(z.T @ z / z.shape[0])
+    return _inverse_root(z.T @ z / z.shape[0])
+
+
+def _inverse_root(covariance: Tensor) -> Tensor:
+    """(d, r) map to uncorrelated variables of unit variance."""
+    variances, directions = torch.linalg.eigh(covariance)
     kept = variances > 1e-12 * variances[-1]
     return directions[:, kept] / variances[kept].sqrt()

@@ -64,6 +64,14 @@ FULL_RANK = Threshold(
 )
 FULL_RANK_LEAST = Threshold(0.01, "nats", "that all columns must show beyond the leading components")
 
+# Candidates that are asked where something calls for them.
+LEVEL_COLUMNS = Threshold(
+    64, "columns of both sides", "up to here hidden scores of columns that repeat values are drawn"
+)
+BLURRED = Threshold(
+    0.12, "share of the bound", "that scores by draws lose: .03 to .11 for 3 + 3 to 20 + 20 ReLU columns"
+)
+
 # The verdict.
 LEFT_OVER = Threshold(4, "standard deviations", "of what residuals still share; within 3 where the model is exact")
 NOT_NORMAL = Threshold(

@@ -1,0 +1,81 @@
+"""A normal copula seen through levels: ReLU and clipped activations, counts, items of a questionnaire, rounded values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.numbers import bound_null, ratio_number, rival_density
+from lmi.auto.spaces import Space
+from lmi.estimators.densities.mixture import Mixture
+from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.intervals import IntervalNormal, fit_intervals
+from lmi.estimators.trust.thresholds import BLURRED
+from lmi.evidence import Null
+from lmi.types import Context
+
+COMPLEXITY = 0.5  # it is the normal model, with as many parameters, less what is known to be wrong with it
+JUDGED = 400  # pairs of a fold: every x is held against every y with several draws each
+MEASURED = 1500  # rows of either part of a fold, of which the number is the mean
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenNormal(Candidate):
+    """Hidden normal scores, of which each entry shows an interval.
+
+    Args:
+        space: the ends of the intervals, as ``lmi.estimators.gaussian.intervals.intervals`` gives them.
+        context: seeds the draws.
+    """
+
+    space: Space
+    context: Context
+
+    @property
+    def name(self) -> str:
+        """See ``Candidate``."""
+        return "normal scores hidden behind levels"
+
+    def fit(self, folds: list[Fold]) -> FittedHiddenNormal:
+        """See ``Candidate``."""
+        models = [self._model(fold, i) for i, fold in enumerate(folds)]
+        judged = judge(self.space, folds, [model.scores for model in models], JUDGED)
+        return FittedHiddenNormal(self, self.name, Traits(COMPLEXITY, blurred=BLURRED, costly=True), judged, models)
+
+    def _model(self, fold: Fold, index: int) -> IntervalNormal:
+        seed = self.context.derive("hidden normal", index)
+        return fit_intervals(self.space.x[fold.fit], self.space.y[fold.fit], seed)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedHiddenNormal(FittedCandidate):
+    """One copula a fold."""
+
+    models: list[IntervalNormal]
+
+    def number(self) -> Number:
+        """The mean log ratio, on seen and on fresh pairs."""
+        space = self.judged.space
+        return ratio_number(self.judged.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
+
+    def null(self, permutations: int, generator: torch.Generator) -> Null:
+        """The bound of shuffled pairs."""
+        return bound_null(self.judged, permutations, generator)
+
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
+        """That of the best rival, or one normal; see ``FittedCandidate``."""
+        return rival_density(self, rivals, x, y, context)
+
+    @property
+    def components(self) -> int:
+        """None: it is no density of the variables themselves."""
+        return 0
+
+    @property
+    def stand_in(self) -> FittedCandidate:
+        """Itself."""
+        return self
