@@ -26,6 +26,7 @@ ESTIMATORS = {  # name -> module:class
     "mine": "lmi.neural.mine:MINEEstimator",
     "nwj": "lmi.neural.nwj:NWJEstimator",
     "quantized": "lmi.estimators.modules.quantized:QuantizedEstimator",
+    "representation": "lmi.latent.representation:RepresentationEstimator",
     "smile": "lmi.neural.smile:SMILEEstimator",
 }
 

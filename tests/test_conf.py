@@ -55,7 +55,7 @@ def test_every_logger_composes(name):
 
 def test_every_setting_of_the_yaml_is_the_default_of_its_class():
     """A yaml shows each setting; it does not quietly change what the class does when called from Python."""
-    for name in ("ksg", "gaussian", "latent", "latent_bounds"):
+    for name in ("ksg", "gaussian", "latent", "latent_bounds", "representation"):
         _, experiment = composed(f"estimator={name}")
         default = type(experiment.estimator)()
         assert experiment.estimator == default, name

@@ -10,7 +10,7 @@ import threading
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -18,7 +18,20 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from lmi.files import whole_file
-from lmi.latent.autoencoder import PairedAutoencoder
+
+
+class Fitted(Protocol):
+    """A module with training curves."""
+
+    curves: dict[str, list[float]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and buffers by name."""
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Take them back."""
+        ...
 
 
 class BestWeights(Callback):
@@ -103,7 +116,7 @@ class ResumePoint(Checkpoint):
         raise Preempted(f"preempted: {self.folder / 'last.ckpt'} is written and the job is queued again")
 
 
-def require_checkpoint(path: Path, model: PairedAutoencoder) -> None:
+def require_checkpoint(path: Path, model: Fitted) -> None:
     """Refuse a checkpoint that is damaged or of another model.
 
     Raises:
@@ -130,7 +143,7 @@ def require_checkpoint(path: Path, model: PairedAutoencoder) -> None:
             )
 
 
-def save_model(model: PairedAutoencoder, path: Path) -> None:
+def save_model(model: Fitted, path: Path) -> None:
     """Weights, scaling and training curves as safetensors, all of it or none of it."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -144,7 +157,7 @@ def save_model(model: PairedAutoencoder, path: Path) -> None:
             raise OSError(str(error)) from error
 
 
-def load_model(model: PairedAutoencoder, path: Path) -> None:
+def load_model(model: Fitted, path: Path) -> None:
     """Fill ``model`` from what ``save_model`` wrote.
 
     Raises:

@@ -15,18 +15,20 @@ from lmi.types import NATS_PER_BIT, Pairs
 
 @dataclass(frozen=True)
 class Rectangles:
-    """Two pictures, each of a bright rectangle somewhere; their edges are correlated.
+    """Two pictures, each of a bright rectangle somewhere; sizes and places are correlated.
 
-    Of four uniform parameters (a, b, c, d) the first two place the rectangle's upper and lower edge, upper = a * room and
-    lower = upper + smallest + b * (room - upper) with room = size - smallest, the others its left and right edge. A pixel is
+    Of four uniform parameters (a, b, c, d) the first two say how high the rectangle is and where it starts, height =
+    smallest + a * (largest - smallest) and top = b * (size - height), the others its width and where that starts. A pixel is
     as bright as the share of it that is covered, so that the sums over rows and columns give the edges back exactly: the
     picture is an injective map of the parameters, and I(X; Y) = -2 log(1 - rho^2) is that of the four normal pairs whose
-    distribution functions they are.
+    distribution functions they are. With ``largest`` = 1 there is next to no room for large rectangles, and what b and d
+    carry there shows in small parts of a pixel.
 
     Args:
         size: rows and columns of the pictures.
         bits: I(X; Y).
-        smallest: pixels that each side of a rectangle has at least.
+        smallest: height and width of a rectangle at least, as a share of ``size``.
+        largest: the same at most.
 
     >>> pairs = Rectangles(size=8, bits=1.0).sample(5, torch.Generator().manual_seed(0))
     >>> pairs.x.shape, bool((pairs.x >= 0).all() and (pairs.x <= 1).all())
@@ -35,7 +37,8 @@ class Rectangles:
 
     size: Annotated[int, Field(ge=4)] = 16
     bits: Annotated[float, Field(ge=0)] = 2.0
-    smallest: Annotated[float, Field(ge=1)] = 2.0
+    smallest: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    largest: Annotated[float, Field(gt=0, le=1)] = 0.7
 
     def sample(self, num_samples: int | None, generator: torch.Generator) -> Pairs:
         """``num_samples`` pairs; ``core`` holds the normal variables behind the edges.
@@ -45,8 +48,10 @@ class Rectangles:
         """
         if num_samples is None:
             raise ValueError("pictures are drawn as many as asked: say how many samples with num_samples")
-        if self.smallest > self.size / 2:
-            raise ValueError(f"smallest must be at most half of size={self.size}; got {self.smallest}")
+        if not 1 / self.size <= self.smallest < self.largest:
+            raise ValueError(
+                f"smallest must be below largest={self.largest} and at least a pixel, {1 / self.size:.3f}; got {self.smallest}"
+            )
         drawn = correlated_parameters(num_samples, 4, self.bits * NATS_PER_BIT, generator)
         x, y = self.draw(drawn.x), self.draw(drawn.y)
         return Pairs(
@@ -57,10 +62,10 @@ class Rectangles:
         """(n, 1, size, size) float32 pictures of parameters (n, 4) in (0, 1)."""
         at = torch.arange(self.size, dtype=parameters.dtype)
 
-        def covered(first: Tensor, second: Tensor) -> Tensor:
-            room = self.size - self.smallest
-            start = first * room
-            end = start + self.smallest + second * (room - start)
+        def covered(share: Tensor, place: Tensor) -> Tensor:
+            length = self.size * (self.smallest + share * (self.largest - self.smallest))
+            start = place * (self.size - length)
+            end = start + length
             return (torch.minimum(at + 1, end[:, None]) - torch.maximum(at, start[:, None])).clamp(0, 1)
 
         a, b, c, d = parameters.unbind(1)

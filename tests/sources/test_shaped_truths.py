@@ -30,15 +30,15 @@ def bump_places(pictures, source):
 
 
 def rectangle_edges(pictures, source):
-    """The edges from the sums over rows and columns, then the parameters."""
-    z, room = pictures[:, 0].double(), source.size - source.smallest
-    parameters = []
+    """Length and start from the sums over rows and columns, then the parameters."""
+    z, parameters = pictures[:, 0].double(), []
     for profile in (z.amax(2), z.amax(1)):
         profile = profile / profile.amax(1, keepdim=True)
         length = profile.sum(1)
         first = (profile > 1e-9).double().argmax(1)
         start = first + 1 - profile.gather(1, first[:, None])[:, 0]
-        parameters += [start / room, (length - source.smallest) / (room - start)]
+        share = (length / source.size - source.smallest) / (source.largest - source.smallest)
+        parameters += [share, start / (source.size - length)]
     return torch.stack(parameters, 1)
 
 
@@ -82,7 +82,7 @@ def test_sources_say_how_many_is_missing(source):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (Rectangles(size=4, smallest=3), "smallest"),
+        (Rectangles(smallest=0.8), "smallest"),
         (Textures(size=8, waves=4), "waves"),
         (Interactions(4, 3), "count=3"),
     ],

@@ -110,4 +110,21 @@ NEIGHBOURS_APART_LEAST = Threshold(0.02, "nats", "the same, for small estimates"
 DOUBTFUL = Threshold(1.0, "weight", "of all reasons together, from where on an estimate is doubtful")
 ABSTAIN = Threshold(3.0, "weight", "of all reasons together, from where on an estimate should not be used")
 
+# Learned representations.
+LATENT_RISING = Threshold(
+    0.05, "share of the estimate", "that a learning curve says is still to be found, from where on it is a doubt"
+)
+LATENT_FOLDS_APART = Threshold(0.1, "share of the estimate", "by which encoders of different folds may differ")
+LATENT_FOLDS_APART_ERRORS = Threshold(4, "standard errors", "the same, for noisy folds")
+LATENT_FOLDS_APART_LEAST = Threshold(0.05, "nats", "the same, for small estimates")
+LATENT_OPTIMISM = Threshold(
+    0.3,
+    "share of the training objective",
+    "that fresh pairs may lack: every network knows some of its samples by heart",
+)
+LATENT_OPTIMISM_LEAST = Threshold(
+    0.1, "nats", "the same, for small objectives: six latents of 500 pairs show .04 by chance"
+)
+LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
+
 TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}

@@ -1,0 +1,36 @@
+"""Filters for sequences: three layers, each seeing twice as far, then a perceptron that knows which step is which."""
+
+from __future__ import annotations
+
+from torch import Tensor, flatten, nn
+
+
+class Conv1dEncoder(nn.Module):
+    """(b, length, channels) -> (b, latent_dim).
+
+    Args:
+        channels: of a step.
+        length: of the sequences.
+        latent_dim: latents.
+        width: filters of each layer are twice as many.
+    """
+
+    def __init__(self, channels: int, length: int, latent_dim: int, width: int) -> None:
+        super().__init__()
+        wide = 2 * width
+        self.first = nn.Conv1d(channels, wide, 5, padding=2)
+        self.further = nn.ModuleList(nn.Conv1d(wide, wide, 3, padding=by, dilation=by) for by in (2, 4))
+        self.head = nn.Sequential(
+            nn.Linear(wide * length, 4 * wide), nn.GELU(), nn.Linear(4 * wide, latent_dim)
+        )  # fmt: skip
+
+    def forward(self, z: Tensor) -> Tensor:
+        z = nn.functional.gelu(self.first(z.transpose(1, 2)))
+        for layer in self.further:
+            z = z + nn.functional.gelu(layer(z))
+        return self.head(flatten(z, 1))
+
+
+def conv1d(shape: tuple[int, ...], latent_dim: int, width: int) -> nn.Module:
+    """A ``Conv1dEncoder`` of sequences of shape (length, channels)."""
+    return Conv1dEncoder(shape[1], shape[0], latent_dim, width)

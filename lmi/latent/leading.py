@@ -1,0 +1,87 @@
+"""Which latents are measured: canonical directions that fresh pairs correlate in and that say something new.
+
+Functions of one signal (x, x^2, ...) all have canonical correlations of their own. Measured together they fill a space
+that the samples are thin in, for nothing, so a direction that its neighbours in the ones before it foretell is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
+from lmi.estimators.neighbors.search import nearest
+
+NEIGHBOURS = 5
+FORETOLD = 0.5  # share of a direction's variance that the ones before it may explain
+SIGNIFICANT = 3.0  # standard errors of a correlation on fresh pairs
+LARGEST = 1 - 1e-9  # squared correlation that nats are written down for
+
+
+@dataclass(frozen=True, eq=False)
+class Leading:
+    """The canonical directions of the training part's latents that are measured.
+
+    Args:
+        directions: fitted to the training part.
+        kept: (k,) numbers of those that are measured, at least one.
+        nats: (l,) -1/2 log(1 - r^2) of each direction's correlation on fresh pairs.
+    """
+
+    directions: LinearCritic
+    kept: Tensor
+    nats: Tensor
+
+    @property
+    def count(self) -> int:
+        """How many are measured."""
+        return self.kept.numel()
+
+    def variates(self, zx: Tensor, zy: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, k) of each side, of latents zx (n, l) and zy (n, l)."""
+        u, v = self.directions.variates(zx, zy)
+        return u[:, self.kept], v[:, self.kept]
+
+
+def leading_latents(zx: Tensor, zy: Tensor, fold: Fold) -> Leading:
+    """Directions from the training part, chosen on the stopping part.
+
+    Args:
+        zx: (n, l) latents of X of all samples.
+        zy: (n, l) of Y.
+        fold: its train part fits, its stop part decides.
+    """
+    directions = fit_linear(zx[fold.train], zy[fold.train], min(zx.shape[1], zy.shape[1]))
+    u, v = directions.variates(zx, zy)
+    squared = correlations(u[fold.stop], v[fold.stop]).clamp(min=0).square().clamp(max=LARGEST)
+    shown = squared.sqrt() > SIGNIFICANT / fold.stop.numel() ** 0.5
+    kept = [0]
+    for j in range(1, u.shape[1]):
+        if bool(shown[j]) and 0.5 * sum(foretold(z, kept, j, fold) for z in (u, v)) < FORETOLD:
+            kept.append(j)
+    return Leading(directions, torch.tensor(kept), -0.5 * torch.log1p(-squared))
+
+
+def correlations(u: Tensor, v: Tensor) -> Tensor:
+    """(k,) correlation of each column of u (n, k) with the same column of v (n, k)."""
+    u, v = u - u.mean(0), v - v.mean(0)
+    return (u * v).sum(0) / (u.norm(dim=0) * v.norm(dim=0)).clamp(min=math.ulp(1.0))
+
+
+def foretold(z: Tensor, kept: list[int], target: int, fold: Fold) -> float:
+    """Share of the variance of column ``target`` that the mean over neighbours in the columns ``kept`` explains.
+
+    Args:
+        z: (n, l) latents of one side.
+        kept: columns in which neighbours are sought.
+        target: the column that is foretold.
+        fold: the stopping part's neighbours are sought in its training part.
+    """
+    _, neighbours = nearest(z[fold.train][:, kept], min(NEIGHBOURS, fold.train.numel()), query=z[fold.stop][:, kept])
+    values = z[fold.stop, target]
+    rest = values - z[fold.train, target][neighbours].mean(1)
+    return 1 - float(rest.square().mean() / values.var(correction=0).clamp(min=1e-300))

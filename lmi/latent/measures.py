@@ -1,0 +1,92 @@
+"""What measures latents that trained none of it: ``auto``, held-out bounds, or KSG; and the folds' numbers made one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lmi.auto.estimator import AutoEstimator
+from lmi.estimators.folds import Fold
+from lmi.estimators.neighbors.ksg import repeats
+from lmi.estimators.trust.uncertainty import Z_90
+from lmi.estimators.trust.verdict import default_verdict, worst
+from lmi.evidence import Null
+from lmi.latent.bounds_reading import BoundsSettings, read_bounds
+from lmi.latent.estimator import LatentEstimator, latent_ksg
+from lmi.latent.representation_settings import Measure
+from lmi.types import Context, Estimate
+
+
+def measure_latents(
+    measure: Measure, latents: tuple[Tensor, Tensor], fold: Fold, permutations: int, context: Context
+) -> Estimate:
+    """The information of the test part's latents, with a verdict and one pointwise term for each where the measure has them.
+
+    Args:
+        measure: which.
+        latents: (n, lx), (n, ly) of all samples.
+        fold: ``bounds`` fits its critics to the train and stop part; the others look at the test part alone.
+        permutations: size of the null.
+        context: seeds.
+    """
+    u, v = (z[fold.test] for z in latents)
+    if measure == "bounds":
+        found = read_bounds(BoundsSettings(permutations=permutations), latents, fold, context)
+    elif measure == "ksg":
+        found = latent_ksg(LatentEstimator(permutations=permutations), u, v, context)
+    else:
+        found = AutoEstimator(permutations=permutations).estimate(u, v, context)
+    copies = max(repeats(u), repeats(v))
+    found = replace(found, verdict=found.verdict or default_verdict(found))
+    return found.warn(f"{copies} samples have the latents of another") if copies else found
+
+
+def pool_folds(found: Sequence[Estimate], folds: Sequence[Fold], n: int) -> Estimate:
+    """The mean over folds that are measured on disjoint samples, its error the root of their summed squares.
+
+    What opens a fold's interval beyond its standard error is averaged. The verdict is the worst of the folds'.
+
+    Args:
+        found: by fold, on its test part.
+        folds: in the same order.
+        n: samples in all; those that were never measured have NaN terms.
+    """
+    counts = torch.tensor([fold.test.numel() for fold in folds], dtype=torch.float64)
+    shares = counts / counts.sum()
+    nats = float(sum(share * each.nats for share, each in zip(shares.tolist(), found)))
+    pointwise = torch.full((n,), torch.nan, dtype=torch.float64)
+    for each, fold in zip(found, folds):
+        if each.pointwise is not None:
+            pointwise[fold.test] = each.pointwise
+    errors = torch.tensor([each.details.get("standard_error_nats", math.nan) for each in found], dtype=torch.float64)
+    error = float((shares * errors).norm())
+    interval = None
+    if all(each.interval is not None for each in found):
+        ends = torch.tensor([each.interval or (0.0, 0.0) for each in found], dtype=torch.float64)
+        centres = torch.tensor([each.nats for each in found], dtype=torch.float64)
+        below = (shares * (centres - ends[:, 0] - Z_90 * errors)).sum()
+        above = (shares * (ends[:, 1] - centres - Z_90 * errors)).sum()
+        interval = (nats - Z_90 * error - max(float(below), 0.0), nats + Z_90 * error + max(float(above), 0.0))
+    null = None
+    nulls = [each.null.nats for each in found if each.null is not None]
+    if len(nulls) == len(found):
+        null = Null(torch.stack([share * values for share, values in zip(shares, nulls)]).sum(0), nats)
+    return Estimate(
+        nats=nats,
+        estimator="representation",
+        num_samples=int(counts.sum()),
+        pointwise=None if bool(pointwise.isnan().all()) else pointwise,
+        interval=interval,
+        null=null,
+        ceiling=min(each.ceiling for each in found),
+        warnings=tuple(dict.fromkeys(words for each in found for words in each.warnings)),
+        details={
+            "standard_error_nats": error,
+            **{f"fold_{i + 1}_nats": each.nats for i, each in enumerate(found) if len(found) > 1},
+        },
+        verdict=worst(*(each.verdict for each in found if each.verdict is not None)),
+    )

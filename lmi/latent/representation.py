@@ -1,0 +1,133 @@
+"""``representation``: encoders that learn what to measure, judged on pairs that trained none of them.
+
+Functions of fresh samples share no more than the samples do (the data processing inequality), so the number is a lower
+bound, up to the errors of its measure; the interval is opened upwards by what a learning curve says is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from lmi.estimators.folds import Fold, split_folds, split_once
+from lmi.estimators.trust.row_order import time_doubts
+from lmi.estimators.trust.verdict import worst
+from lmi.evidence import Verdict
+from lmi.latent.leading import leading_latents
+from lmi.latent.learned_doubts import Fitted, learned_doubts
+from lmi.latent.learning_curve import LearningCurve, learning_curve
+from lmi.latent.measures import measure_latents, pool_folds
+from lmi.latent.representation_fit import encode_all, fit_pair
+from lmi.latent.representation_settings import RepresentationSettings
+from lmi.types import Context, Estimate
+
+SMALLEST_PART = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepresentationEstimator(RepresentationSettings):
+    """See the module: paired encoders of pictures, sequences or columns, then ``measure`` in their leading latents."""
+
+    def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
+        """See ``lmi.types.Estimator``. The model is a tuple, one for each fold."""
+        return self.estimate_shaped(x, y, context)
+
+    def estimate_shaped(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
+        """The same for pictures (n, channels, height, width) and sequences (n, length, channels) as well as columns (n, d).
+
+        Raises:
+            ValueError: where a part of the split would have too few samples, or an encoder does not take such samples.
+        """
+        x, y = x.float().cpu(), y.float().cpu()
+        n = x.shape[0]
+        folds = representation_folds(self, n, context)
+        found, fits, curve = [], [], None
+        for i, fold in enumerate(folds):
+            own = (
+                context if len(folds) == 1 else replace(context.child("fold", i), loggers=() if i else context.loggers)
+            )
+            fit, estimate = self._fit_and_measure(x, y, fold, own)
+            if i == 0 and self.learning_curve:
+                curve = learning_curve(self, x, y, fold, fit.latents, own)
+            fits.append(fit)
+            found.append(estimate)
+        whole = pool_folds(found, folds, n)
+        doubts = (*learned_doubts(fits, found, whole, curve), *time_doubts(x.flatten(1), y.flatten(1)))
+        zx, zy = (z.clone() for z in fits[0].latents)
+        for fit, fold in zip(fits, folds):
+            zx[fold.test], zy[fold.test] = (z[fold.test] for z in fit.latents)
+        verdict = whole.verdict or Verdict("doubtful")
+        return replace(
+            opened_upwards(whole, curve),
+            latents=(zx, zy),
+            model=tuple(fit.model for fit in fits),
+            details=whole.details | details_of(fits, curve),
+            verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
+            choice=f"{self.measure} in "
+            + " and ".join(f"{fit.leading.count} of {self.latent_dim}" for fit in fits)
+            + f" learned latents ({self.objective}); a lower bound by the data processing inequality"
+            + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(found) if each.choice),
+        )
+
+    def _fit_and_measure(self, x: Tensor, y: Tensor, fold: Fold, context: Context) -> tuple[Fitted, Estimate]:
+        """Encoders of a fold and the information of its test part, measured in the first process for all."""
+        model, trainer = fit_pair(self, x, y, fold, context)
+        latents = encode_all(model, x, y)
+        leading = leading_latents(*latents, fold)
+        fresh = model.averaged["objective"](*(z[fold.stop].float() for z in latents))
+        fit = Fitted(model, latents, leading, float(fresh.detach()))
+        estimate = None
+        if trainer is None or trainer.is_global_zero:
+            estimate = measure_latents(self.measure, leading.variates(*latents), fold, self.permutations, context)
+        if trainer is not None:
+            estimate = trainer.strategy.broadcast(estimate)
+        assert estimate is not None
+        return fit, estimate
+
+
+def representation_folds(settings: RepresentationSettings, n: int, context: Context) -> list[Fold]:
+    """One split of n samples, or one for each fold.
+
+    Raises:
+        ValueError: where nothing is left to measure, or a part would have fewer than 40 samples.
+    """
+    train, stop = settings.train_share, settings.stop_share
+    if train + stop >= 1:
+        raise ValueError(f"train_share + stop_share must leave samples to measure: got {train} + {stop}")
+    if settings.folds == 1:
+        raise ValueError("folds must be 0 (one split) or at least 2; got 1")
+    generator = context.generator("split")
+    folds = (
+        split_folds(n, settings.folds, train, stop, generator)
+        if settings.folds
+        else [split_once(n, train, stop, generator)]
+    )
+    smallest = min(part.numel() for fold in folds for part in (fold.train, fold.stop, fold.test))
+    if smallest < SMALLEST_PART:
+        raise ValueError(
+            f"{n} samples are too few to learn from: a part of the split would have {smallest}, "
+            f"expected at least {SMALLEST_PART}"
+        )
+    return folds
+
+
+def opened_upwards(estimate: Estimate, curve: LearningCurve | None) -> Estimate:
+    """The interval reaches up to what infinitely many training samples might find, by the learning curve."""
+    if curve is None or estimate.interval is None:
+        return estimate
+    low, high = estimate.interval
+    return replace(estimate, interval=(low, high + max(estimate.nats, 0.0) * curve.missing))
+
+
+def details_of(fits: list[Fitted], curve: LearningCurve | None) -> dict[str, float]:
+    """Numbers of the fits and of the learning curve, each with its unit in its name."""
+    details: dict[str, float] = {"epochs": float(sum(len(fit.model.curves["stop_loss"]) for fit in fits))}
+    for i, fit in enumerate(fits):
+        details[f"fold_{i + 1}_leading_latents_count"] = float(fit.leading.count)
+        details[f"fold_{i + 1}_stop_bound_nats"] = -min(fit.model.curves["stop_loss"])
+    if curve is not None:
+        for name, value in zip(("quarter", "half", "all"), curve.nats):
+            details[f"learned_from_{name}_nats"] = value
+        details["still_missing_ratio"] = curve.missing
+    return details

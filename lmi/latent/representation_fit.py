@@ -1,0 +1,87 @@
+"""Fit paired encoders on one fold: restarts, early stopping by the held-out bound, checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import Tensor
+
+from lmi.estimators.folds import Fold
+from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
+from lmi.latent.paired_encoders import PairedEncoders
+from lmi.latent.pairs_whole import WholeStopModule
+from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.trainer import quiet_lightning
+from lmi.types import Context
+
+
+def fit_pair(
+    settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context
+) -> tuple[PairedEncoders, Trainer | None]:
+    """Encoders fitted to the training part of a fold; of several restarts those with the highest bound on the stopping part.
+
+    Args:
+        settings: of the encoders and their fit.
+        x: (n, *shape of X) float32.
+        y: (n, *shape of Y) float32.
+        fold: its train part is fitted to, its stop part ends the fit.
+        context: seeds, folder, loggers.
+    """
+    best = None
+    for restart in range(1 + settings.restarts):
+        own = replace(context.child("restart", restart), loggers=context.loggers) if restart else context
+        fitted = _fit(settings, x, y, fold, own)
+        if best is None or min(fitted[0].curves["stop_loss"]) < min(best[0].curves["stop_loss"]):
+            best = fitted
+    assert best is not None
+    best[0].held_out = fold.test
+    return best
+
+
+def _fit(
+    settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context
+) -> tuple[PairedEncoders, Trainer | None]:
+    """One fit, or what ``context.folder`` holds of it."""
+    shapes = (tuple(x.shape[1:]), tuple(y.shape[1:]))
+    model = PairedEncoders(shapes, settings, context)
+    folder = None if context.folder is None else context.folder / "checkpoints"
+    if folder is not None and (folder / "model.safetensors").is_file():
+        load_model(model, folder / "model.safetensors")
+        return model, None
+    train = x[fold.train], y[fold.train]
+    model.learn_scale(*train)
+    stop = model.scaled(x[fold.stop], y[fold.stop])
+    data = WholeStopModule(model.scaled(*train), stop, settings.batch_size, context)
+    callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=settings.patience)]
+    last = None
+    if folder is not None:
+        callbacks.append(ResumePoint(folder))
+        last = folder / "last.ckpt"
+    with quiet_lightning():
+        trainer = settings.trainer.build(context, settings.max_epochs, callbacks)
+        resume = None
+        if last is not None and last.is_file():
+            require_checkpoint(last, model)
+            resume = str(last)
+        try:
+            trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+        except Preempted:
+            raise
+        except SystemExit:
+            if trainer.interrupted:  # Lightning turns Ctrl-C into an exit of its own
+                raise KeyboardInterrupt from None
+            raise
+    model.cpu()
+    model.seen = None
+    if folder is not None and trainer.is_global_zero:
+        save_model(model, folder / "model.safetensors")
+    return model, trainer
+
+
+def encode_all(model: PairedEncoders, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, latent_dim) latents of each side, of samples x (n, *shape) and y (n, *shape)."""
+    with torch.no_grad():
+        return model.encode(x, y)

@@ -1,0 +1,65 @@
+"""Settings of ``representation``: plain values, without behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lmi.latent.encoders import EncoderName
+from lmi.latent.objectives import ObjectiveName
+from lmi.latent.trainer import TrainerSettings
+
+Measure = Literal["auto", "bounds", "ksg"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepresentationSettings:
+    """What is built, how it is fitted, how the samples are shared out, and what measures the latents.
+
+    Args:
+        encoder: ``mlp``, ``residual``, ``conv`` (pictures), ``conv1d``, ``transformer`` (sequences), or ``auto``: by the
+            shape of a sample.
+        encoder_y: of Y, where it is another than that of X.
+        latent_dim: latents on each side: more than are measured, since functions of one signal take places, too.
+        width: of the encoders: filters of the first layer, an eighth of a perceptron.
+        objective: what the latents of a batch maximise: ``cca`` in closed form, ``infonce``, ``mine``, ``smile``.
+        learning_rate: of AdamW at its peak: it warms up linearly and then falls as a cosine.
+        weight_decay: of AdamW.
+        warm_up: share of the steps.
+        averaging: decay per step of the averaged weights, which are the ones that measure; 0 takes the trained ones.
+        batch_size: samples a step and process; with several processes the objective sees the latents of all of them.
+        max_epochs: passes over the training part; the schedule is made for so many.
+        patience: epochs without a higher bound on the stopping part before training ends.
+        restarts: fits from further first weights, of which the highest bound on the stopping part is kept.
+        train_share: share of the samples that the encoders are fitted to.
+        stop_share: share that decides when to stop and how many latents are measured; the rest is measured.
+        folds: 0 for one split; 2 or more so that every sample is measured by encoders that never saw it.
+        learning_curve: whether encoders are also fitted to a half and a quarter of the training part, to learn how much more
+            data would find; costs three quarters of a fold's fit.
+        measure: of the latents: ``auto``, ``bounds`` (as ``latent_bounds``) or ``ksg``.
+        permutations: size of the permutation null of the measure; 0 leaves it out.
+        trainer: devices, processes, precision.
+    """
+
+    encoder: EncoderName = "auto"
+    encoder_y: EncoderName | None = None
+    latent_dim: Annotated[int, Field(ge=1)] = 16
+    width: Annotated[int, Field(ge=2)] = 16
+    objective: ObjectiveName = "cca"
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    batch_size: Annotated[int, Field(ge=8)] = 500
+    max_epochs: Annotated[int, Field(ge=1)] = 40
+    patience: Annotated[int, Field(ge=1)] = 40
+    restarts: Annotated[int, Field(ge=0)] = 0
+    train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    folds: Annotated[int, Field(ge=0)] = 2
+    learning_curve: bool = True
+    measure: Measure = "auto"
+    permutations: Annotated[int, Field(ge=0)] = 20
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)

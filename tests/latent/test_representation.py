@@ -1,0 +1,172 @@
+"""Learned representations: right on a known truth, the same for the same seed, honest about what they lack."""
+
+import pytest
+import torch
+
+import lmi
+from lmi.estimators.folds import split_once
+from lmi.latent.encoders import build_encoder, encoder_for
+from lmi.latent.leading import leading_latents
+from lmi.latent.learning_curve import LearningCurve
+from lmi.latent.objectives import build_objective
+from lmi.latent.objectives.cca import canonical_nats
+from lmi.sources.bumps import Bumps
+from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.hidden_chain import HiddenChain
+
+SMALL = {"max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
+
+
+def bumps(n=1200, bits=2.0, size=8, seed=0):
+    return Bumps(size=size, bits=bits).sample(n, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("objective", ["cca", "infonce", "mine", "smile"])
+def test_each_objective_finds_what_pictures_share(objective):
+    pairs = bumps()
+    found = lmi.estimate(pairs.x, pairs.y, "representation", objective=objective, seed=1, **SMALL)
+    assert 0.7 * pairs.truth < found.nats < pairs.truth + 0.1
+    assert found.num_samples == 1200 and not bool(found.pointwise.isnan().any())
+
+
+def test_independent_pictures_share_nothing():
+    pairs = bumps(bits=0.0)
+    found = lmi.estimate(pairs.x, pairs.y, "representation", **SMALL)
+    assert abs(found.nats) < 0.06
+
+
+@pytest.mark.parametrize("measure", ["auto", pytest.param("bounds", marks=pytest.mark.slow), "ksg"])
+def test_each_measure_reads_the_latents(measure):
+    pairs = bumps(bits=1.0)
+    settings = SMALL | {"measure": measure, "permutations": 5, "folds": 0}
+    found = lmi.estimate(pairs.x, pairs.y, "representation", **settings)
+    assert abs(found.nats - pairs.truth) < 0.25
+    assert found.interval[0] < found.nats < found.interval[1]
+    assert found.null.nats.numel() == 5 and found.num_samples == 600
+    assert found.choice.startswith(f"{measure} in") and "lower bound" in found.choice
+
+
+@pytest.mark.parametrize(
+    ("encoder", "shape"),
+    [
+        ("mlp", (7,)),
+        ("residual", (7,)),
+        ("conv", (2, 9, 13)),
+        ("conv1d", (6, 2)),
+        ("transformer", (6, 2)),
+        ("mlp", (1, 4, 4)),
+    ],
+)
+def test_an_encoder_gives_latents_and_depends_on_its_generator_alone(encoder, shape):
+    before = torch.get_rng_state()
+    a, b, other = (build_encoder(encoder, shape, 3, 8, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    z = torch.randn(5, *shape, generator=torch.Generator().manual_seed(2))
+    assert a(z).shape == (5, 3) and torch.equal(a(z), b(z)) and not torch.equal(a(z), other(z))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_encoder_follows_the_shape_and_refuses_another():
+    assert [encoder_for("auto", shape) for shape in ((5,), (4, 2), (1, 8, 8))] == ["mlp", "conv1d", "conv"]
+    with pytest.raises(ValueError, match=r"encoder='conv' takes pictures \(n, channels, height, width\); .*\(5,\)"):
+        encoder_for("conv", (5,))
+    with pytest.raises(ValueError, match=r"encoder='transformer' takes sequences"):
+        lmi.estimate(bumps(300).x, bumps(300).y, "representation", encoder="transformer")
+
+
+def test_sequences_and_sides_of_different_kinds():
+    pairs = HiddenChain(length=8, separation=1.0).sample(1500, torch.Generator().manual_seed(0))
+    found = lmi.estimate(pairs.x, pairs.y.flatten(1), "representation", encoder_y="mlp", encoder="conv1d", **SMALL)
+    assert 0.6 * pairs.truth < found.nats < pairs.truth + 0.15
+
+
+def test_the_same_seed_gives_the_same_number_bit_for_bit():
+    pairs = bumps(600)
+    first, second, other = (
+        lmi.estimate(pairs.x, pairs.y, "representation", seed=seed, **SMALL) for seed in (4, 4, 5)
+    )  # fmt: skip
+    assert first.nats == second.nats and torch.equal(first.latents[0], second.latents[0])
+    assert first.nats != other.nats
+
+
+def test_the_closed_form_is_the_one_of_canonical_correlations():
+    pairs = LowRankGaussian(rank=2, bits=2.0, x_dim=4, y_dim=3).sample(2000, torch.Generator().manual_seed(0))
+    found = lmi.estimate(pairs.x, pairs.y, "gaussian", permutations=0)
+    plain = float(canonical_nats(pairs.x @ torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)),
+                                 pairs.y[:, :2], 0.0))  # fmt: skip
+    assert plain == pytest.approx(found.nats, abs=0.05)
+    z = pairs.x[:, :2].clone().requires_grad_()
+    canonical_nats(z, pairs.y[:, :2]).backward()
+    assert bool(z.grad.isfinite().all()) and float(z.grad.norm()) > 0
+
+
+def test_functions_of_one_signal_are_measured_once():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 3000, 2, generator=generator, dtype=torch.float64)
+    b = 0.95 * a + 0.3 * b
+    latents = tuple(torch.cat((z, z**2, z[:, :1] * z[:, 1:]), 1) for z in (a, b))
+    leading = leading_latents(*latents, split_once(3000, 0.4, 0.2, generator))
+    assert leading.count == 2
+
+
+@pytest.mark.parametrize(
+    ("nats", "missing"), [((0.5, 0.7, 0.8), 0.125), ((0.8, 0.8, 0.8), 0.0), ((0.9, 0.9, 0.8), 0.0), ((0, 0, 0.01), 0.0)]
+)
+def test_a_learning_curve_says_what_is_missing(nats, missing):
+    assert LearningCurve((100, 200, 400), nats).missing == pytest.approx(missing)
+
+
+def test_more_data_would_find_more_is_a_doubt_and_opens_the_interval():
+    pairs = LowRankGaussian(rank=4, bits=3.0, x_dim=40, y_dim=40).sample(1200, torch.Generator().manual_seed(0))
+    settings = SMALL | {"learning_curve": True}
+    found = lmi.estimate(pairs.x, pairs.y, "representation", **settings)
+    assert any("more data would find more" in reason for reason in found.verdict.reasons)
+    assert found.verdict.level != "reliable" and found.interval[1] > found.nats * (
+        1 + found.details["still_missing_ratio"]
+    )
+
+
+def test_too_few_latents_are_a_doubt():
+    pairs = LowRankGaussian(rank=4, bits=3.0, x_dim=6, y_dim=6).sample(1500, torch.Generator().manual_seed(0))
+    found = lmi.estimate(pairs.x, pairs.y, "representation", latent_dim=1, **SMALL)
+    assert any("a larger latent_dim may find more" in reason for reason in found.verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"folds": 1}, "folds must be 0"),
+        ({"train_share": 0.9}, "must leave samples to measure"),
+        ({"folds": 10}, "300 samples are too few"),
+    ],
+)
+def test_wrong_splits_are_refused(settings, message):
+    pairs = bumps(300)
+    with pytest.raises(ValueError, match=message):
+        lmi.estimate(pairs.x, pairs.y, "representation", **settings)
+
+
+def test_a_fit_is_kept_in_its_folder(tmp_path):
+    pairs = bumps(400)
+    contexts = [lmi.types.Context(seed=1, folder=tmp_path) for _ in range(2)]
+    first, second = (lmi.estimate(pairs.x, pairs.y, "representation", context=c, **SMALL) for c in contexts)
+    assert first.nats == second.nats
+    assert len(list(tmp_path.rglob("model.safetensors"))) == 2
+    assert first.model[0].curves.keys() == second.model[0].curves.keys()
+    assert first.model[0].curves["stop_loss"] == pytest.approx(second.model[0].curves["stop_loss"])
+
+
+@pytest.mark.parametrize("objective", ["cca", "infonce", "mine", "smile"])
+def test_objectives_rise_with_dependence(objective):
+    generator = torch.Generator().manual_seed(0)
+    z, e = torch.randn(2, 400, 2, generator=generator)
+    net = build_objective(objective, 2, generator)
+    y = 0.8 * z + 0.6 * e
+    if objective != "cca":
+        optimiser = torch.optim.Adam(net.parameters(), 3e-2)
+        for _ in range(150):
+            optimiser.zero_grad()
+            (-net(z, y)).backward()
+            optimiser.step()
+    with torch.no_grad():
+        assert 0.7 < float(net(z, y)) < 1.5  # the truth is 1.02
+        assert float(net(z, y[torch.randperm(400, generator=generator)])) < 0.1
