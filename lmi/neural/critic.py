@@ -70,6 +70,7 @@ class Critic(nn.Module):
         self.scale = settings.features**-0.5
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """(b, c) scores of x (b, dx) with all of y (c, dy)."""
         g, h = self.g(x), self.h(y)
         parts: list[Tensor] = [self.scale * (g @ h.T)] if self.dot else []
         if self.joint is not None:

@@ -21,6 +21,7 @@ class SeededDropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, z: Tensor) -> Tensor:
+        """(b, d) z (b, d), in training with zeros in it."""
         if not self.training:
             return z
         kept = torch.rand(z.shape, device=z.device, dtype=torch.float32, generator=self.generator) >= self.p
@@ -74,5 +75,6 @@ class JointCritic(nn.Module):
         self.out = linear(hidden, 1, generator)
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+        """(b, c) scores of zx (b, l) with all of zy (c, l)."""
         hidden = (self.from_x(zx)[:, None, :] + self.from_y(zy)[None, :, :]).relu_()
         return self.out(hidden).squeeze(-1)

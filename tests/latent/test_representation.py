@@ -70,7 +70,7 @@ def test_the_encoder_follows_the_shape_and_refuses_another():
     with pytest.raises(ValueError, match=r"encoder='conv' takes pictures \(n, channels, height, width\); .*\(5,\)"):
         encoder_for("conv", (5,))
     with pytest.raises(ValueError, match=r"encoder='transformer' takes sequences"):
-        lmi.estimate(bumps(300).x, bumps(300).y, "representation", encoder="transformer")
+        lmi.estimate(bumps(600).x, bumps(600).y, "representation", encoder="transformer")
 
 
 def test_sequences_and_sides_of_different_kinds():

@@ -25,6 +25,7 @@ class Conv1dEncoder(nn.Module):
         )  # fmt: skip
 
     def forward(self, z: Tensor) -> Tensor:
+        """(b, latent_dim) of sequences z (b, length, channels)."""
         z = nn.functional.gelu(self.first(z.transpose(1, 2)))
         for layer in self.further:
             z = z + nn.functional.gelu(layer(z))

@@ -19,6 +19,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
+        """(b, width) of z (b, width)."""
         return z + self.branch(z)
 
 

@@ -29,6 +29,7 @@ class TransformerEncoder(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(wide), nn.Linear(wide, latent_dim))
 
     def forward(self, z: Tensor) -> Tensor:
+        """(b, latent_dim) of sequences z (b, length, channels)."""
         z = self.into(z)
         z = torch.cat((torch.zeros_like(z[:, :1]), z), 1) + self.places
         for layer in self.layers:

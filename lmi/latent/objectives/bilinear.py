@@ -21,4 +21,5 @@ class BilinearCritic(nn.Module):
         )
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+        """(b, b) scores of latents zx (b, l) with all of zy (b, l)."""
         return self.g(zx) @ self.h(zy).T + self.q(zx) + self.r(zy).T

@@ -45,4 +45,5 @@ class CanonicalObjective(nn.Module):
     """``canonical_nats`` of a batch, which has no weights of its own."""
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+        """() nats, of latents zx (b, l) and zy (b, l)."""
         return canonical_nats(zx, zy)

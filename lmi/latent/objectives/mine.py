@@ -16,4 +16,5 @@ class MINEObjective(nn.Module):
         self.critic = BilinearCritic(latent_dim)
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+        """() nats, of latents zx (b, l) and zy (b, l)."""
         return donsker_varadhan(self.critic(zx, zy))

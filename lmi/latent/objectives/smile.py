@@ -22,6 +22,7 @@ class SMILEObjective(nn.Module):
         self.critic = BilinearCritic(latent_dim)
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+        """() nats, of latents zx (b, l) and zy (b, l)."""
         scores = self.critic(zx, zy)
         b = scores.shape[0]
         own = scores.diagonal()
