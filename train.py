@@ -1,4 +1,7 @@
-"""Compose a config, and run its experiment or the trials of a sweep (lmi/run.py, lmi/sweep). The only file that knows Hydra."""
+"""Compose a config, and run its experiment or the trials of a sweep (lmi/run.py, lmi/sweep). The only file that knows Hydra.
+
+It is ``python train.py`` in the repository and, as ``lmi.train``, the command ``lmi`` of the installed package.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+import lmi
 from lmi.run import alone, is_main_process, one_line_errors, refuse_overrides, run, stored_config
 from lmi.settings import build, near, require_key
 from lmi.sweep.process import die_with_parent, is_child, run_name
@@ -28,11 +32,14 @@ from lmi.sweep.trial import own_overrides, quoted, trial_folder, with_sweep_fold
 
 SCRIPT = Path(__file__).resolve()
 CONF = SCRIPT.parent / "conf"
+# As a script inside the package it would see the package's files, such as types.py, in place of Python's own.
+AGAIN = ["-P", "-m", "lmi.train"] if (SCRIPT.parent / "__init__.py").is_file() else [str(SCRIPT)]
+USAGE = "lmi estimate x.csv y.csv [key=value ...]: the mutual information between the rows of two files"
 plain: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
 
-OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh)
-OmegaConf.register_new_resolver("run_name", run_name)
-OmegaConf.register_new_resolver("trial_folder", lambda overrides: trial_folder(own_overrides(overrides)))
+OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh, replace=True)
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("trial_folder", lambda overrides: trial_folder(own_overrides(overrides)), replace=True)
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def main(composed: DictConfig) -> None:
     given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
     flags = ["--config-name", job.job.config_name, *(word for path in given for word in ("--config-dir", path))]
     outcome = build(plain(composed.sweep), "sweep").run(
-        [sys.executable, str(SCRIPT), *flags], list(job.overrides.task), folder.absolute(),
+        [sys.executable, *AGAIN, *flags], list(job.overrides.task), folder.absolute(),
         jobs=job.launcher.get("n_jobs", 1), devices=composed.trainer.devices,
     )  # fmt: skip
     print(outcome, flush=True)
@@ -124,10 +131,34 @@ def prepare_sweep(composer: Composer) -> Path:
     return folder
 
 
+def in_full(words: list[str]) -> list[str]:
+    """What ``estimate x.csv y.csv`` stands for: ``experiment=arrays`` with these files, by ``auto`` unless told otherwise.
+
+    >>> in_full(["estimate", "x.csv", "y.csv", "seed=1"])
+    ['experiment=arrays', "source.x='x.csv'", "source.y='y.csv'", 'estimator=auto', 'logger=none', 'seed=1']
+    """
+    if words[:1] != ["estimate"]:
+        return words
+    files, more = words[1:3], words[3:]
+    if len(files) < 2 or any(word.startswith("-") for word in files):
+        sys.exit(f"usage: {USAGE}")
+    return [
+        "experiment=arrays",
+        *(f"source.{s}={quoted(f)}" for s, f in zip("xy", files)),
+        "estimator=auto",
+        "logger=none",
+        *more,
+    ]
+
+
 def command() -> None:
     """A single run; or a multirun in a folder of its own, which the same command finds again, and its report."""
     if is_child():
         die_with_parent()
+    if sys.argv[1:] == ["--version"]:
+        print(f"lmi {lmi.__version__}")
+        return
+    sys.argv[1:] = in_full(sys.argv[1:])
     is_sweep = bool({"-m", "--multirun"} & {*sys.argv})
     if is_sweep:
         sys.argv[1:] = with_sweep_folder(sys.argv[1:])

@@ -11,7 +11,11 @@ import torch
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from experiments.features import (
+from lmi.activations import Activations
+from lmi.estimators.modules.modularity import find_modules
+from lmi.estimators.pairwise.cofiring import cofiring
+from lmi.estimators.pairwise.edges import Edges
+from lmi.experiments.features import (
     FeatureTraining,
     corpus_activations,
     encoded,
@@ -19,10 +23,6 @@ from experiments.features import (
     load_dictionary,
     one_layer,
 )
-from lmi.activations import Activations
-from lmi.estimators.modules.modularity import find_modules
-from lmi.estimators.pairwise.cofiring import cofiring
-from lmi.estimators.pairwise.edges import Edges
 from lmi.latent.trainer import TrainerSettings
 from lmi.report import cofiring as draw
 from lmi.results import Result

@@ -15,7 +15,6 @@ from scipy.stats import false_discovery_control
 from scipy.stats import t as student
 from torch import Tensor
 
-from experiments.pairwise import ActivationSource, NamedColumns
 from lmi.arguments import checked_device
 from lmi.estimators.pairwise.consensus import consensus_edges
 from lmi.estimators.pairwise.edges import Edges
@@ -23,6 +22,7 @@ from lmi.estimators.pairwise.histogram import Binning
 from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_mi
 from lmi.estimators.pairwise.network import pairwise_edges
 from lmi.estimators.pairwise.ties import constant_columns
+from lmi.experiments.pairwise import ActivationSource, NamedColumns
 from lmi.report import network as draw
 from lmi.results import Result
 from lmi.sources.planted_network import PlantedNetwork

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.pairwise_findings import findings
 from lmi.arguments import checked_device
 from lmi.estimators.pairwise.document_nulls import chosen_scheme
 from lmi.estimators.pairwise.effective import effective_samples
@@ -30,6 +29,7 @@ from lmi.estimators.pairwise.matrix import (
 )
 from lmi.estimators.pairwise.significance import pairwise_significance
 from lmi.estimators.pairwise.ties import constant_columns, tied_columns
+from lmi.experiments.pairwise_findings import findings
 from lmi.files import whole_file
 from lmi.results import Result
 from lmi.types import Context

@@ -35,7 +35,7 @@ def findings(
     """The result of an all-to-all run.
 
     Args:
-        layers: name -> what ``experiments.pairwise`` keeps of a layer.
+        layers: name -> what ``lmi.experiments.pairwise`` keeps of a layer.
         estimator: what measured them, in words.
         rate: false-discovery rate, over all pairs of all layers together.
         top: rows of the table of strongest pairs.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from experiments.features import (
+from lmi.activations import Activations
+from lmi.experiments.features import (
     FeatureTraining,
     corpus_activations,
     encoded,
@@ -17,7 +18,6 @@ from experiments.features import (
     save_dictionary,
     settings_of,
 )
-from lmi.activations import Activations
 from lmi.latent.trainer import TrainerSettings
 from lmi.report.cofiring import firing_rates
 from lmi.results import Result

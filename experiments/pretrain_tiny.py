@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 
-from experiments.pretraining import (
+from lmi.activations.docstrings import PACKAGES, docstring_corpus
+from lmi.activations.ngrams import bigram_nats, unigram_nats
+from lmi.experiments.pretraining import (
     Architecture,
     Training,
     fit,
@@ -20,8 +22,6 @@ from experiments.pretraining import (
     train_tokenizer,
     windows,
 )
-from lmi.activations.docstrings import PACKAGES, docstring_corpus
-from lmi.activations.ngrams import bigram_nats, unigram_nats
 from lmi.latent.trainer import TrainerSettings
 from lmi.report.language import loss_figure
 from lmi.results import Result, Scalar

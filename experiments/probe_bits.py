@@ -23,7 +23,7 @@ from lmi.sources.labelled import Labelled
 from lmi.types import NATS_PER_BIT, Context
 
 if TYPE_CHECKING:
-    from experiments.probes import Probe
+    from lmi.experiments.probes import Probe
 
 
 def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result:

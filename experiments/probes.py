@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from experiments import probe_bits
 from lmi.estimators.probes.bits import refit, scale
 from lmi.estimators.probes.l1 import l1_path
 from lmi.estimators.probes.probe import effect_size, folds
+from lmi.experiments import probe_bits
 from lmi.report import probes as figures
 from lmi.results import Result
 from lmi.sources.labelled import Labelled, LabelledSource, ShiftedClasses

@@ -9,9 +9,9 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from experiments.estimate import arrays_of, draw, estimate_metrics, judgement, summary, unsaid
-from experiments.measure import peak_memory_gib
 from lmi.estimators.folds import Fold
+from lmi.experiments.estimate import arrays_of, draw, estimate_metrics, judgement, summary, unsaid
+from lmi.experiments.measure import peak_memory_gib
 from lmi.latent import LatentEstimator
 from lmi.latent.estimator import read_fold
 from lmi.latent.fitting import fit_and_read

@@ -73,9 +73,14 @@ def check_inputs(settings: Any, recorded: Mapping[str, Any] | None) -> dict[str,
     """The digests of what ``settings`` read, which have to be those ``recorded`` when the run began.
 
     Raises:
+        FileNotFoundError: for one that is not there.
         ValueError: for a file that has changed since, or was not read then.
     """
-    found = {str(path): digest(path) for path in input_files(settings) if path.is_file()}
+    paths = list(input_files(settings))
+    for file in paths:
+        if not file.is_file():
+            raise FileNotFoundError(f"no file at {file}")
+    found = {str(path): digest(path) for path in paths}
     for path, value in found.items():
         if recorded is not None and recorded.get(path) != value:
             known = "has changed since this run began" if path in recorded else "was not there when this run began"

@@ -25,7 +25,7 @@ from lmi.files import (
     read_mapping,
     write_whole,
 )
-from lmi.settings import build, checked_seed
+from lmi.settings import build, check_logger, checked_seed
 from lmi.sweep.process import was_requeued
 from lmi.trackers import Trackers
 
@@ -124,7 +124,7 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
             folder.rmdir()
         said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
         cause = f" ({error.__cause__})" if isinstance(error, mistakes) and error.__cause__ else ""
-        is_placed = not isinstance(error, OSError) or error.filename or str(folder) in said
+        is_placed = not isinstance(error, OSError) or error.errno is None or error.filename or str(folder) in said
         place = "" if folder is None or is_placed else f" (writing into {folder})"
         sys.exit(f"error: {said}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
 
@@ -150,6 +150,7 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
     seed, figures = checked_seed(values["seed"]), values.get("figures", "png")  # configs before 1.0 have no figures
     if figures not in FIGURE_KINDS:
         raise ValueError(f"figures={figures}: expected one of {', '.join(FIGURE_KINDS)}")
+    check_logger(values["logger"])
     experiment = build(values["experiment"], "experiment", packages)
     if not callable(getattr(experiment, "run", None)):
         raise ValueError(f"experiment is a {type(experiment).__name__}; expected one with run(context)")

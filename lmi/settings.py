@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-OWN = ("lmi", "experiments")
+OWN = ("lmi",)
 GROUPS = ("lmi.estimators", "lmi.sources", "lmi.experiments")  # of entry points, by which other packages add theirs
 LOGGERS = {  # the classes of others that a config may name, and what it may tell them
     "lightning.pytorch.loggers.CSVLogger": {"save_dir", "name", "version", "flush_logs_every_n_steps"},
@@ -141,8 +141,9 @@ def target(path: Any, place: str = "_target_", packages: Iterable[str] = ()) -> 
 
     >>> target("lmi.types.Path")
     Traceback (most recent call last):
-    lmi.settings.SettingsError: _target_: 'lmi.types.Path' is no settings class of lmi, experiments
+    lmi.settings.SettingsError: _target_: 'lmi.types.Path' is no settings class of lmi
     """
+    path = f"lmi.{path}" if str(path).startswith("experiments.") else path  # as folders written before 0.2 have it
     module_path, _, name = str(path).rpartition(".")
     root, allowed = module_path.split(".")[0], (*OWN, *packages)
     if root not in allowed and path not in LOGGERS:
@@ -185,19 +186,30 @@ def build(config: Any, place: str = "", packages: Iterable[str] = ()) -> Any:
         }
         if "_target_" not in config:
             return values
-        cls = target(config["_target_"], f"{where}_target_", packages)
         if config["_target_"] in LOGGERS:
-            _check_logger(config["_target_"], values, where)
-            return cls(**values)
+            check_logger(config, place)
+            return target(config["_target_"], f"{where}_target_")(**values)
+        cls = target(config["_target_"], f"{where}_target_", packages)
         return cls(**checked_fields(cls, values, place))
     if isinstance(config, list):
         return [build(value, f"{place}[{i}]", packages) for i, value in enumerate(config)]
     return config
 
 
-def _check_logger(path: str, values: Mapping[str, Any], where: str) -> None:
-    """Trackers take what names a run and nothing that leads out of its folder or to another server."""
-    for name, value in values.items():
+def check_logger(config: Mapping[str, Any], place: str = "logger") -> None:
+    """Trackers take what names a run and nothing that leads out of its folder or to another server; nothing is imported.
+
+    Raises:
+        SettingsError: for another tracker than ``LOGGERS``, or a setting that it may not have.
+    """
+    path, where = config.get("_target_"), f"{place}." if place else ""
+    if path is None:
+        return
+    if path not in LOGGERS:
+        raise SettingsError(f"{where}_target_: {path!r} is none of {', '.join(sorted(LOGGERS))}")
+    for name, value in config.items():
+        if name == "_target_":
+            continue
         if name not in LOGGERS[path]:
             raise SettingsError(f"{where}{name}: no such setting; {near(name, LOGGERS[path])}")
         if name == "settings" and not (isinstance(value, Mapping) and {*value} <= WANDB_SETTINGS):

@@ -36,7 +36,7 @@ HOLD = (
 # Imports what a run needs once, and starts each of the commands that come in a line as a process of its own, all at once.
 STARTER = """
 import json, os, sys, traceback
-import lightning.pytorch.loggers, lmi.api, lmi.report.page, lmi.report.tracking, experiments.estimate, train
+import lightning.pytorch.loggers, lmi.api, lmi.report.page, lmi.report.tracking, lmi.experiments.estimate, train
 
 def start(words, log):
     if pid := os.fork():
@@ -79,7 +79,7 @@ def runs(tmp_path_factory):
     )
 
     def start(*commands):
-        process.stdin.write(json.dumps([[*QUICK, *words] for words in commands]) + "\n")
+        process.stdin.write(json.dumps([[*words, *QUICK] for words in commands]) + "\n")
         process.stdin.flush()
         return json.loads(process.stdout.readline())
 
@@ -170,7 +170,7 @@ def test_a_run_goes_on_only_as_it_began(runs):
     rng = np.random.default_rng(0)
     for name in ("x", "y"):
         np.save(place / f"{name}.npy", rng.normal(size=(200, 2)))
-    words = ["experiment=arrays", "source.x=x.npy", "source.y=y.npy", "experiment.num_samples=null"]
+    words = ["experiment=arrays", "source.x=x.npy", "source.y=y.npy"]
 
     def end(*more):
         (place / "run" / "result.json").unlink(missing_ok=True)
@@ -183,6 +183,8 @@ def test_a_run_goes_on_only_as_it_began(runs):
     assert code and "seed is 0 in the run to resume; got 3" in said
     code, said = end("resume=run")
     assert code == 0, said
+    code, said = start(["estimate", "x.npy", "y.npy"])[0]
+    assert code == 0 and said.lstrip().startswith("X and Y share "), said
     np.save(place / "y.npy", rng.normal(size=(200, 2)))
     code, said = end("resume=run")
     assert code and "error: y.npy has changed since this run began" in said
@@ -319,7 +321,7 @@ class Ran:
         ({"experiment": {"_target_": "lmi.run.yaml.unsafe_load", "stream": "x"}}, "nothing importable"),
         ({"experiment": {"_target_": "lmi.settings.importlib.import_module", "name": "evil"}}, "nothing importable"),
         ({"experiment": {"_target_": "lmi.types.Context"}}, "expected one with run"),
-        ({"logger": {"_target_": "lightning.pytorch.loggers.MLFlowLogger"}}, "is outside lmi"),
+        ({"logger": {"_target_": "lightning.pytorch.loggers.MLFlowLogger"}}, "is none of light"),
         ({"logger": {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "name": "../../x"}}, "no path out of the run"),
         ({"logger": {"_target_": "lightning.pytorch.loggers.WandbLogger", "settings": {"base_url": 1}}}, "some of"),
         ({"source": 0, "experiment": {"source": {"x": "../secret.npy"}}}, "was not there when this run began"),
@@ -339,7 +341,7 @@ def test_a_hostile_folder_executes_nothing_and_reads_nothing_outside(tmp_path, m
     (folder / "evil.py").write_text("import pathlib; pathlib.Path('ran').touch()")
     torch.save(Ran(folder / "ran"), folder / "evil.pt")
     experiment = {
-        "_target_": "experiments.estimate.EstimateExperiment",
+        "_target_": "lmi.experiments.estimate.EstimateExperiment",
         "source": {"_target_": "lmi.sources.arrays.Arrays", "x": "../x.npy", "y": "../y.npy"},
         "estimator": {"_target_": "lmi.estimators.gaussian.estimator.GaussianEstimator"},
     }

@@ -48,18 +48,27 @@ def cycles(graph):
 
 
 def test_no_two_files_import_each_other():
-    assert cycles(grimp.build_graph("lmi", "experiments", exclude_type_checking_imports=True)) == []
+    assert cycles(grimp.build_graph("lmi", exclude_type_checking_imports=True)) == []
 
 
 def test_experiments_know_no_benchmarks():
-    graph = grimp.build_graph("lmi", "experiments")
-    inside = "experiments.benchmarks"
+    graph = grimp.build_graph("lmi")
+    inside = "lmi.experiments.benchmarks"
     importers = {
         module
         for benchmark in (inside, *graph.find_descendants(inside))
         for module in graph.find_modules_that_directly_import(benchmark)
     }
     assert {module for module in importers if not module.startswith(inside)} == set()
+
+
+def test_experiments_have_one_name():
+    """At the top of the repository they can be imported as ``experiments`` too, which no wheel has."""
+    lines = subprocess.run(
+        ["git", "grep", "-nE", r"^\s*(from|import) experiments\b|_target_: experiments\.", "--", "*.py", "*.yaml", "*.md"],
+        cwd=ROOT, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert lines == "", f"say lmi.experiments:\n{lines}"
 
 
 def test_threads_are_quiet_and_as_many_as_asked():

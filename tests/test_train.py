@@ -235,7 +235,7 @@ def test_bad_commands_end_with_a_clear_line(tmp_path, overrides, message):
     assert done.returncode != 0
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 2, done.stderr  # the mistake, and how to see where
-    assert "nowhere.npy" in message or not list(tmp_path.glob("**/config.yaml"))
+    assert not list(tmp_path.glob("**/config.yaml"))
 
 
 def test_help_is_fast():

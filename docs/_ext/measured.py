@@ -6,11 +6,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from experiments.benchmarks.tables import age, changes_since, read_table
+from lmi.experiments.benchmarks.tables import age, changes_since, read_table
 
 
 class Measured(SphinxDirective):
-    """A ``{measured}`` block; see ``experiments.benchmarks.tables``."""
+    """A ``{measured}`` block; see ``lmi.experiments.benchmarks.tables``."""
 
     has_content = True
 

@@ -1,4 +1,4 @@
-"""``python -m experiments.benchmarks``: which measured tables are older than the code they measure; ``--run`` measures again.
+"""``python -m lmi.experiments.benchmarks``: which measured tables are older than their code; ``--run`` measures again.
 
 A run prints each table of its result as Markdown with the ``{measured}`` block that belongs above it, and writes the raw
 numbers as csv into ``docs/benchmarks/data``.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.benchmarks.tables import ROOT, Table, age, changes_since, tables
+from lmi.experiments.benchmarks.tables import ROOT, Table, age, changes_since, tables
 from lmi.facts import facts
 from lmi.report.page import columns_of, shown
 from lmi.results import Result, Scalar
@@ -93,7 +93,7 @@ def block(table: Table) -> str:
 
 def main(words: Sequence[str] | None = None) -> None:
     """List the tables, or measure those named."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m lmi.experiments.benchmarks", description=__doc__)
     parser.add_argument("--run", nargs="+", metavar="NAME", default=[], help="tables to measure again")
     parser.add_argument("--older", action="store_true", help="list only those that are older than their code")
     given = parser.parse_args(words)

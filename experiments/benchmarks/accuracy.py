@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from experiments.benchmarks.case import Case
-from experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
-from experiments.benchmarks.peers import PEERS, peer_estimate
-from experiments.benchmarks.suites import Suite, cases_of
-from experiments.measure import measured_once
 from lmi.api import estimate, estimator_class
+from lmi.experiments.benchmarks.case import Case
+from lmi.experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
+from lmi.experiments.benchmarks.peers import PEERS, peer_estimate
+from lmi.experiments.benchmarks.suites import Suite, cases_of
+from lmi.experiments.measure import measured_once
 from lmi.report.accuracy import error_map, truth_curves
 from lmi.results import Result, Scalar
 from lmi.sweep.process import die_with_parent
@@ -43,7 +43,7 @@ class AccuracyExperiment:
     measured again, so an interrupted run goes on where it stopped.
 
     Args:
-        suite: which cases, see ``experiments.benchmarks.suites``.
+        suite: which cases, see ``lmi.experiments.benchmarks.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
         every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it, of ``field`` one a family.
         repeats: fresh samples of each case.

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from experiments.measure import peak_memory_gib
 from lmi.activations import Activations, LanguageModel
 from lmi.activations.text import read_documents
+from lmi.experiments.measure import peak_memory_gib
 from lmi.results import Result, Scalar
 from lmi.types import Context
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.benchmarks.case import Case
+from lmi.experiments.benchmarks.case import Case
 from lmi.sources.coarse_normal import CoarseNormal
 from lmi.sources.digit_pairs import DigitPairs
 from lmi.sources.edges import Edges

@@ -15,12 +15,12 @@ from pydantic import Field
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor, nn
 
-from experiments.measure import bar_row, bars_met, peak_memory_gib
 from lmi.estimators.modules.closed_form import gaussian_mi
 from lmi.estimators.modules.derivatives import jacobians
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.pairwise.matrix import pairwise_mi
+from lmi.experiments.measure import bar_row, bars_met, peak_memory_gib
 from lmi.results import Result, Scalar
 from lmi.sources.linear import LinearModules, NormalLinear
 from lmi.types import Context

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from experiments.benchmarks.peers import INSTALL, is_installed, latentmi, seeded
-from experiments.measure import peak_memory_gib
 from lmi.estimators.neighbors.ksg import ksg_pointwise
 from lmi.estimators.neighbors.search import Way, count_inside, nearest
+from lmi.experiments.benchmarks.peers import INSTALL, is_installed, latentmi, seeded
+from lmi.experiments.measure import peak_memory_gib
 from lmi.report.style import BLUE, INK, ORANGE, dress, grid
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context

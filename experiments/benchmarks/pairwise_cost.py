@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from experiments.benchmarks.pairwise_speed import activations
 from lmi.estimators.pairwise.matrix import KEPT_BYTES, pairwise_mi
+from lmi.experiments.benchmarks.pairwise_speed import activations
 from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.types import Context

@@ -14,8 +14,8 @@ from sklearn.feature_selection._mutual_info import _compute_mi_cc
 from sklearn.preprocessing import scale
 from torch import Tensor
 
-from experiments.measure import bar_row, peak_memory_gib
 from lmi.estimators.pairwise.matrix import pairwise_mi
+from lmi.experiments.measure import bar_row, peak_memory_gib
 from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.types import Context

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from experiments.measure import measured_once
 from lmi.api import estimate
 from lmi.estimators.neighbors.ksg import KSGEstimator
+from lmi.experiments.measure import measured_once
 from lmi.report.style import BLUE, INK, ORANGE, dress, new_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context, Estimator, Source

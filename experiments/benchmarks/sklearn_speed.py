@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field
 from sklearn import feature_selection
 
-from experiments.measure import bar_row
 from lmi import sklearn as ours
+from lmi.experiments.measure import bar_row
 from lmi.results import Result
 from lmi.types import Context
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from experiments.benchmarks.case import Case
-from experiments.benchmarks.field import field_cases
+from lmi.experiments.benchmarks.case import Case
+from lmi.experiments.benchmarks.field import field_cases
 from lmi.sources.digits_channel import DigitsChannel
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.mixtures import NormalMixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```\{measured\}\n(.*?)^```$", re.M | re.S)
 KEYS = ("name", "command", "date", "commit", "machine", "code")
 

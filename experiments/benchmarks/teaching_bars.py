@@ -11,13 +11,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from experiments.covariance import Covariance, measure_sweep
-from experiments.measure import bar_row
-from experiments.probes import Probe
 from lmi.estimators.probes.bits import bits_curve, path_strengths, scale
 from lmi.estimators.probes.l1 import l1_path
 from lmi.estimators.probes.probe import folds
 from lmi.estimators.probes.stability import stability_selection
+from lmi.experiments.covariance import Covariance, measure_sweep
+from lmi.experiments.measure import bar_row
+from lmi.experiments.probes import Probe
 from lmi.results import Result
 from lmi.sources.labelled import PlantedNeurons, ShiftedClasses
 from lmi.types import Context

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger
 from pydantic import Field
 from torch import Tensor
 
-from experiments.benchmarks.peers import latentmi, seeded
+from lmi.experiments.benchmarks.peers import latentmi, seeded
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule

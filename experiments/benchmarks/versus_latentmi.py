@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from experiments.benchmarks.peers import latentmi, seeded
 from lmi.api import estimate
+from lmi.experiments.benchmarks.peers import latentmi, seeded
 from lmi.report.style import BLUE, GREY, INK, dress, new_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context, Estimator, Pairs, Source

@@ -27,7 +27,7 @@ def figures_of_layers(
     """Figures and captions: one pair, matrices, distributions, depth; significance and atlas where they were measured.
 
     Args:
-        layers: name -> what ``experiments.pairwise`` keeps of a layer: ``nats``, ``dims``, ``top_pairs`` (p, 2) with
+        layers: name -> what ``lmi.experiments.pairwise`` keeps of a layer: ``nats``, ``dims``, ``top_pairs`` (p, 2) with
             ``top_values`` (tokens, p, 2), and, where measured, ``null_z``, ``null_nats``, ``atlas``,
             ``missed_pairs``, ``missed_values``.
         off: name -> the same above the diagonal, from ``off_diagonal``, with ``q`` where there is a null.

@@ -7,11 +7,11 @@ import pandas
 import pytest
 import torch
 
-from experiments.cofiring import Cofiring, feature_clusters, in_context
-from experiments.features import FeatureTraining, TopKDictionary, encoded, fit_dictionary, load_dictionary
-from experiments.pretrain_features import PretrainFeatures
 from lmi.activations import Activations
 from lmi.estimators.pairwise.cofiring import cofiring
+from lmi.experiments.cofiring import Cofiring, feature_clusters, in_context
+from lmi.experiments.features import FeatureTraining, TopKDictionary, encoded, fit_dictionary, load_dictionary
+from lmi.experiments.pretrain_features import PretrainFeatures
 from lmi.latent.trainer import TrainerSettings
 from lmi.types import Context
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.covariance import Covariance
+from lmi.experiments.covariance import Covariance
 from lmi.results import Result
 from lmi.types import Context
 

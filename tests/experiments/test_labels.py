@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.labels import LabelledActivations, docstrings, file_labels, rule_labels
 from lmi.activations import Activations
+from lmi.experiments.labels import LabelledActivations, docstrings, file_labels, rule_labels
 from lmi.types import Context
 
 TEXT = "Call `fit(x)` before Predict, or 42 times."

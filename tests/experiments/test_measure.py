@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.measure import bar_row, bars_met, measured_once
+from lmi.experiments.measure import bar_row, bars_met, measured_once
 
 
 def test_bars():

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from experiments.benchmarks.modules_bars import ModulesBars
-from experiments.benchmarks.modules_coverage import ModulesCoverage
-from experiments.modules import Modules
-from experiments.modules_mlp import ModulesMLP
 from lmi.estimators.modules.closed_form import gaussian_mi
+from lmi.experiments.benchmarks.modules_bars import ModulesBars
+from lmi.experiments.benchmarks.modules_coverage import ModulesCoverage
+from lmi.experiments.modules import Modules
+from lmi.experiments.modules_mlp import ModulesMLP
 from lmi.latent import LatentEstimator
 from lmi.sources.linear import LinearModules
 from lmi.types import Context

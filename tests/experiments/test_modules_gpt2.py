@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments.modules_gpt2 import ModulesGPT2
 from lmi.activations import LanguageModel
+from lmi.experiments.modules_gpt2 import ModulesGPT2
 from lmi.types import Context
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas
 import pytest
 
-from experiments.network import Network, correlation_edges
+from lmi.experiments.network import Network, correlation_edges
 from lmi.results import Result
 from lmi.sources.array_layers import ArrayLayers
 from lmi.sources.planted_network import PlantedNetwork

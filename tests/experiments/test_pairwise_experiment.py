@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import false_discovery_control
 
-from experiments.pairwise import ActivationSource, Pairwise, top_pairs
+from lmi.experiments.pairwise import ActivationSource, Pairwise, top_pairs
 from lmi.results import Result
 from lmi.sources.planted import PlantedColumns
 from lmi.types import Context

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from experiments.pretrain_tiny import PretrainTiny
-from experiments.pretraining import Architecture, Training
 from lmi.activations import Activations, LanguageModel
+from lmi.experiments.pretrain_tiny import PretrainTiny
+from lmi.experiments.pretraining import Architecture, Training
 from lmi.types import Context
 
 

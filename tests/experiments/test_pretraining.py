@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.pretraining import (
+from lmi.activations import LanguageModel
+from lmi.experiments.pretraining import (
     END,
     Architecture,
     Training,
@@ -14,7 +15,6 @@ from experiments.pretraining import (
     train_tokenizer,
     windows,
 )
-from lmi.activations import LanguageModel
 from lmi.latent import TrainerSettings
 from lmi.types import Context
 

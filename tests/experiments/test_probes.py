@@ -3,8 +3,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from experiments.benchmarks.teaching_bars import TeachingBars
-from experiments.probes import Probe, drop_constant, extremes
+from lmi.experiments.benchmarks.teaching_bars import TeachingBars
+from lmi.experiments.probes import Probe, drop_constant, extremes
 from lmi.results import Result
 from lmi.sources.labelled import Labelled, PlantedNeurons, ShiftedClasses
 from lmi.types import Context

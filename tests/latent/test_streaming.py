@@ -115,8 +115,8 @@ def test_rows_that_cannot_spare_the_held_out_parts_are_refused(pairs):
 
 def test_cached_activations_are_trained_on_from_disk(tmp_path):
     """Through the whole of ``experiment=stream source=shards``, beside the same layers in memory."""
-    from experiments.stream import StreamExperiment
     from lmi.activations.store import write_store
+    from lmi.experiments.stream import StreamExperiment
     from lmi.sources.shards import Shards
 
     z = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))

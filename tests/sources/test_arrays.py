@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from experiments.pairwise import Pairwise
+from lmi.experiments.pairwise import Pairwise
 from lmi.inputs import Matrix
 from lmi.sources.array_layers import ArrayLayers
 from lmi.sources.arrays import Arrays

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, vonmises
 
-from experiments.benchmarks.field import FAMILIES, field_cases
 from lmi.estimators.gaussian.debiased import closed_form
+from lmi.experiments.benchmarks.field import FAMILIES, field_cases
 from lmi.sources.coarse_normal import LEVELS, CoarseNormal
 from lmi.sources.digit_pairs import DigitPairs
 from lmi.sources.edges import Edges

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.benchmarks import accuracy
-from experiments.benchmarks.accuracy import AccuracyExperiment, is_covered, is_reliable_but_wrong, row_of
-from experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
-from experiments.benchmarks.suites import SUITES, cases_of
+from lmi.experiments.benchmarks import accuracy
+from lmi.experiments.benchmarks.accuracy import AccuracyExperiment, is_covered, is_reliable_but_wrong, row_of
+from lmi.experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
+from lmi.experiments.benchmarks.suites import SUITES, cases_of
 from lmi.types import Context
 
 

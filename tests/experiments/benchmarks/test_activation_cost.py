@@ -1,4 +1,4 @@
-from experiments.benchmarks.activation_cost import ActivationCost
+from lmi.experiments.benchmarks.activation_cost import ActivationCost
 from lmi.types import Context
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.benchmarks.pairwise_calibration import PairwiseCalibration, false_share
-from experiments.benchmarks.pairwise_cost import PairwiseCost
-from experiments.benchmarks.pairwise_speed import PairwiseSpeed
+from lmi.experiments.benchmarks.pairwise_calibration import PairwiseCalibration, false_share
+from lmi.experiments.benchmarks.pairwise_cost import PairwiseCost
+from lmi.experiments.benchmarks.pairwise_speed import PairwiseSpeed
 from lmi.types import Context
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.benchmarks.peers import latentmi
+from lmi.experiments.benchmarks.peers import latentmi
 
 
 @pytest.mark.parametrize(("found", "numpy"), [(None, "1.26.4"), (object(), "2.0.0")])

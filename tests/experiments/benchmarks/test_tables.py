@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.benchmarks import __main__ as command
-from experiments.benchmarks.tables import FENCE, ROOT, Table, age, changes_since, read_table, tables
+from lmi.experiments.benchmarks import __main__ as command
+from lmi.experiments.benchmarks.tables import FENCE, ROOT, Table, age, changes_since, read_table, tables
 from lmi.results import Result
 
 

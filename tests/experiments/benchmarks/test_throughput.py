@@ -1,6 +1,6 @@
 import math
 
-from experiments.benchmarks.throughput import ThroughputExperiment
+from lmi.experiments.benchmarks.throughput import ThroughputExperiment
 from lmi.latent import LatentEstimator
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.types import Context

@@ -1,0 +1,111 @@
+"""The wheel in a fresh environment: nothing but ``lmi`` in it, and the command runs in an empty folder."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lmi
+from lmi.results import Result
+
+ROOT = Path(__file__).parents[1]
+pytest.importorskip("build")
+
+
+def call(*words, cwd, **variables):
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run([str(word) for word in words], cwd=cwd, env=kept | variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    place = tmp_path_factory.mktemp("wheel")
+    for name in call("git", "ls-files", cwd=ROOT).splitlines():
+        if not name.startswith(("tests/", "docs/")):
+            (place / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / "source" / name, follow_symlinks=False)
+    call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, cwd=place / "source")
+    return next(place.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The ``bin`` of an environment that has the wheel, and what it needs from the environment of these tests."""
+    place = tmp_path_factory.mktemp("installed")
+    venv.create(place, with_pip=False)
+    python = place / "bin" / "python"
+    install(python, wheel)
+    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=place).strip())
+    (site / "needed.pth").write_text(
+        sysconfig.get_path("purelib")
+    )  # its own .pth files, and so an editable lmi, stay out
+    return python.parent
+
+
+def install(python, *what):
+    call(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        *what,
+        cwd=ROOT,
+    )
+
+
+def test_the_wheel_holds_one_package_with_its_configs(wheel):
+    with zipfile.ZipFile(wheel) as held:
+        names = held.namelist()
+    assert {name.split("/")[0] for name in names} == {"lmi", f"lmi-{lmi.__version__}.dist-info"}
+    tracked = call("git", "ls-files", "conf", "experiments", cwd=ROOT).splitlines()
+    assert {f"lmi/{name}" for name in tracked} <= {*names} and "lmi/train.py" in names
+    data = call("git", "ls-files", "lmi", cwd=ROOT).splitlines()
+    assert {name for name in data if name.endswith((".txt", ".json", ".safetensors", ".html", ".cu"))} <= {*names}
+
+
+def test_the_version_stands_in_one_place():
+    places = call("git", "grep", "-lF", f'"{lmi.__version__}"', "--", "*.py", "*.toml", cwd=ROOT).split()
+    assert places == ["lmi/__init__.py"]
+    assert re.search(rf"^## {re.escape(lmi.__version__)}\b", (ROOT / "CHANGELOG.md").read_text(), re.M)
+
+
+@pytest.mark.slow
+def test_the_command_runs_its_main_jobs_in_an_empty_folder(installed, tmp_path):
+    assert call(installed / "lmi", "--version", cwd=tmp_path) == f"lmi {lmi.__version__}\n"
+    assert "latent_gaussian" in call(installed / "lmi", "--help", cwd=tmp_path)
+    where = (
+        "import lmi, lmi.experiments; from importlib.util import find_spec;"
+        "print(lmi.__file__, [find_spec(name) for name in ('experiments', 'train', 'conf')])"
+    )
+    found = call(installed / "python", "-c", where, cwd=tmp_path)
+    assert found.startswith(str(installed.parent)) and found.endswith("[None, None, None]\n")
+    for name in ("x.npy", "y.npy"):
+        np.save(tmp_path / name, np.random.default_rng(len(name)).normal(size=(300, 2)) ** (1 + 2 * (name == "y.npy")))
+    words = [
+        "experiment=arrays",
+        "source.x=x.npy",
+        "source.y=y.npy",
+        "estimator=gaussian",
+        "progress=false",
+        "logger=none",
+    ]
+    # A sweep starts the command again for each of its trials.
+    assert "1 done of 1 trials" in call(installed / "lmi", "-m", *words, "seed=3", cwd=tmp_path)
+    folder = next(tmp_path.glob("multirun/arrays/*/*/result.json")).parent
+    assert Result.load(folder).facts["command"].startswith("lmi experiment=arrays ")
+    assert {path.name for path in tmp_path.iterdir()} == {"multirun", "x.npy", "y.npy"}
