@@ -143,17 +143,27 @@ def rows(cls: type) -> list[Row]:
     ]
 
 
+def _cell(text: str) -> str:
+    """Words that are safe in a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
 def _table(cls: type) -> str:
     lines = ["| setting | type | default | range | meaning |", "| --- | --- | --- | --- | --- |"]
     for row in rows(cls):
         cells = (f"`{row.name}`", row.type, row.default, row.range, row.meaning)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines)
 
 
 def _summary(path: Path) -> str:
     comments = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
     return " ".join(line for line in comments if not line.startswith("@package"))
+
+
+def _first_line(cls: type) -> str:
+    """The first sentence or two of a class's docstring."""
+    return inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
 
 
 def choices(path: Path) -> list[str]:
@@ -181,14 +191,14 @@ def page() -> str:
         parts.append("| choice | builds | about |\n| --- | --- | --- |")
         for path in files:
             names = ", ".join(f"`{name.rpartition('.')[2]}`" for name in choices(path))
-            parts.append(f"| `{path.stem}` | {names} | {_summary(path).replace('|', chr(92) + '|')} |")
+            about = _summary(path) or next((_first_line(target(name)) for name in choices(path)), "")
+            parts.append(f"| `{path.stem}` | {names} | {_cell(about)} |")
         parts.append("")
         for cls in classes(group):
             if cls in seen:
                 continue
             seen.add(cls)
-            about = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-            parts.append(f"### {cls.__name__}\n\n{about}\n\n{_table(cls)}\n")
+            parts.append(f"### {cls.__name__}\n\n{_first_line(cls)}\n\n{_table(cls)}\n")
     return "\n".join(parts)
 
 
