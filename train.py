@@ -5,6 +5,7 @@ It is ``python train.py`` in the repository and, as ``lmi.train``, the command `
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,7 +27,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import lmi
 from lmi.run import alone, is_main_process, one_line_errors, refuse_overrides, run, stored_config
-from lmi.settings import build, near, require_key
+from lmi.settings import GROUPS, as_config, build, load_registered, near, registered, require_key
 from lmi.sweep.process import die_with_parent, is_child, run_name
 from lmi.sweep.sweep import refusal
 from lmi.sweep.trial import own_overrides, quoted, trial_folder, with_sweep_folder
@@ -34,6 +36,7 @@ SCRIPT = Path(__file__).resolve()
 CONF = SCRIPT.parent / "conf"
 # As a script inside the package it would see the package's files, such as types.py, in place of Python's own.
 AGAIN = ["-P", "-m", "lmi.train"] if (SCRIPT.parent / "__init__.py").is_file() else [str(SCRIPT)]
+DEFAULTS = {"source": "reference_example", "estimator": "latent"}  # of an experiment that another package registers
 USAGE = "lmi estimate x.csv y.csv [key=value ...]: the mutual information between the rows of two files"
 plain: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
 
@@ -77,6 +80,25 @@ def main(composed: DictConfig) -> None:
         jobs=job.launcher.get("n_jobs", 1), devices=composed.trainer.devices,
     )  # fmt: skip
     print(outcome, flush=True)
+
+
+def add_registered(words: list[str]) -> None:
+    """Make what other packages register a choice of its group; those that the words choose come with their settings."""
+    for group in GROUPS:
+        key = group.removeprefix("lmi.").removesuffix("s")
+        for name, point in registered(group).items():
+            is_chosen = any(word.startswith(f"{key}=") and name in re.split(r"[=,]", word) for word in words)
+            node = as_config(load_registered(point)) if is_chosen else {"_target_": point.value.replace(":", ".")}
+            package = None
+            if key == "experiment":
+                # An experiment that needs a source or an estimator lets the command line choose them, as those here do.
+                open_groups = [part for part in DEFAULTS if node.get(part) == "???"]
+                node = {
+                    "defaults": [*({f"/{part}": DEFAULTS[part]} for part in open_groups), "_self_"],
+                    "experiment": node | {part: f"${{{part}}}" for part in open_groups},
+                }
+                package = "_global_"
+            ConfigStore.instance().store(group=key, name=name, node=node, package=package, provider=point.value)
 
 
 class Composer:
@@ -163,6 +185,8 @@ def command() -> None:
     if is_sweep:
         sys.argv[1:] = with_sweep_folder(sys.argv[1:])
     arguments = get_args_parser().parse_args(sys.argv[1:])
+    with one_line_errors(None):
+        add_registered(sys.argv[1:])
     asks = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
     folder = None
     if not any(asks) and is_main_process():

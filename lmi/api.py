@@ -13,7 +13,7 @@ from lmi.estimators.trust.verdict import default_verdict, worst
 from lmi.evidence import Verdict
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix
 from lmi.labels import read_labels
-from lmi.settings import checked_fields, near
+from lmi.settings import checked_fields, load_registered, near, registered
 from lmi.types import Context, Estimate, Estimator
 
 ESTIMATORS = {  # name -> module:class
@@ -163,7 +163,10 @@ def estimator_class(name: str) -> type:
         ValueError: for a name that no estimator has, with the nearest ones; nothing is imported then.
     """
     if name not in ESTIMATORS:
-        raise ValueError(f"no estimator is called {name!r}; {near(name, ESTIMATORS)}")
+        others = registered("lmi.estimators")
+        if name in others:
+            return load_registered(others[name])
+        raise ValueError(f"no estimator is called {name!r}; {near(name, {*ESTIMATORS, *others})}")
     module, _, cls = ESTIMATORS[name].partition(":")
     return getattr(importlib.import_module(module), cls)
 

@@ -25,7 +25,7 @@ from lmi.files import (
     read_mapping,
     write_whole,
 )
-from lmi.settings import build, check_logger, checked_seed
+from lmi.settings import build, check_logger
 from lmi.sweep.process import was_requeued
 from lmi.trackers import Trackers
 
@@ -35,6 +35,18 @@ KINDS = {"experiment": dict, "logger": dict, "progress": bool, "name": str}  # o
 def is_main_process() -> bool:
     """Whether this is the process that writes: the launcher's variables say so before anything is imported."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+def checked_seed(value: Any) -> int:
+    """A seed, or a ``ValueError`` that says what came.
+
+    >>> checked_seed("abc")
+    Traceback (most recent call last):
+    ValueError: seed: got 'abc' (str): expected a whole number
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"seed: got {value!r} ({type(value).__name__}): expected a whole number")
+    return value
 
 
 def stored_config(folder: Path, resume: str | None) -> dict[str, Any] | None:

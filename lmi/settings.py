@@ -64,18 +64,6 @@ def require_key(config: Mapping[Any, Any], key: str) -> None:
         place.append(part)
 
 
-def checked_seed(value: Any) -> int:
-    """A seed, or a ``SettingsError`` that says what came.
-
-    >>> checked_seed("abc")
-    Traceback (most recent call last):
-    lmi.settings.SettingsError: seed: got 'abc' (str): expected a whole number
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SettingsError(f"seed: got {value!r} ({type(value).__name__}): expected a whole number")
-    return value
-
-
 def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """``values`` converted to the types of the dataclass ``cls``.
 
@@ -121,6 +109,45 @@ def _has_own_config(hint: Any) -> bool:
 def registered(group: str) -> dict[str, EntryPoint]:
     """What other packages add under an entry point ``group`` of ``GROUPS``, by name; nothing is imported yet."""
     return {point.name: point for point in entry_points(group=group)}
+
+
+def load_registered(point: EntryPoint) -> type:
+    """The settings class that another package registers.
+
+    Raises:
+        SettingsError: where it cannot be imported, or is no dataclass.
+    """
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"{point.name!r} of {point.group} cannot be loaded from {point.value}: {error}") from error
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise SettingsError(f"{point.name!r} of {point.group}: {point.value} is no dataclass, so it has no settings")
+    return found
+
+
+def as_config(cls: type, values: Any = None) -> dict[str, Any]:
+    """What a yaml of the dataclass ``cls`` would hold: its target and its defaults, or those of the instance ``values``.
+
+    >>> from lmi.types import Context
+    >>> as_config(Context)
+    {'_target_': 'lmi.types.Context', 'seed': 0, 'folder': None, 'loggers': [], 'progress': False}
+    """
+    config: dict[str, Any] = {"_target_": f"{cls.__module__}.{cls.__qualname__}"}
+    for field in dataclasses.fields(cls):
+        made = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        value = made if values is None else getattr(values, field.name)
+        if field.init:
+            config[field.name] = "???" if value is dataclasses.MISSING else _plain(value)
+    return config
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return as_config(type(value), value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 @cache

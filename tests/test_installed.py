@@ -20,9 +20,13 @@ ROOT = Path(__file__).parents[1]
 pytest.importorskip("build")
 
 
-def call(*words, cwd, **variables):
+def run(*words, cwd, **variables):
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run([str(word) for word in words], cwd=cwd, env=kept | variables, capture_output=True, text=True)
+    return subprocess.run([str(word) for word in words], cwd=cwd, env=kept | variables, capture_output=True, text=True)
+
+
+def call(*words, cwd, **variables):
+    done = run(*words, cwd=cwd, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -107,5 +111,55 @@ def test_the_command_runs_its_main_jobs_in_an_empty_folder(installed, tmp_path):
     # A sweep starts the command again for each of its trials.
     assert "1 done of 1 trials" in call(installed / "lmi", "-m", *words, "seed=3", cwd=tmp_path)
     folder = next(tmp_path.glob("multirun/arrays/*/*/result.json")).parent
-    assert Result.load(folder).facts["command"].startswith("lmi experiment=arrays ")
+    assert Result.load(folder).facts["command"].startswith("lmi ")
     assert {path.name for path in tmp_path.iterdir()} == {"multirun", "x.npy", "y.npy"}
+
+
+@pytest.fixture
+def plug_in(tmp_path):
+    """The package of docs/extending.md, as it stands there."""
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```(toml|python|yaml)\n(.*?)^```", page, re.M | re.S))
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(blocks["toml"])
+    (folder / "lmi_range.py").write_text(blocks["python"])
+    (tmp_path / "my_conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "my_conf" / "experiment" / "mine.yaml").write_text(blocks["yaml"])
+    (tmp_path / "my_package.py").write_text(
+        "from dataclasses import dataclass\nimport lmi\nfrom lmi.types import Source\n\n\n"
+        "@dataclass(frozen=True)\nclass Mine:\n"
+        "    source: Source\n\n    def run(self, context):\n        return lmi.Result('mine', {'rows_count': 7})\n"
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path):
+    install(installed / "python", plug_in)
+    code = (
+        "import lmi, torch; x = torch.randn(200, 1); y = x + torch.randn(200, 1)\n"
+        "print(lmi.estimate(x, y, 'spearman', shrink=0.5).estimator)\n"
+        "try: lmi.estimate(x, x, 'sperman')\nexcept ValueError as error: print(error)"
+    )
+    said = call(installed / "python", "-c", code, cwd=tmp_path)
+    assert said.startswith("spearman\n") and "did you mean 'spearman'?" in said
+    quick = ["logger=none", "progress=false", "hydra.run.dir=run"]
+    words = ["experiment=noise_levels", "estimator=spearman", "estimator.shrink=0.9", "experiment.levels=[0.2]"]
+    assert "noise" in call(installed / "lmi", *words, *quick, cwd=tmp_path)
+    assert 0 < Result.load(tmp_path / "run").metrics["most_bits"] < 0.1
+    assert "spearman" in call(installed / "lmi", "--help", cwd=tmp_path)
+    for wrong, message in (
+        ("estimator.shrnk=1", "did you mean 'shrink'?"),
+        ("source=circl", "no such choice; did you mean 'circle'?"),
+        ("source.noise=loud", "got 'loud'"),
+    ):
+        done = run(
+            installed / "lmi", "experiment=latent_gaussian", "source=circle", "estimator=spearman", wrong, cwd=tmp_path
+        )
+        assert done.returncode and message in done.stderr, done.stderr
+    own = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]
+    refused = run(installed / "lmi", *own, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert "'my_package.Mine' is outside lmi" in refused.stderr and "plugins=[package]" in refused.stderr
+    call(installed / "lmi", *own, "plugins=[my_package]", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert Result.load(tmp_path / "mine").metrics["rows_count"] == 7
