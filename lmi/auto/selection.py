@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lmi.auto.candidate import Candidate, FittedCandidate
 from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
@@ -21,9 +22,10 @@ from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
 from lmi.auto.numbers import FIT_SAMPLES
-from lmi.auto.spaces import COLUMNS, LEVELS, MAPS, RANKS, Space, Spaces, distinct
+from lmi.auto.spaces import COLUMNS, LEVELS, MAPS, PRESENT, RANKS, Space, Spaces, distinct
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
+from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
     KSG_DIMENSIONS,
@@ -140,7 +142,14 @@ def _with_levels(contest: Contest, raw: tuple[Tensor, Tensor], context: Context)
     columns = sum(z.shape[1] for z in raw)
     if columns > LEVEL_COLUMNS or all(distinct(z) for z in raw):
         return
-    contest.enter(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
+    smallest = min(fold.fit.numel() for fold in contest.folds)
+    if smallest >= ROWS_A_COLUMN * columns:
+        contest.enter(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
+    x, y = (values_there(z) for z in raw)
+    if not (x.isnan().any() or y.isnan().any()):
+        return
+    if all(seen_together(x[fold.fit], y[fold.fit]) >= ROWS_A_COLUMN * columns for fold in contest.folds):
+        contest.enter(DropoutNormal(Space(PRESENT, x, y), context))
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:

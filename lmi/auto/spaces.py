@@ -14,7 +14,7 @@ from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED, TIED
 
 COLUMNS, RANKS, MAPS = "columns", "ranks", "joint maps"
-LEVELS = "levels"  # where values repeat: what single candidates make of all columns as they came
+LEVELS, PRESENT = "levels", "values that are there"  # what single candidates make of columns that repeat values
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 FARTHEST = 1e100  # squares of what is further out are no floats
 

@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+import lmi
 from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
@@ -15,9 +17,10 @@ from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VariateMixture
-from lmi.auto.spaces import COLUMNS, LEVELS, Space
+from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, Space
 from lmi.estimators.folds import make_folds
 from lmi.estimators.gaussian.intervals import intervals
+from lmi.estimators.gaussian.missing import values_there
 from lmi.neural.critic import CriticSettings
 from lmi.types import Context
 
@@ -190,3 +193,34 @@ def test_hidden_scores_behind_activations():
     assert abs(fitted.number().nats - 6 * 0.22992) < 0.1 and 1.0 < fitted.bound < 6 * 0.22992 + 0.1
     shuffled = Space(LEVELS, sides[0], sides[1][torch.randperm(1200, generator=g)])
     assert HiddenNormal(shuffled, CONTEXT).fit(folds(1200)).bound < 0.03
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_zeros_by_dropout(shared):
+    """Five columns a side of correlation .8: .511 nats wherever both are there, and the patterns' own where depth is shared."""
+    g = torch.Generator().manual_seed(12)
+    n, d, rows = 1500, 5, folds(1500)
+    x = torch.randn(n, d, generator=g, dtype=torch.float64)
+    y = 0.8 * x + 0.6 * torch.randn(n, d, generator=g, dtype=torch.float64)
+    deep = torch.rand(n, 1, generator=g) < 0.5
+    chance = torch.where(deep, 0.9, 0.3) if shared else torch.full((n, 1), 0.6)
+    x, y = (torch.where(torch.rand(n, d, generator=g) < chance, (z + 1).exp(), 0.0) for z in (x, y))
+    counts = torch.stack(
+        [torch.distributions.Binomial(d, torch.tensor(p)).log_prob(torch.arange(d + 1.0)) for p in (0.9, 0.3)]
+    )
+    joint = 0.5 * (counts.exp()[:, :, None] * counts.exp()[:, None]).sum(0).double()
+    patterns = float((joint * (joint / joint.sum(1, keepdim=True) / joint.sum(0)).log()).sum())
+    truth = 5 * 0.5108 * 0.45 + patterns if shared else 5 * 0.5108 * 0.36
+    fitted = DropoutNormal(Space(PRESENT, values_there(x), values_there(y)), CONTEXT).fit(rows)
+    assert abs(fitted.number().nats - truth) < 0.12 and fitted.bound > 0.8 * truth
+    shuffled = Space(PRESENT, values_there(x), values_there(y[torch.randperm(n, generator=g)]))
+    assert DropoutNormal(shuffled, CONTEXT).fit(rows).bound < 0.03
+
+
+def test_auto_takes_zeros_for_missing_where_they_are():
+    g = torch.Generator().manual_seed(13)
+    x = torch.randn(900, 2, generator=g, dtype=torch.float64)
+    y = 0.9 * x + math.sqrt(0.19) * torch.randn(900, 2, generator=g, dtype=torch.float64)
+    x, y = (z.masked_fill(torch.rand(900, 2, generator=g) < 0.4, 0.0) for z in (x, y))
+    estimate = lmi.estimate(x, y, permutations=0, neural=False)
+    assert abs(estimate.nats - 0.72 * 0.8304) < 0.1 and "that are there" in estimate.choice.split(":")[0]

@@ -1,0 +1,105 @@
+"""A normal copula with entries that are missing by chance, as dropout leaves zeros, and what the patterns of zeros share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.numbers import bound_null, ratio_number, rival_density
+from lmi.auto.spaces import Space
+from lmi.estimators.densities.mixture import Mixture
+from lmi.estimators.densities.patterns import CLASSES, Patterns, fit_patterns
+from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.missing import MissingNormal, fit_missing
+from lmi.evidence import Null
+from lmi.types import Context
+
+JUDGED = 300  # pairs of a fold: every x is held against every y with a matrix of its own
+MEASURED = 2000  # rows of either part of a fold, of which the number is the mean
+
+
+@dataclass(frozen=True, eq=False)
+class DropoutNormal(Candidate):
+    """Normal scores of the values that are there, and classes of rows that show more or less.
+
+    Args:
+        space: normal scores, NaN where a column has the value that stands for missing.
+        context: seeds the classes.
+    """
+
+    space: Space
+    context: Context
+
+    @property
+    def name(self) -> str:
+        """See ``Candidate``."""
+        return "normal scores of the values that are there"
+
+    def fit(self, folds: list[Fold]) -> FittedDropoutNormal:
+        """See ``Candidate``."""
+        models = [self._model(fold, i) for i, fold in enumerate(folds)]
+        judged = judge(self.space, folds, [model.scores for model in models], JUDGED)
+        return FittedDropoutNormal(self, self.name, Traits(2, costly=True), judged, models)
+
+    def _model(self, fold: Fold, index: int) -> ThereAndNot:
+        x, y = self.space.x, self.space.y
+        seed = self.context.derive("patterns", index)
+        train, stop = ((there(x[rows]), there(y[rows])) for rows in (fold.train, fold.stop))
+        best = max((1, *CLASSES), key=lambda count: float(fit_patterns(*train, count, seed).ratio(*stop).mean()))
+        patterns = fit_patterns(there(x[fold.fit]), there(y[fold.fit]), best, seed)
+        return ThereAndNot(fit_missing(x[fold.fit], y[fold.fit]), patterns)
+
+
+def there(z: Tensor) -> Tensor:
+    """Ones where z (n, d) is no NaN."""
+    return (~z.isnan()).double()
+
+
+@dataclass(frozen=True, eq=False)
+class ThereAndNot:
+    """The density ratio of values given which of them are there, times that of the patterns."""
+
+    values: MissingNormal
+    patterns: Patterns
+
+    def scores(self, x: Tensor, y: Tensor) -> Tensor:
+        """(n, m) log density ratio of every x (n, dx) with every y (m, dy), nats."""
+        return self.values.scores(x, y) + self.patterns.scores(there(x), there(y))
+
+    def ratio(self, x: Tensor, y: Tensor) -> Tensor:
+        """(n,) the same of the pairs themselves."""
+        return self.values.ratio(x, y) + self.patterns.ratio(there(x), there(y))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedDropoutNormal(FittedCandidate):
+    """One covariance and one set of classes a fold."""
+
+    models: list[ThereAndNot]
+
+    def number(self) -> Number:
+        """The mean log ratio, on seen and on fresh pairs."""
+        space = self.judged.space
+        return ratio_number(self.judged.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
+
+    def null(self, permutations: int, generator: torch.Generator) -> Null:
+        """The bound of shuffled pairs."""
+        return bound_null(self.judged, permutations, generator)
+
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
+        """That of the best rival, or one normal; see ``FittedCandidate``."""
+        return rival_density(self, rivals, x, y, context)
+
+    @property
+    def components(self) -> int:
+        """None: it is no density of the variables themselves."""
+        return 0
+
+    @property
+    def stand_in(self) -> FittedCandidate:
+        """Itself."""
+        return self
