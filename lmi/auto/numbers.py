@@ -10,12 +10,18 @@ from torch import Tensor
 
 from lmi.auto.candidate import FittedCandidate, Judged, Number
 from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
+from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
+from lmi.estimators.neighbors.control import controlled_ksg
+from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import BOUND_RANGE
 from lmi.evidence import Null
 from lmi.types import Context
 
+NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
+NEIGHBOURS = 5
+UNCONFIRMED_ERROR = 0.3  # standard error, as a share of what the bound does not confirm
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 
 
@@ -72,6 +78,40 @@ def ratio_number(
         for part in ([(fold.test, ratio) for fold, ratio in pairs], [(fold.fit, ratio) for fold, ratio in pairs])
     )
     return Number(0.5 * float(fresh.mean() + seen.mean()), float(fresh.std()) / fresh.numel() ** 0.5)
+
+
+def neighbours_number(
+    judged: Judged,
+    variates: Sequence[Callable[[Tensor], tuple[Tensor, Tensor]]],
+    models: Sequence[Mixture],
+    context: Context,
+) -> Number:
+    """KSG on fresh variates, corrected by their density in more than 1 + 1 dimensions.
+
+    What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error.
+
+    Args:
+        judged: gives folds and bound.
+        variates: of each fold, rows (m,) -> the variates (m, k), (m, l) of either side.
+        models: each fold's density of them.
+        context: draws.
+    """
+    tests = [fold.test[:NUMBER_SAMPLES] for fold in judged.folds]
+    total = sum(test.numel() for test in tests)
+    nats = variance = 0.0
+    for i, (test, of_rows, model) in enumerate(zip(tests, variates, models, strict=True)):
+        u, v = of_rows(test)
+        if u.shape[1] + v.shape[1] == 2:
+            terms = ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS)
+            fold_nats, error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
+        else:
+            held = controlled_ksg(u, v, model, NEIGHBOURS, context.generator("curved draws", i))
+            fold_nats, error = held.nats, held.error
+        share = test.numel() / total
+        nats += share * fold_nats
+        variance += (share * error) ** 2
+    sampling = math.sqrt(variance)
+    return Number(nats, math.hypot(sampling, UNCONFIRMED_ERROR * max(nats - judged.bound, 0.0)), sampling)
 
 
 def bound_null(judged: Judged, permutations: int, generator: torch.Generator) -> Null:

@@ -6,8 +6,7 @@ Judged by the mixture's bound like any candidate; its number is what neighbours 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,24 +14,18 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import Candidate, FittedCandidate, Judged, Number, Traits, judge
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, rival_density
+from lmi.auto.numbers import FIT_SAMPLES, bound_null, neighbours_number, rival_density
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
-from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.kernel_variates import KernelVariates, fit_kernel_variates
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
-from lmi.estimators.neighbors.control import controlled_ksg
-from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.evidence import Null
 from lmi.types import Context
 
 COMPLEXITY = 50  # above mixtures, below neural critics
-NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
 NUMBERS = (1, 2, 4)  # of variates a side
 COMPONENTS = (1, 2, 4)
-NEIGHBOURS = 5
-UNCONFIRMED_ERROR = 0.3  # standard error, as a share of what the bound does not confirm
 
 
 class Trial(NamedTuple):
@@ -114,29 +107,12 @@ class FittedKernelMixture(FittedCandidate):
 
         What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error.
         """
-        nats, sampling = self._measured()
-        return Number(nats, math.hypot(sampling, UNCONFIRMED_ERROR * max(nats - self.bound, 0.0)), sampling)
-
-    def _measured(self) -> tuple[float, float]:
-        """What neighbours say of fresh variates, and its sampling error, nats."""
         space = self.judged.space
-        tests = [fold.test[:NUMBER_SAMPLES] for fold in self.judged.folds]
-        total = sum(test.numel() for test in tests)
-        nats = variance = 0.0
-        for i, (test, variates, model) in enumerate(zip(tests, self.variates, self.models, strict=True)):
-            u, v = variates.x(space.x[test]), variates.y(space.y[test])
-            fold_nats, error = self._fold_number(u, v, model, i)
-            share = test.numel() / total
-            nats += share * fold_nats
-            variance += (share * error) ** 2
-        return nats, math.sqrt(variance)
 
-    def _fold_number(self, u: Tensor, v: Tensor, model: Mixture, index: int) -> tuple[float, float]:
-        if u.shape[1] + v.shape[1] == 2:
-            terms = ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS)
-            return float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
-        held = controlled_ksg(u, v, model, NEIGHBOURS, self.context.generator("curved draws", index))
-        return held.nats, held.error
+        def of_fold(variates: KernelVariates) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+            return lambda rows: (variates.x(space.x[rows]), variates.y(space.y[rows]))
+
+        return neighbours_number(self.judged, [of_fold(fold) for fold in self.variates], self.models, self.context)
 
     def null(self, permutations: int, generator: torch.Generator) -> Null:
         """The bound of shuffled pairs."""

@@ -68,6 +68,10 @@ FULL_RANK_LEAST = Threshold(0.01, "nats", "that all columns must show beyond the
 LEVEL_COLUMNS = Threshold(
     64, "columns of both sides", "up to here hidden scores of columns that repeat values are drawn"
 )
+PREDICTED = Threshold(2, "columns of a side", "that are predicted from the other side: neighbours see few dimensions")
+PREDICTORS = Threshold(
+    50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
+)
 BLURRED = Threshold(
     0.12, "share of the bound", "that scores by draws lose: .03 to .11 for 3 + 3 to 20 + 20 ReLU columns"
 )

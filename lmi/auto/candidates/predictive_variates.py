@@ -1,0 +1,107 @@
+"""Cross-fitted predictions of a narrow side from the other: interactions, products, steps among many columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.numbers import FIT_SAMPLES, bound_null, neighbours_number, rival_density
+from lmi.auto.spaces import Space
+from lmi.estimators.bounds.heldout import Scores
+from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.densities.predictions import Predict, best_predictor
+from lmi.estimators.folds import Fold
+from lmi.evidence import Null
+from lmi.types import Context
+
+COMPLEXITY = 60  # above kernel variates, below neural critics
+COMPONENTS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveVariates(Candidate):
+    """Predictions of one side and a mixture of t densities of what is predicted and of its prediction.
+
+    Args:
+        space: normal scores of single columns: trees split columns, not components.
+        of_y: whether y is predicted from x; otherwise x from y.
+        context: seeds trees and starts.
+    """
+
+    space: Space
+    of_y: bool
+    context: Context
+
+    @property
+    def name(self) -> str:
+        """See ``Candidate``."""
+        return f"predictions of {'y from x' if self.of_y else 'x from y'}"
+
+    def fit(self, folds: list[Fold]) -> FittedPredictiveVariates:
+        """See ``Candidate``."""
+        source, target = (self.space.x, self.space.y) if self.of_y else (self.space.y, self.space.x)
+        fits = []
+        for i, fold in enumerate(folds):
+            rows = fold.fit[:FIT_SAMPLES]
+            seed = self.context.derive("predictions", i) % 2**32
+            fits.append((*best_predictor(source[rows], target[rows], seed)[:2], target[rows]))
+        trials = []
+        for count in COMPONENTS:
+            models = []
+            for i, (_, apart, known) in enumerate(fits):
+                generator = self.context.generator("predicted", count, i)
+                models.append(fit_mixture(apart, known, count, generator, iterations=100, tolerance=1e-4))
+            critics = [self._critic(predict, model) for (predict, _, _), model in zip(fits, models, strict=True)]
+            trials.append((judge(self.space, folds, critics), models))
+        judged, models = max(trials, key=lambda trial: trial[0].bound)
+        traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True)
+        predictors = [predict for predict, _, _ in fits]
+        return FittedPredictiveVariates(self, self.name, traits, judged, predictors, models, self.of_y, self.context)
+
+    def _critic(self, predict: Predict, model: Mixture) -> Scores:
+        if self.of_y:
+            return lambda a, b: model.scores(predict(a), b)
+        return lambda a, b: model.scores(predict(b), a).T
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPredictiveVariates(FittedCandidate):
+    """One predictor and one density a fold."""
+
+    predictors: list[Predict]
+    models: list[Mixture]
+    of_y: bool
+    context: Context
+
+    def number(self) -> Number:
+        """What neighbours say of fresh predictions and what they predict; see ``neighbours_number``."""
+        space = self.judged.space
+        source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
+
+        def of_fold(predict: Predict) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+            return lambda rows: (predict(source[rows]), target[rows])
+
+        variates = [of_fold(predict) for predict in self.predictors]
+        return neighbours_number(self.judged, variates, self.models, self.context.child("predicted draws"))
+
+    def null(self, permutations: int, generator: torch.Generator) -> Null:
+        """The bound of shuffled pairs."""
+        return bound_null(self.judged, permutations, generator)
+
+    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
+        """That of the best rival, or one normal; see ``FittedCandidate``."""
+        return rival_density(self, rivals, x, y, context)
+
+    @property
+    def components(self) -> int:
+        """None: it is no density of the variables themselves."""
+        return 0
+
+    @property
+    def stand_in(self) -> FittedCandidate:
+        """Itself."""
+        return self
