@@ -24,7 +24,7 @@ from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
 from lmi.auto.numbers import FIT_SAMPLES
 from lmi.auto.spaces import COLUMNS, LEVELS, MAPS, PRESENT, RANKS, Space, Spaces, distinct
-from lmi.estimators.columns import normal_scores
+from lmi.estimators.columns import robust_scaled
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
@@ -52,6 +52,7 @@ CLASSES = (5, 10, 20, 40)  # latent ones
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
 FEW_DENSITIES = (2, 4)  # of all leading components together
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
+FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares and products
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
 
 
@@ -177,8 +178,8 @@ def _with_predictions(contest: Contest, raw: tuple[Tensor, Tensor], ranks: Space
     generator = context.generator("left over of a line")
     if left_over(x, y, random_orders(x.shape[0], ORDERS // 2, generator)).deviations <= LEFT_OVER:
         return
-    scores = Space(RANKS, normal_scores(raw[0]), normal_scores(raw[1]))
-    contest.enter(PredictiveVariates(scores, widths[1] <= widths[0], context))
+    x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
+    contest.enter(PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context))
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:

@@ -27,7 +27,7 @@ class PredictiveVariates(Candidate):
     """Predictions of one side and a mixture of t densities of what is predicted and of its prediction.
 
     Args:
-        space: normal scores of single columns: trees split columns, not components.
+        space: single columns, scaled: trees split columns, not components.
         of_y: whether y is predicted from x; otherwise x from y.
         context: seeds trees and starts.
     """

@@ -19,6 +19,7 @@ SWEEPS = 40  # over the columns, of which the second half is averaged
 DRAWS = 16  # of each side alone given its own intervals
 DRAW_SWEEPS = 12
 ROWS = 4000  # that a covariance is fitted to
+TILE = 1 << 20  # scores of so many draws are worked out at once, so that they stay in the cache
 MOST_LOST = 1.0  # nats, from where on the first order of what few draws lose says little
 EDGE = 1e-12  # probability nearest to 0 and 1 that is drawn
 
@@ -78,10 +79,21 @@ class IntervalNormal:
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """(n, m) log density ratio of every x with every y, nats."""
-        u, v = self.variates(x, y, DRAWS)
-        s = self.linear.between(u.flatten(0, 1), v.flatten(0, 1)).float()
-        s = s.reshape(u.shape[0], DRAWS, v.shape[0], DRAWS).transpose(1, 2)
-        return _log_mean_exp(s)
+        u, v = (side.float() for side in self.variates(x, y, DRAWS))
+        r = self.linear.correlations.float()
+        rest = 1 - r**2
+        own = 0.5 * r**2 / rest
+        # exp(s) of all draws is one product a tile: what a draw has alone is taken into it once, not for every pair.
+        flat_u, flat_v = u.flatten(0, 1), v.flatten(0, 1)
+        left = torch.cat((flat_u * (r / rest), -(flat_u**2 @ own)[:, None], torch.ones(flat_u.shape[0], 1)), 1)
+        right = torch.cat((flat_v, torch.ones(flat_v.shape[0], 1), -(flat_v**2 @ own)[:, None]), 1).T.contiguous()
+        out = torch.empty(x.shape[0], y.shape[0])
+        height = max(1, TILE // (DRAWS**2 * y.shape[0]))
+        for first in range(0, x.shape[0], height):
+            rows = left[first * DRAWS : (first + height) * DRAWS]
+            s = (rows @ right).reshape(-1, DRAWS, y.shape[0], DRAWS)
+            out[first : first + height] = _log_mean_exp(s, 1, 3)
+        return out - 0.5 * float(rest.log().sum())
 
     def ratio(self, x: Tensor, y: Tensor) -> Tensor:
         """(n,) log density ratio of the pairs themselves, nats, without the first order of what few draws lose."""
@@ -92,7 +104,7 @@ class IntervalNormal:
         s = torch.bmm(u * (r / rest), v.transpose(1, 2)) - 0.5 * rest.log().sum()
         s -= (u**2 @ own)[:, :, None] + (v**2 @ own)[:, None, :]
 
-        return _log_mean_exp(s)
+        return _log_mean_exp(s, 1, 2)
 
 
 def fit_intervals(x: Tensor, y: Tensor, seed: int) -> IntervalNormal:
@@ -133,20 +145,26 @@ def fit_intervals(x: Tensor, y: Tensor, seed: int) -> IntervalNormal:
     return IntervalNormal(found[:dx, :dx], found[dx:, dx:], fit_correlations(found, dx), seed)
 
 
-def _log_mean_exp(s: Tensor) -> Tensor:
-    """(...) log mean exp over the last two axes of s (..., k, k), draws of either side, less what few draws lose.
+def _log_mean_exp(s: Tensor, one: int, other: int) -> Tensor:
+    """(...) log mean exp over two axes of length DRAWS, draws of either side, less what few draws lose.
 
     The logarithm of a mean of few is low by about their variance over twice their number: what halves say is low by twice.
+
+    Args:
+        s: scores.
+        one: an axis.
+        other: a later one.
     """
-    k = s.shape[-1]
-    top = s.amax((-2, -1), keepdim=True)
+    top = s.amax(other, keepdim=True).amax(one, keepdim=True)
+    half, floor = DRAWS // 2, torch.finfo(s.dtype).tiny
     e = (s - top).exp_()
-    first, second = (e[..., part, part].mean((-2, -1)) for part in (slice(0, k // 2), slice(k // 2, k)))
-    floor = torch.finfo(s.dtype).tiny
-    halves = 0.5 * (first.clamp(min=floor).log() + second.clamp(min=floor).log())
-    whole = e.mean((-2, -1)).log()
+    whole = e.sum(other, keepdim=True).sum(one, keepdim=True).div_(DRAWS**2).log()
+    corners = [
+        e.narrow(one, first, half).narrow(other, first, half).mean((one, other), keepdim=True) for first in (0, half)
+    ]
+    halves = 0.5 * (corners[0].clamp(min=floor).log() + corners[1].clamp(min=floor).log())
     # Where one half has next to nothing, the first order is none.
-    return top[..., 0, 0] + whole + (whole - halves).clamp(max=MOST_LOST)
+    return (top + whole + (whole - halves).clamp(max=MOST_LOST)).squeeze(other).squeeze(one)
 
 
 def _start(low: Tensor, high: Tensor, generator: torch.Generator) -> Tensor:
