@@ -9,36 +9,25 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from lmi.auto.called_for import called_for
 from lmi.auto.candidate import Candidate, FittedCandidate
 from lmi.auto.candidates.clusters import Clusters
-from lmi.auto.candidates.dropout_normal import DropoutNormal
-from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
 from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.candidates.neural_critic import NeuralCritic
 from lmi.auto.candidates.normal import FittedNormal, Normal
-from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
 from lmi.auto.numbers import FIT_SAMPLES
-from lmi.auto.spaces import COLUMNS, LEVELS, MAPS, PRESENT, RANKS, Space, Spaces, distinct
-from lmi.estimators.columns import robust_scaled
+from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
-from lmi.estimators.gaussian.intervals import intervals
-from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
-from lmi.estimators.trust.left_over import ORDERS, left_over
-from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
     KSG_DIMENSIONS,
-    LEFT_OVER,
-    LEVEL_COLUMNS,
     LOW_DIMENSIONAL,
     NEURAL_DIMENSIONS,
-    PREDICTED,
-    PREDICTORS,
     SAMPLES_A_CLASS,
     SAMPLES_A_PARAMETER,
     SURE,
@@ -51,8 +40,6 @@ CLUSTERS = (2, 3, 5, 10)  # of each side
 CLASSES = (5, 10, 20, 40)  # latent ones
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
 FEW_DENSITIES = (2, 4)  # of all leading components together
-LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
-FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares and products
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
 
 
@@ -130,8 +117,8 @@ def fit_candidates(
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
     if raw is not None:
-        _with_levels(contest, raw, context)
-        _with_predictions(contest, raw, spaces[RANKS], context)
+        for candidate in called_for(raw, spaces[RANKS], folds, context):
+            contest.enter(candidate)
     if critic is not None and columns > NEURAL_DIMENSIONS:
         cheap = [candidate for candidate in contest.fitted if not candidate.traits.costly]
         base = select(cheap)
@@ -139,47 +126,6 @@ def fit_candidates(
         space = leader.judged.space if leader.traits.complexity else spaces[COLUMNS]
         contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
     return contest
-
-
-def _with_levels(contest: Contest, raw: tuple[Tensor, Tensor], context: Context) -> None:
-    """Candidates for columns of which many values repeat.
-
-    Args:
-        contest: takes them.
-        raw: (n, dx), (n, dy) all columns as they came.
-        context: seeds the draws.
-    """
-    columns = sum(z.shape[1] for z in raw)
-    if columns > LEVEL_COLUMNS or all(distinct(z) for z in raw):
-        return
-    smallest = min(fold.fit.numel() for fold in contest.folds)
-    if smallest >= ROWS_A_COLUMN * columns:
-        contest.enter(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
-    x, y = (values_there(z) for z in raw)
-    if not (x.isnan().any() or y.isnan().any()):
-        return
-    if all(seen_together(x[fold.fit], y[fold.fit]) >= ROWS_A_COLUMN * columns for fold in contest.folds):
-        contest.enter(DropoutNormal(Space(PRESENT, x, y), context))
-
-
-def _with_predictions(contest: Contest, raw: tuple[Tensor, Tensor], ranks: Space, context: Context) -> None:
-    """Predictions of a side of few columns from the many of the other, where a linear model leaves something.
-
-    Args:
-        contest: takes them.
-        raw: (n, dx), (n, dy) all columns as they came.
-        ranks: components of their normal scores, whose residuals are asked.
-        context: seeds trees, starts and shuffles.
-    """
-    widths = [z.shape[1] for z in raw]
-    if min(widths) > PREDICTED or not KSG_DIMENSIONS < sum(widths) <= PREDICTORS:
-        return
-    x, y = ranks.x[:LEFT_OVER_ROWS], ranks.y[:LEFT_OVER_ROWS]
-    generator = context.generator("left over of a line")
-    if left_over(x, y, random_orders(x.shape[0], ORDERS // 2, generator)).deviations <= LEFT_OVER:
-        return
-    x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
-    contest.enter(PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context))
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:

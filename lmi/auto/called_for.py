@@ -1,0 +1,65 @@
+"""Candidates that are asked only where the samples call for them: values that repeat, something left after a line."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from lmi.auto.candidate import Candidate
+from lmi.auto.candidates.dropout_normal import DropoutNormal
+from lmi.auto.candidates.hidden_normal import HiddenNormal
+from lmi.auto.candidates.predictive_variates import PredictiveVariates
+from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, Space, distinct
+from lmi.estimators.columns import robust_scaled
+from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.intervals import intervals
+from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
+from lmi.estimators.trust.left_over import ORDERS, left_over
+from lmi.estimators.trust.row_order import random_orders
+from lmi.estimators.trust.thresholds import KSG_DIMENSIONS, LEFT_OVER, LEVEL_COLUMNS, PREDICTED, PREDICTORS
+from lmi.types import Context
+
+Sides = tuple[Tensor, Tensor]
+
+LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
+FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares and products
+
+
+def called_for(raw: Sides, ranks: Space, folds: list[Fold], context: Context) -> list[Candidate]:
+    """All of them.
+
+    Args:
+        raw: (n, dx), (n, dy) all columns as they came, before ties were spread.
+        ranks: components of their normal scores.
+        folds: what candidates will be fitted on.
+        context: seeds draws, trees and shuffles.
+    """
+    return [*of_levels(raw, folds, context), *of_leftovers(raw, ranks, context)]
+
+
+def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
+    """For columns of which many values repeat: hidden scores, and zeros that stand for missing."""
+    columns = sum(z.shape[1] for z in raw)
+    if columns > LEVEL_COLUMNS or all(distinct(z) for z in raw):
+        return []
+    found: list[Candidate] = []
+    least = ROWS_A_COLUMN * columns
+    if min(fold.fit.numel() for fold in folds) >= least:
+        found.append(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
+    x, y = (values_there(z) for z in raw)
+    is_missing = bool(x.isnan().any() or y.isnan().any())
+    if is_missing and all(seen_together(x[fold.fit], y[fold.fit]) >= least for fold in folds):
+        found.append(DropoutNormal(Space(PRESENT, x, y), context))
+    return found
+
+
+def of_leftovers(raw: Sides, ranks: Space, context: Context) -> list[Candidate]:
+    """Predictions of a side of few columns from the many of the other, where a linear model leaves something."""
+    widths = [z.shape[1] for z in raw]
+    if min(widths) > PREDICTED or not KSG_DIMENSIONS < sum(widths) <= PREDICTORS:
+        return []
+    x, y = ranks.x[:LEFT_OVER_ROWS], ranks.y[:LEFT_OVER_ROWS]
+    orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))
+    if left_over(x, y, orders).deviations <= LEFT_OVER:
+        return []
+    x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
+    return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]
