@@ -96,7 +96,7 @@ def estimate(
     counts = [_row_counts(side) for side in (x, y, *z)]
     for side, varying, times in zip(sides, (x, y, *z), counts):
         if side.name != "y" or not y_is_label:
-            warnings += _repeats(side, varying, times)
+            warnings += _repeats(side, varying, times, measure)
     if x.shape[1] == 0 or y.shape[1] == 0:
         return _of_a_constant(x, y, [*notes, *warnings])
     context = Context(seed=seed) if context is None else context
@@ -176,8 +176,15 @@ def _row_counts(z: Tensor) -> Tensor:
     return torch.unique(z, dim=0, return_counts=True)[1] if z.shape[1] else torch.ones(z.shape[0], dtype=torch.long)
 
 
-def _repeats(side: Matrix, varying: Tensor, counts: Tensor) -> list[str]:
-    """What a reader has to know of constant columns and of rows that repeat, each of which is there ``counts`` times."""
+def _repeats(side: Matrix, varying: Tensor, counts: Tensor, measure: Any) -> list[str]:
+    """What a reader has to know of constant columns and of rows that repeat.
+
+    Args:
+        side: as it was brought.
+        varying: (n, d) its columns that vary.
+        counts: how many times each distinct row is there.
+        measure: the estimator, which may have a form for ties.
+    """
     words, (n, d) = [], side.values.shape
     if varying.shape[1] < d:
         constant = (side.values == side.values[:1]).all(0).nonzero().flatten().tolist()
@@ -186,7 +193,8 @@ def _repeats(side: Matrix, varying: Tensor, counts: Tensor) -> list[str]:
     copies = n - counts.numel()
     if copies:
         kind = "looks discrete" if copies > n / 2 else "has ties"
-        words.append(f"{side.name} {kind}: {copies} of {n} rows repeat an earlier one; KSG uses its form for ties")
+        form = "; KSG uses its form for ties" if type(measure).__name__ == "KSGEstimator" else ""
+        words.append(f"{side.name} {kind}: {copies} of {n} rows repeat an earlier one{form}")
     return words
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lmi.auto.candidate import FittedCandidate, Number
-from lmi.auto.spaces import Space, faint_information
+from torch import Tensor
+
+from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Number
+from lmi.auto.spaces import COLUMNS, Space, Spaces, faint_information
 from lmi.auto.verdict import sample_limit
+from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
@@ -15,14 +18,18 @@ from lmi.estimators.trust.left_over import ORDERS, LeftOver, components, left_ov
 from lmi.estimators.trust.normality import mardia
 from lmi.estimators.trust.row_order import random_orders, shifted_orders
 from lmi.estimators.trust.thresholds import (
+    BOUND_RANGE,
     CLEAR_SIGNAL,
     FAINT,
     FULL_RANK,
     FULL_RANK_LEAST,
     LEFT_OVER,
+    LOW_DIMENSIONAL,
     NEAR_LIMIT,
     NOT_NORMAL,
+    UNEXPLAINED,
 )
+from lmi.estimators.trust.unexplained import unexplained
 from lmi.types import Context
 
 EXCESS_ERROR = 0.3  # standard error, as a share of what lies above the doubtful part of the sample limit
@@ -56,30 +63,82 @@ def lost_by_maps(number: Number, space: Space, context: Context) -> tuple[Number
     return number._replace(nats=nats, error=math.hypot(number.error, 0.5 * lost), above=above), lost, doubt
 
 
-def with_all_columns(number: Number, chosen: FittedCandidate, not_normal: float) -> Number:
-    """The closed form of all columns, where it is clearly above a linear candidate's number on leading components.
+def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) -> tuple[Number, bool]:
+    """The closed form of all columns, where it is clearly above the chosen candidate's number; and whether it was taken.
 
     Fresh pairs choose few components where each is hardly worth its parameters, or where the signal is in none of the
-    leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it. Directions
-    of little variance are left out: in ranks they hold what is not normal.
+    leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it. Of jointly
+    normal sides it is a lower bound on the information, whatever ties them together: the normal law has the largest joint
+    entropy of its covariance. Directions of little variance are left out of ranks, where they hold what is not normal.
 
     Args:
         number: of the chosen candidate.
-        chosen: corrected only where it is linear.
-        not_normal: deviation of its sides from normality, in standard errors, without which the bias is another one.
+        chosen: its own space is looked at.
+        spaces: the columns as they are are looked at, too.
+    """
+    taken = False
+    for space in {space.name: space for space in (chosen.judged.space, spaces[COLUMNS])}.values():
+        x, y = space.whole or (space.x, space.y)
+        width = x.shape[1] + y.shape[1]
+        if width <= LOW_DIMENSIONAL or width > FULL_RANK * space.counted:
+            continue
+        if space.by_ranks:
+            x, y = components(x, x.shape[1]), components(y, y.shape[1])
+        full = closed_form(x, y, max(x.shape[1], y.shape[1]), space.counted)
+        spread = (
+            x.shape[1] * y.shape[1] / 2
+        ) ** 0.5 / space.counted  # of the difference, were there nothing more to find
+        error = spread if chosen.traits.linear else math.hypot(spread, number.error)
+        gain = full.nats - number.nats
+        if gain <= CLEAR_SIGNAL * max(error, 1e-12) or gain < FULL_RANK_LEAST:
+            continue
+        if max(abs(score) for z in (x, y) for score in mardia(z)) <= NOT_NORMAL:
+            above = max(number.above - gain, 0.0)
+            number = number._replace(nats=full.nats, error=max(full.error, number.error), above=above)
+            taken = True
+    return number, taken
+
+
+def of_counted_rows(number: Number, chosen: FittedCandidate) -> Number:
+    """The number with the error of as many samples as its rows count as, where they depend on their neighbours.
+
+    The closed form counts them itself; the terms of densities, neighbours and bounds depend on each other as the rows do.
     """
     space = chosen.judged.space
-    sides = space.whole or (space.x, space.y)
-    if not chosen.traits.linear or not_normal > NOT_NORMAL:
+    if chosen.traits.linear or not space.in_time:
         return number
-    if sum(z.shape[1] for z in sides) > FULL_RANK * space.counted:
-        return number
-    x, y = (components(z, z.shape[1]) for z in sides)
-    full = closed_form(x, y, max(x.shape[1], y.shape[1]), space.counted)
-    spread = (x.shape[1] * y.shape[1] / 2) ** 0.5 / space.counted  # of the difference, were there nothing more to find
-    if full.nats - number.nats <= CLEAR_SIGNAL * max(spread, 1e-12) or full.nats - number.nats < FULL_RANK_LEAST:
-        return number
-    return number._replace(nats=full.nats, error=max(full.error, number.error))
+    return number._replace(error=number.error * (space.num_samples / space.counted) ** 0.5)
+
+
+def lost_by_spreading(tied: tuple[Tensor, Tensor], spread: tuple[Tensor, Tensor]) -> float:
+    """Nats by which the closed form falls where ties are spread, for sides that are jointly normal but for rounding.
+
+    Spreading keeps the mutual information, but not in the form of a line: it adds the variance of a step to columns that
+    rounding has given as much already.
+
+    Args:
+        tied: (n, dx), (n, dy) as measured.
+        spread: the same without ties.
+    """
+    if all(a is b for a, b in zip(tied, spread)):
+        return 0.0
+    if max(abs(score) for z in tied for score in mardia(z.double() / z.double().std(0))) > NOT_NORMAL:
+        return 0.0
+    before, after = (closed_form(x, y, max(x.shape[1], y.shape[1])).nats for x, y in (tied, spread))
+    return max(before - after, 0.0)
+
+
+def with_ties(number: Number, chosen: FittedCandidate, spread: float) -> Number:
+    """The number with what spreading ties cost: added to a linear candidate's, else to the top of the interval.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: linear or not.
+        spread: see ``lost_by_spreading``.
+    """
+    if chosen.traits.linear and chosen.traits.complexity:
+        return number._replace(nats=number.nats + spread, error=math.hypot(number.error, 0.2 * spread))
+    return number._replace(above=number.above + spread)
 
 
 def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver | None, float]:
@@ -97,6 +156,27 @@ def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver
     return left, max(scores)
 
 
+def left_on_fresh_pairs(chosen: FittedCandidate, context: Context) -> LeftOver | None:
+    """For a candidate that is not linear, what its scores leave unexplained on the pairs that trained none of it.
+
+    ``None`` for linear ones, for rows in time, whose residuals depend on each other, and where fresh pairs hardly resolve
+    the estimate.
+    """
+    judged = chosen.judged
+    if (
+        chosen.traits.linear
+        or judged.space.in_time
+        or judged.bound > sample_limit(judged.folds[0].test.numel()) - BOUND_RANGE
+    ):
+        return None
+    blocks = []
+    for fold, scores in zip(judged.folds, judged.critics, strict=True):
+        test = fold.test[:JUDGED_SAMPLES]
+        for rows, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):
+            blocks.append((test[rows], f))
+    return unexplained(judged.space.x, judged.space.y, blocks, context.generator("unexplained"))
+
+
 def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, deviations: float) -> Number:
     """The number with an interval open to what is left over, and to what a side that is not normal may have added.
 
@@ -105,10 +185,10 @@ def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, devia
     Args:
         number: of the chosen candidate.
         chosen: its bound on fresh pairs.
-        left: what residuals still share with the other side, for linear candidates.
+        left: what residuals still share with the other side.
         deviations: of the sides from normality, in standard errors.
     """
-    if left is not None and left.deviations > LEFT_OVER:
+    if left is not None and left.deviations > (LEFT_OVER if chosen.traits.linear else UNEXPLAINED):
         number = number._replace(above=number.above + 0.5 * left.share)
     if deviations > NOT_NORMAL:
         unconfirmed = number.nats - chosen.bound - chosen.traits.expected_loss

@@ -18,8 +18,10 @@ from torch import Tensor
 from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Number
 from lmi.auto.control import Controlled, controlled
 from lmi.auto.corrections import (
+    left_on_fresh_pairs,
     linear_evidence,
     lost_by_maps,
+    of_counted_rows,
     opened,
     rising,
     unseen,
@@ -117,16 +119,17 @@ class AutoEstimator:
         has_density = chosen.judged.space.name in spaces
         if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
             control = controlled(number, chosen, candidates, context)
-        number = control.number._replace(above=unseen(chosen, candidates))
+        number = of_counted_rows(control.number._replace(above=unseen(chosen, candidates)), chosen)
         number, lost, faint = lost_by_maps(number, chosen.judged.space, context)
         left, not_normal = linear_evidence(chosen, context)
-        number = with_all_columns(number, chosen, not_normal)
+        left = left or left_on_fresh_pairs(chosen, context)
+        number, all_columns = with_all_columns(number, chosen, spaces)
         number = within_the_limit(opened(number, chosen, left, not_normal), chosen)
 
         evidence = Evidence(
             number.nats, number.error, chosen, candidates, columns, control.correction,
-            rising(chosen, folds) if columns > 2 else 0.0, copies, contest.dropped,
-            tuple(words for words in (control.doubt, faint) if words), left, not_normal, rows.deviations,
+            rising(chosen, folds) if columns > 2 and not all_columns else 0.0, copies, contest.dropped,
+            tuple(words for words in (control.doubt, faint) if words), left, not_normal, rows.deviations, all_columns,
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}

@@ -202,7 +202,8 @@ def select(candidates: Sequence[FittedCandidate]) -> FittedCandidate:
         gain = gain[~gain.isnan()]
         sure = 0.0
         if candidate.traits.complexity > chosen.traits.complexity:
-            sure = SURE * float(gain.std()) / gain.numel() ** 0.5
+            space = candidate.judged.space  # rows in time count less than they are
+            sure = SURE * float(gain.std()) / (gain.numel() * space.counted / space.num_samples) ** 0.5
             sure = max(sure, (candidate.traits.margin + chosen.traits.blurred) * chosen.bound)
         if float(gain.mean()) > sure:
             chosen = candidate

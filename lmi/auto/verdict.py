@@ -35,6 +35,9 @@ from lmi.estimators.trust.thresholds import (
     UNCONFIRMED,
     UNCONFIRMED_ERRORS,
     UNCONFIRMED_LEAST,
+    UNEXPLAINED,
+    UNEXPLAINED_LEAST,
+    UNEXPLAINED_SHARE,
 )
 from lmi.evidence import Level, Verdict
 
@@ -61,9 +64,10 @@ class Evidence:
         copies: pairs that were entered twice.
         dropped: why candidates could not be fitted, in words.
         unsteady: what was seen on the way, in words.
-        left: what residuals still share with the other side, for linear candidates.
+        left: what residuals still share with the other side: of the linear model, or of the scores on fresh pairs.
         not_normal: the largest of Mardia's scores of both sides, in standard errors, where the closed form was chosen.
         in_time: autocorrelation along the rows, in standard deviations.
+        all_columns: whether the number is the closed form of all columns, which fresh pairs cannot confirm.
     """
 
     nats: float
@@ -79,6 +83,7 @@ class Evidence:
     left: LeftOver | None = None
     not_normal: float = 0.0
     in_time: float = 0.0
+    all_columns: bool = False
 
     @property
     def num_samples(self) -> int:
@@ -88,7 +93,7 @@ class Evidence:
     @property
     def unconfirmed(self) -> float:
         """Nats that fresh pairs do not confirm, beyond what a fit to so many samples is known to cost."""
-        return self.nats - self.chosen.bound - self.chosen.traits.expected_loss
+        return 0.0 if self.all_columns else self.nats - self.chosen.bound - self.chosen.traits.expected_loss
 
     @property
     def is_dependence(self) -> bool:
@@ -171,7 +176,7 @@ def copied(e: Evidence) -> Doubt | None:
 
 def folds_disagree(e: Evidence) -> Doubt | None:
     """The candidate depends on the seed: its folds had other samples, starts and landmarks, and should agree."""
-    if not e.is_dependence:
+    if not e.is_dependence or e.all_columns:
         return None
     judged = e.chosen.judged
     terms = [fold[~fold.isnan()] for fold in (judged.terms[f.test] for f in judged.folds)]
@@ -184,11 +189,23 @@ def folds_disagree(e: Evidence) -> Doubt | None:
 
 def something_left(e: Evidence) -> Doubt | None:
     """Residuals of a linear model still depend on the other side."""
-    if e.left is None or e.left.deviations <= LEFT_OVER:
+    if e.left is None or e.left.deviations <= LEFT_OVER or not e.chosen.traits.linear:
         return None
     return Doubt(
         f"something is left after the linear model ({e.left.deviations:.0f} standard deviations): "
         f"components of residuals depend on components, {e.left.words}"
+    )
+
+
+def left_unexplained(e: Evidence) -> Doubt | None:
+    """On fresh pairs the scores get conditional moments wrong by more than fitting costs."""
+    if e.left is None or e.left.deviations <= UNEXPLAINED or e.chosen.traits.linear:
+        return None
+    if 0.5 * e.left.share <= max(UNEXPLAINED_SHARE * e.nats, UNEXPLAINED_LEAST, 2 * e.error):
+        return None
+    return Doubt(
+        f"on fresh pairs it leaves about {0.5 * e.left.share:.2f} nats unexplained "
+        f"({e.left.deviations:.0f} standard deviations): {e.left.words}"
     )
 
 
@@ -220,6 +237,7 @@ DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     copied,
     folds_disagree,
     something_left,
+    left_unexplained,
     sides_not_normal,
     rows_in_time,
 )

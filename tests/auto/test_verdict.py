@@ -49,7 +49,14 @@ FIRING = {
     "noisy": (clean(error=0.2), "standard error is 0.20"),
     "copied": (clean(copies=30), "30 pairs are copies"),
     "folds_disagree": (clean(chosen=chosen(apart=0.2)), "folds disagree"),
-    "something_left": (clean(left=LeftOver(30.0, 0.4, "ry1 on x1 x2")), "ry1 on x1 x2"),
+    "something_left": (
+        clean(chosen=chosen(traits=Traits(1, linear=True)), left=LeftOver(30.0, 0.4, "ry1 on x1 x2")),
+        "after the linear model (30 standard deviations)",
+    ),
+    "left_unexplained": (
+        clean(left=LeftOver(9.0, 0.4, "ry1 on x1 x2")),
+        "leaves about 0.20 nats unexplained (9 standard deviations): ry1 on x1 x2",
+    ),
     "sides_not_normal": (clean(not_normal=12.0), "not jointly normal (12 standard errors)"),
     "rows_in_time": (clean(chosen=chosen(effective=200.0), in_time=9.0), "2000 of them count as about 200"),
 }
@@ -89,3 +96,13 @@ def test_every_threshold_has_a_unit_and_a_reason():
     assert len(TABLE) > 30
     for name, threshold in TABLE.items():
         assert name.isupper() and threshold.unit and len(threshold.reason) > 10
+
+
+def test_what_fitting_leaves_unexplained_is_no_doubt():
+    assert verdict_of(clean(left=LeftOver(30.0, 0.05, ""))).level == "reliable"
+    assert verdict_of(clean(left=LeftOver(3.0, 0.4, ""))).level == "reliable"
+
+
+def test_a_number_of_all_columns_needs_no_fresh_pairs():
+    assert verdict_of(clean(nats=0.8, all_columns=True)).level == "reliable"
+    assert verdict_of(clean(chosen=chosen(apart=0.2), all_columns=True)).level == "reliable"

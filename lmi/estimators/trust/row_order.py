@@ -11,7 +11,7 @@ from lmi.estimators.columns import normal_scores
 from lmi.estimators.trust.left_over import components
 from lmi.estimators.trust.thresholds import COUNT_LESS, IN_TIME
 
-MOST_LAGS = 50
+MOST_LAGS = 200
 MOST_COLUMNS = 64  # of a side, in which dependence in time would show
 
 

@@ -78,6 +78,13 @@ BLURRED = Threshold(
 
 # The verdict.
 LEFT_OVER = Threshold(4, "standard deviations", "of what residuals still share; within 3 where the model is exact")
+UNEXPLAINED = Threshold(
+    4, "standard deviations", "of what the scores of fresh pairs do not explain; within 3 where they are right"
+)
+UNEXPLAINED_SHARE = Threshold(
+    0.05, "share of the estimate", "that may be left on fresh pairs, for fitting leaves something there, too"
+)
+UNEXPLAINED_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
 NOT_NORMAL = Threshold(
     5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
 )

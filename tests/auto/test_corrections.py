@@ -1,0 +1,95 @@
+"""What is known to be missing from the chosen number: late components, ties that were spread, moments left on fresh pairs."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lmi.auto.candidate import Number, Traits, judge
+from lmi.auto.candidates.independence import Independence
+from lmi.auto.corrections import left_on_fresh_pairs, lost_by_spreading, with_all_columns, with_ties
+from lmi.auto.spaces import COLUMNS, prepared, refuse_determined
+from lmi.estimators.columns import jitter_ties
+from lmi.estimators.folds import make_folds
+from lmi.sources.coarse_normal import CoarseNormal
+from lmi.sources.faint_linear import FaintLinear
+from lmi.types import Context
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def fitted(space, scores, traits, n):
+    """A candidate with these scores in every fold."""
+    folds = make_folds(n, 2, seeded(1))
+    return replace(Independence(space, ()).fit(folds), traits=traits, judged=judge(space, folds, [scores, scores]))
+
+
+def no_scores(x, y):
+    return torch.zeros(len(x), len(y), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_a_late_component_is_found_by_all_columns(linear):
+    source = FaintLinear("late", 150, 0.6, 130)
+    pairs = source.sample(2000, seeded())
+    spaces = prepared(pairs.x, pairs.y, 96)
+    chosen = fitted(spaces["ranks"], no_scores, Traits(1, linear=linear), 2000)
+    number, taken = with_all_columns(Number(0.0, 0.001), chosen, spaces)
+    assert taken and abs(number.nats - source.truth) < 3 * number.error < 0.12
+    null = FaintLinear("late", 150, 0.0, 130).sample(2000, seeded(1))
+    spaces = prepared(null.x, null.y, 96)
+    chosen = fitted(spaces["ranks"], no_scores, Traits(1, linear=linear), 2000)
+    assert not with_all_columns(Number(0.0, 0.001), chosen, spaces)[1]
+
+
+def test_all_columns_say_nothing_of_sides_that_are_not_normal():
+    pairs = FaintLinear("late", 150, 0.6, 130).sample(2000, seeded())
+    radius = torch.rand(2000, 1, generator=seeded(2), dtype=torch.float64) + 0.1
+    spaces = prepared(pairs.x / radius, pairs.y, 96)
+    chosen = fitted(spaces[COLUMNS], no_scores, Traits(1, linear=True), 2000)
+    assert with_all_columns(Number(0.0, 0.001), chosen, {COLUMNS: spaces[COLUMNS]}) == (Number(0.0, 0.001), False)
+
+
+def test_spreading_rounded_columns_costs_a_line_what_is_added_back():
+    source = CoarseNormal("rounded", 3, 0.8)
+    pairs = source.sample(4000, seeded(3))
+    spread = tuple(jitter_ties(z, seeded(4 + i)) for i, z in enumerate((pairs.x, pairs.y)))
+    lost = lost_by_spreading((pairs.x, pairs.y), spread)
+    assert 0.05 < lost < 0.2
+    assert lost_by_spreading((pairs.x, pairs.y), (pairs.x, pairs.y)) == 0.0
+    zeros = CoarseNormal("relu", 3, 0.8).sample(2000, seeded(5))  # whose closed form is another matter
+    assert lost_by_spreading((zeros.x, zeros.y), tuple(jitter_ties(z, seeded()) for z in (zeros.x, zeros.y))) == 0.0
+    spaces = prepared(*spread, 96)
+    line, other = (fitted(spaces[COLUMNS], no_scores, Traits(1, linear=linear), 4000) for linear in (True, False))
+    assert with_ties(Number(1.0, 0.01), line, 0.1).nats == 1.1
+    assert with_ties(Number(1.0, 0.01), other, 0.1) == Number(1.0, 0.01, above=0.1)
+
+
+def test_moments_that_scores_get_wrong_are_left_on_fresh_pairs():
+    x, e = torch.randn(2, 2000, 3, generator=seeded(6), dtype=torch.float64)
+    y = 0.6 * x + 0.8 * e
+    space = prepared(x, y, 96)[COLUMNS]
+    x, y = space.x, space.y
+
+    def line(a, b):  # the normal scores of these very components
+        joint = torch.cov(torch.cat((x, y), 1).T)
+        predicted = a @ torch.linalg.solve(joint[:3, :3], joint[:3, 3:])
+        rest = joint[3:, 3:] - joint[3:, :3] @ torch.linalg.solve(joint[:3, :3], joint[:3, 3:])
+        inverse, own = torch.linalg.inv(rest), torch.linalg.inv(joint[3:, 3:])
+        apart = b[None] - predicted[:, None]
+        return 0.5 * ((b @ own * b).sum(1) - torch.einsum("ijk,kl,ijl->ij", apart, inverse, apart))
+
+    right = left_on_fresh_pairs(fitted(space, line, Traits(2), 2000), Context())
+    wrong = left_on_fresh_pairs(fitted(space, no_scores, Traits(2), 2000), Context())
+    assert right.deviations < 3.5 < 10 < wrong.deviations
+    assert wrong.words.split(", ")[0].startswith("r")
+    assert left_on_fresh_pairs(fitted(space, line, Traits(2, linear=True), 2000), Context()) is None
+
+
+@pytest.mark.parametrize("n", [300, 2000])
+def test_sixty_functions_of_one_factor_are_not_refused(n):
+    pairs = FaintLinear("redundant", 60, 0.95).sample(n, seeded(7))
+    refuse_determined(prepared(pairs.x, pairs.y, 96))
+    refuse_determined(prepared(pairs.x.float(), pairs.y.float(), 96))
