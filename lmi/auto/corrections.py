@@ -90,7 +90,7 @@ def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) ->
         ) ** 0.5 / space.counted  # of the difference, were there nothing more to find
         error = spread if chosen.traits.linear else math.hypot(spread, number.error)
         gain = full.nats - number.nats
-        if gain <= CLEAR_SIGNAL * max(error, 1e-12) or gain < FULL_RANK_LEAST:
+        if not math.isfinite(gain) or gain <= CLEAR_SIGNAL * max(error, 1e-12) or gain < FULL_RANK_LEAST:
             continue
         if max(abs(score) for z in (x, y) for score in mardia(z)) <= NOT_NORMAL:
             above = max(number.above - gain, 0.0)

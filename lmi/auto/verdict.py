@@ -201,7 +201,7 @@ def left_unexplained(e: Evidence) -> Doubt | None:
     """On fresh pairs the scores get conditional moments wrong by more than fitting costs."""
     if e.left is None or e.left.deviations <= UNEXPLAINED or e.chosen.traits.linear:
         return None
-    if 0.5 * e.left.share <= max(UNEXPLAINED_SHARE * e.nats, UNEXPLAINED_LEAST, 2 * e.error):
+    if 0.5 * e.left.share <= max(UNEXPLAINED_SHARE * e.nats, UNEXPLAINED_LEAST, e.error):
         return None
     return Doubt(
         f"on fresh pairs it leaves about {0.5 * e.left.share:.2f} nats unexplained "

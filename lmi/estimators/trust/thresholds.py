@@ -79,10 +79,10 @@ BLURRED = Threshold(
 # The verdict.
 LEFT_OVER = Threshold(4, "standard deviations", "of what residuals still share; within 3 where the model is exact")
 UNEXPLAINED = Threshold(
-    4, "standard deviations", "of what the scores of fresh pairs do not explain; within 3 where they are right"
+    3.5, "standard deviations", "of what the scores do not explain of fresh pairs; within 2.5 where they are right"
 )
 UNEXPLAINED_SHARE = Threshold(
-    0.05, "share of the estimate", "that may be left on fresh pairs, for fitting leaves something there, too"
+    0.03, "share of the estimate", "that may be left unexplained, for fitting leaves something, too"
 )
 UNEXPLAINED_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
 NOT_NORMAL = Threshold(

@@ -1,8 +1,9 @@
-"""What fresh pairs still share once a model has had its say, whatever the model: conditional moments that it gets wrong.
+"""What fresh pairs still share once a model has had its say, whatever the model: the conditional permutation test.
 
-Scores f(x, y) that are log density ratios say which of b fresh partners belongs to x_i: partner j with probability
-w_ij = exp f(x_i, y_j) / sum_k exp f(x_i, y_k). Where they are right, h(y_i) - sum_j w_ij h(y_j) has mean zero given x_i
-and the set of partners, exactly, for any h. Where these residuals still correlate with x, something is left.
+Scores f(x, y) that are log density ratios say how likely each matching p of b fresh partners to b rows is, given both sets:
+proportional to exp sum_i f(x_i, y_p(i)). Where the scores are right, the matching that was observed is one more draw from
+this law. Where features of both sides correlate more in it than in draws, something is left.
+Berrett, Wang, Barber, Samworth, The conditional permutation test, J. R. Stat. Soc. B 82 (2020).
 """
 
 from __future__ import annotations
@@ -14,28 +15,29 @@ from torch import Tensor
 
 from lmi.estimators.trust.left_over import LeftOver, components, with_products
 
-FEATURES = 12  # components of each side, whose squares and products are looked at
-SIGNS = 40  # random ones of the residuals, against which their correlations are held
+FEATURES = 20  # components of each side, whose squares and products are looked at
+DRAWS = 30  # of matchings
+SWEEPS = 60  # of proposed swaps, from the observed matching to the hub, and from the hub to each draw
 NAMED = 2  # pairs of features that are named
 
 Block = tuple[Tensor, Tensor]  # rows (b,) of fresh pairs and their scores (b, b)
 
 
 def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.Generator) -> LeftOver:
-    """Test whether residuals of features of y given x, by the scores, still depend on features of x; and the other way round.
+    """Test whether features of both sides correlate as the scores say.
 
-    T = sum_ij corr(g_i(x), r_j)^2 over components, squares and products; under the null the sign of a row's residuals is
-    as good as random (wild bootstrap; Wu, Ann. Stat. 14, 1986), if not their size.
+    With c_jk the mean of g_j(x_i) h_k(y_p(i)) over components, squares and products, T = sum_jk (c_jk - m_jk)^2, m_jk the mean
+    over draws of the matching; T of the observed matching is held against T of the draws.
 
     Args:
         x: (n, dx) columns of comparable scale.
         y: (n, dy).
         blocks: fresh pairs and their scores.
-        generator: draws the signs.
+        generator: draws the matchings.
 
     Returns:
-        The clearest of both ways, with and without squares and products; ``share`` is twice the nats that are left,
-        where few uncorrelated features carry them.
+        The clearer of two tests, with and without squares and products; ``share`` is the excess of T over its mean, in units
+        of what the scores leave of h: twice the nats that are left, where few uncorrelated features carry them.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> x, e = torch.randn(2, 1000, 1, generator=g, dtype=torch.float64)
@@ -47,47 +49,62 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
     >>> unexplained(x, y, [(rows, 0 * right)], g).deviations > 10
     True
     """
-    sides = components(x, FEATURES), components(y, FEATURES)
-    (fx, names_x), (fy, names_y) = with_products(sides[0], "x"), with_products(sides[1], "y")
-    rows = torch.cat([row for row, _ in blocks])
-    of_y = torch.cat([fy[row] - f.double().softmax(1) @ fy[row] for row, f in blocks])
-    of_x = torch.cat([fx[row] - f.double().softmax(0).T @ fx[row] for row, f in blocks])
-    tests = []
-    for g, r, names_g, names_r in ((fx, of_y, names_x, names_y), (fy, of_x, names_y, names_x)):
-        residual_names = [f"r{name}" for name in names_r]
-        tests.append(one_way(g[rows], r, names_g, residual_names, generator))
-        line, lines = sum(" " not in name for name in names_g), sum(" " not in name for name in names_r)
-        tests.append(one_way(g[rows, :line], r[:, :lines], names_g[:line], residual_names[:lines], generator))
+    (g, names_g), (h, names_h) = (with_products(components(z, FEATURES), name) for z, name in ((x, "x"), (y, "y")))
+    seen, drawn, rest = 0.0, 0.0, 0.0
+    total = sum(row.numel() for row, _ in blocks)
+    for row, f in blocks:
+        f = f.double()
+        matchings = drawn_matchings(f, generator)
+        own, others = g[row], h[row]
+        seen = seen + own.T @ others / total
+        drawn = drawn + torch.stack([own.T @ others[matching] for matching in matchings]) / total
+        rest = rest + (others - f.softmax(1) @ others).square().sum(0) / total
+    scale = rest.sqrt().clamp(min=1e-3)
+    line_g, line_h = (sum(" " not in name for name in names) for names in (names_g, names_h))
+    tests = [
+        _held_against((seen / scale)[:a, :b], (drawn / scale)[:, :a, :b], names_g[:a], names_h[:b])
+        for a, b in ((len(names_g), len(names_h)), (line_g, line_h))
+    ]
     return max(tests, key=lambda left: left.deviations)
 
 
-def one_way(
-    g: Tensor, residuals: Tensor, names_g: Sequence[str], names_r: Sequence[str], generator: torch.Generator
-) -> LeftOver:
-    """The test of one side's residuals.
+def drawn_matchings(f: Tensor, generator: torch.Generator) -> Tensor:
+    """(draws, b) matchings p of probability proportional to exp sum_i f[i, p(i)], exchangeable with the identity.
+
+    Swaps of random pairs of rows are accepted by Metropolis' rule; from the identity to a hub, and from there to each draw.
 
     Args:
-        g: (m, p) features of the other side.
-        residuals: (m, q) of mean zero given the other side, under the null.
-        names_g: what the features are called.
-        names_r: what the residuals are called.
-        generator: draws the signs.
+        f: (b, b) scores.
+        generator: draws.
     """
-    m = g.shape[0]
-    g = (g - g.mean(0)) / g.std(0).clamp(min=1e-300)
-    residuals = residuals / residuals.square().mean(0).sqrt().clamp(min=1e-300)
-    squares = (g.T @ residuals / m).square()
-    null = []
-    for _ in range(SIGNS):
-        signs = 2.0 * torch.randint(2, (m, 1), generator=generator) - 1
-        null.append((g.T @ (residuals * signs) / m).square().sum())
-    chance = torch.stack(null)
+    b = f.shape[0]
+    state = torch.arange(b).repeat(DRAWS, 1)
+    chain = torch.arange(DRAWS)[:, None]
+    for step in range(2 * SWEEPS):
+        order = torch.rand(1 if step < SWEEPS else DRAWS, b, generator=generator).argsort(1)
+        now = state[: order.shape[0]]
+        one, two = order[:, : b // 2], order[:, b // 2 : b // 2 * 2]
+        at = chain[: order.shape[0]]
+        p, q = now[at, one], now[at, two]
+        gain = f[one, q] + f[two, p] - f[one, p] - f[two, q]
+        swap = torch.rand(gain.shape, generator=generator, dtype=torch.float64).log() < gain
+        now[at, one], now[at, two] = torch.where(swap, q, p), torch.where(swap, p, q)
+        if step == SWEEPS - 1:
+            state = now[:1].repeat(DRAWS, 1)
+    return state
+
+
+def _held_against(seen: Tensor, drawn: Tensor, names_g: Sequence[str], names_h: Sequence[str]) -> LeftOver:
+    """Observed moments (p, q) against those of draws (r, p, q), each held against the mean of the others."""
+    every = torch.cat((seen[None], drawn))
+    count = every.shape[0]
+    squares = (every - (every.sum(0) - every) / (count - 1)).square()
+    totals = squares.flatten(1).sum(1)
+    chance = totals[1:]
     # A sum of squares is skewed: by Wilson and Hilferty the cube root of a gamma variable is nearly normal.
     shape = float(chance.mean().square() / chance.var().clamp(min=1e-300))
-    deviations = 3 * shape**0.5 * (float(squares.sum() / chance.mean()) ** (1 / 3) - 1 + 1 / (9 * shape))
-    places = squares.flatten().topk(min(NAMED, squares.numel()))
-    pairs = [
-        divmod(int(i), squares.shape[1]) for s, i in zip(places.values, places.indices) if s > places.values[0] / 2
-    ]
-    words = ", ".join(f"{names_r[j]} on {names_g[i]}" for i, j in pairs)
-    return LeftOver(deviations, float(squares.sum() - chance.mean()), words)
+    deviations = 3 * shape**0.5 * (float(totals[0] / chance.mean()) ** (1 / 3) - 1 + 1 / (9 * shape))
+    places = squares[0].flatten().topk(min(NAMED, seen.numel()))
+    pairs = [divmod(int(i), seen.shape[1]) for s, i in zip(places.values, places.indices) if s > places.values[0] / 2]
+    words = ", ".join(f"{names_h[k]} with {names_g[j]}" for j, k in pairs)
+    return LeftOver(deviations, float(totals[0] - chance.mean()), words)
