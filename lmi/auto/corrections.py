@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from torch import Tensor
-
-from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Number
+from lmi.auto.candidate import FittedCandidate, Number
 from lmi.auto.spaces import COLUMNS, Space, Spaces, faint_information
 from lmi.auto.verdict import sample_limit
 from lmi.estimators.bounds.heldout import held_out_blocks
@@ -110,37 +108,6 @@ def of_counted_rows(number: Number, chosen: FittedCandidate) -> Number:
     return number._replace(error=number.error * (space.num_samples / space.counted) ** 0.5)
 
 
-def lost_by_spreading(tied: tuple[Tensor, Tensor], spread: tuple[Tensor, Tensor]) -> float:
-    """Nats by which the closed form falls where ties are spread, for sides that are jointly normal but for rounding.
-
-    Spreading keeps the mutual information, but not in the form of a line: it adds the variance of a step to columns that
-    rounding has given as much already.
-
-    Args:
-        tied: (n, dx), (n, dy) as measured.
-        spread: the same without ties.
-    """
-    if all(a is b for a, b in zip(tied, spread)):
-        return 0.0
-    if max(abs(score) for z in tied for score in mardia(z.double() / z.double().std(0))) > NOT_NORMAL:
-        return 0.0
-    before, after = (closed_form(x, y, max(x.shape[1], y.shape[1])).nats for x, y in (tied, spread))
-    return max(before - after, 0.0)
-
-
-def with_ties(number: Number, chosen: FittedCandidate, spread: float) -> Number:
-    """The number with what spreading ties cost: added to a linear candidate's, else to the top of the interval.
-
-    Args:
-        number: of the chosen candidate.
-        chosen: linear or not.
-        spread: see ``lost_by_spreading``.
-    """
-    if chosen.traits.linear and chosen.traits.complexity:
-        return number._replace(nats=number.nats + spread, error=math.hypot(number.error, 0.2 * spread))
-    return number._replace(above=number.above + spread)
-
-
 def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver | None, float]:
     """For a linear candidate, what its residuals still share, and how far its sides are from normality.
 
@@ -171,7 +138,7 @@ def left_on_fresh_pairs(chosen: FittedCandidate, context: Context) -> LeftOver |
         return None
     blocks = []
     for fold, scores in zip(judged.folds, judged.critics, strict=True):
-        test = fold.test[:JUDGED_SAMPLES]
+        test = fold.test[~judged.terms[fold.test].isnan()]
         for rows, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):
             blocks.append((test[rows], f))
     return unexplained(judged.space.x, judged.space.y, blocks, context.generator("unexplained"))

@@ -1,4 +1,4 @@
-"""What is known to be missing from the chosen number: late components, ties that were spread, moments left on fresh pairs."""
+"""What is known to be missing from the chosen number: late components, rows in time, moments left on fresh pairs."""
 
 from dataclasses import replace
 
@@ -7,11 +7,9 @@ import torch
 
 from lmi.auto.candidate import Number, Traits, judge
 from lmi.auto.candidates.independence import Independence
-from lmi.auto.corrections import left_on_fresh_pairs, lost_by_spreading, with_all_columns, with_ties
+from lmi.auto.corrections import left_on_fresh_pairs, of_counted_rows, with_all_columns
 from lmi.auto.spaces import COLUMNS, prepared, refuse_determined
-from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
-from lmi.sources.coarse_normal import CoarseNormal
 from lmi.sources.faint_linear import FaintLinear
 from lmi.types import Context
 
@@ -52,19 +50,12 @@ def test_all_columns_say_nothing_of_sides_that_are_not_normal():
     assert with_all_columns(Number(0.0, 0.001), chosen, {COLUMNS: spaces[COLUMNS]}) == (Number(0.0, 0.001), False)
 
 
-def test_spreading_rounded_columns_costs_a_line_what_is_added_back():
-    source = CoarseNormal("rounded", 3, 0.8)
-    pairs = source.sample(4000, seeded(3))
-    spread = tuple(jitter_ties(z, seeded(4 + i)) for i, z in enumerate((pairs.x, pairs.y)))
-    lost = lost_by_spreading((pairs.x, pairs.y), spread)
-    assert 0.05 < lost < 0.2
-    assert lost_by_spreading((pairs.x, pairs.y), (pairs.x, pairs.y)) == 0.0
-    zeros = CoarseNormal("relu", 3, 0.8).sample(2000, seeded(5))  # whose closed form is another matter
-    assert lost_by_spreading((zeros.x, zeros.y), tuple(jitter_ties(z, seeded()) for z in (zeros.x, zeros.y))) == 0.0
-    spaces = prepared(*spread, 96)
-    line, other = (fitted(spaces[COLUMNS], no_scores, Traits(1, linear=linear), 4000) for linear in (True, False))
-    assert with_ties(Number(1.0, 0.01), line, 0.1).nats == 1.1
-    assert with_ties(Number(1.0, 0.01), other, 0.1) == Number(1.0, 0.01, above=0.1)
+def test_rows_in_time_have_the_error_of_what_they_count_as():
+    pairs = FaintLinear("pairs", 2, 0.5).sample(400, seeded(3))
+    space = replace(prepared(pairs.x, pairs.y, 96)[COLUMNS], effective=100.0)
+    line, other = (fitted(space, no_scores, Traits(1, linear=linear), 400) for linear in (True, False))
+    assert of_counted_rows(Number(1.0, 0.01), other).error == pytest.approx(0.02)
+    assert of_counted_rows(Number(1.0, 0.01), line).error == 0.01  # the closed form counts them itself
 
 
 def test_moments_that_scores_get_wrong_are_left_on_fresh_pairs():

@@ -99,7 +99,7 @@ def test_every_threshold_has_a_unit_and_a_reason():
 
 
 def test_what_fitting_leaves_unexplained_is_no_doubt():
-    assert verdict_of(clean(left=LeftOver(30.0, 0.05, ""))).level == "reliable"
+    assert verdict_of(clean(left=LeftOver(30.0, 0.035, ""))).level == "reliable"
     assert verdict_of(clean(left=LeftOver(3.0, 0.4, ""))).level == "reliable"
 
 

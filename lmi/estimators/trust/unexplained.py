@@ -18,6 +18,7 @@ from lmi.estimators.trust.left_over import LeftOver, components, with_products
 FEATURES = 20  # components of each side, whose squares and products are looked at
 DRAWS = 30  # of matchings
 SWEEPS = 60  # of proposed swaps, from the observed matching to the hub, and from the hub to each draw
+LEAST_REST = 0.03  # share of a feature that scores leave to chance, below which it says little
 NAMED = 2  # pairs of features that are named
 
 Block = tuple[Tensor, Tensor]  # rows (b,) of fresh pairs and their scores (b, b)
@@ -50,16 +51,17 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
     True
     """
     (g, names_g), (h, names_h) = (with_products(components(z, FEATURES), name) for z, name in ((x, "x"), (y, "y")))
-    seen, drawn, rest = 0.0, 0.0, 0.0
     total = sum(row.numel() for row, _ in blocks)
+    seen = torch.zeros(g.shape[1], h.shape[1], dtype=torch.float64)
+    drawn, rest = torch.zeros(DRAWS, *seen.shape, dtype=torch.float64), torch.zeros(h.shape[1], dtype=torch.float64)
     for row, f in blocks:
         f = f.double()
-        matchings = drawn_matchings(f, generator)
         own, others = g[row], h[row]
-        seen = seen + own.T @ others / total
-        drawn = drawn + torch.stack([own.T @ others[matching] for matching in matchings]) / total
-        rest = rest + (others - f.softmax(1) @ others).square().sum(0) / total
-    scale = rest.sqrt().clamp(min=1e-3)
+        seen += own.T @ others / total
+        for moments, matching in zip(drawn, drawn_matchings(f, generator), strict=True):
+            moments += own.T @ others[matching] / total
+        rest += (others - f.softmax(1) @ others).square().sum(0) / total
+    scale = rest.sqrt().clamp(min=LEAST_REST)
     line_g, line_h = (sum(" " not in name for name in names) for names in (names_g, names_h))
     tests = [
         _held_against((seen / scale)[:a, :b], (drawn / scale)[:, :a, :b], names_g[:a], names_h[:b])
