@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from lmi.auto.candidate import FittedCandidate, Number
+from lmi.auto.doubt import sample_limit
 from lmi.auto.spaces import COLUMNS, Space, Spaces, faint_information
-from lmi.auto.verdict import sample_limit
 from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold

@@ -29,10 +29,11 @@ from lmi.auto.corrections import (
     within_the_limit,
 )
 from lmi.auto.discrete import copied_pairs, estimate_levels
+from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information, label_information
 from lmi.auto.selection import Contest, fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
-from lmi.auto.verdict import Evidence, verdict_of
+from lmi.auto.verdict import verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
 from lmi.estimators.trust.row_order import RowOrder, row_order, shifted_orders

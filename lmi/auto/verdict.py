@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable
 
-from lmi.auto.candidate import FittedCandidate
-from lmi.estimators.trust.left_over import LeftOver
+from lmi.auto.doubt import Doubt, Evidence, sample_limit
 from lmi.estimators.trust.thresholds import (
     ABSTAIN,
     BOUND_RANGE,
@@ -40,70 +36,6 @@ from lmi.estimators.trust.thresholds import (
     UNEXPLAINED_SHARE,
 )
 from lmi.evidence import Level, Verdict
-
-
-class Doubt(NamedTuple):
-    """A reason not to trust an estimate, in words, and what it weighs: 1 is enough for doubt, 3 for abstaining."""
-
-    words: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What the doubts look at.
-
-    Args:
-        nats: the estimate.
-        error: its standard error, nats.
-        chosen: the candidate that it is of.
-        candidates: all that were fitted.
-        columns: of both sides together.
-        correction: what neighbours added, nats.
-        rising: what half of the training samples find less, nats.
-        copies: pairs that were entered twice.
-        dropped: why candidates could not be fitted, in words.
-        unsteady: what was seen on the way, in words.
-        left: what residuals still share with the other side: of the linear model, or of the scores on fresh pairs.
-        not_normal: the largest of Mardia's scores of both sides, in standard errors, where the closed form was chosen.
-        in_time: autocorrelation along the rows, in standard deviations.
-        all_columns: whether the number is the closed form of all columns, which fresh pairs cannot confirm.
-    """
-
-    nats: float
-    error: float
-    chosen: FittedCandidate
-    candidates: Sequence[FittedCandidate]
-    columns: int
-    correction: float = 0.0
-    rising: float = 0.0
-    copies: int = 0
-    dropped: Sequence[str] = ()
-    unsteady: Sequence[str] = ()
-    left: LeftOver | None = None
-    not_normal: float = 0.0
-    in_time: float = 0.0
-    all_columns: bool = False
-
-    @property
-    def num_samples(self) -> int:
-        """How many pairs were measured."""
-        return self.chosen.judged.space.num_samples
-
-    @property
-    def unconfirmed(self) -> float:
-        """Nats that fresh pairs do not confirm, beyond what a fit to so many samples is known to cost."""
-        return 0.0 if self.all_columns else self.nats - self.chosen.bound - self.chosen.traits.expected_loss
-
-    @property
-    def is_dependence(self) -> bool:
-        """Whether the chosen candidate says that anything is shared."""
-        return self.chosen.traits.complexity > 0
-
-
-def sample_limit(n: int) -> float:
-    """About the most that n samples can show, nats."""
-    return math.log(n / 4)
 
 
 def near_the_limit(e: Evidence) -> Doubt | None:

@@ -8,8 +8,9 @@ import torch
 
 from lmi.auto.candidate import Judged, Traits
 from lmi.auto.candidates.independence import Independence
+from lmi.auto.doubt import Evidence
 from lmi.auto.spaces import COLUMNS, Space
-from lmi.auto.verdict import DOUBTS, Evidence, verdict_of
+from lmi.auto.verdict import DOUBTS, verdict_of
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.left_over import LeftOver
 from lmi.estimators.trust.thresholds import TABLE
