@@ -7,6 +7,7 @@ from typing import Literal
 
 from lmi.experiments.benchmarks.case import Case
 from lmi.experiments.benchmarks.field import field_cases
+from lmi.experiments.benchmarks.unstructured import unstructured_cases
 from lmi.sources.digits_channel import DigitsChannel
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.mixtures import NormalMixture
@@ -25,6 +26,7 @@ Suite = Literal[
     "mixtures",
     "real",
     "field",
+    "unstructured",
 ]
 
 # Every so-manieth case: a few spread over the suite.
@@ -39,6 +41,7 @@ STEP_OF_A_FEW: dict[Suite, int] = {
     "mixtures": 5,
     "real": 3,
     "field": 11,
+    "unstructured": 13,
 }
 
 
@@ -168,4 +171,5 @@ SUITES: dict[str, Callable[[], list[Case]]] = {
     "mixtures": _mixtures,
     "real": _real,
     "field": field_cases,
+    "unstructured": unstructured_cases,
 }

@@ -11,11 +11,14 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.folds import Fold
-from lmi.estimators.neighbors.ksg import Variant, ksg_estimate, repeats, require_neighbours
+from lmi.estimators.neighbors.ksg import require_neighbours
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
-from lmi.evidence import Null
+from lmi.estimators.trust.verdict import worst
+from lmi.evidence import Null, Verdict
 from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
+from lmi.latent.measures import Measure, measure_latents, pool_folds
+from lmi.latent.readings import latent_ksg
 from lmi.latent.settings import EncoderSettings
 from lmi.types import Context, Estimate
 
@@ -28,11 +31,14 @@ class LatentEstimator(EncoderSettings):
         k: neighbours of KSG on the held-out latents.
         permutations: size of the permutation null on the held-out latents; 0 leaves it out.
         null_samples: most samples that the null is measured on.
+        measure: of the held-out latents: ``ksg``, as published; ``auto`` or ``bounds``, of which every sample is measured
+            with ``folds``.
     """
 
     k: Annotated[int, Field(ge=1)] = 5
     permutations: Annotated[int, Field(ge=0)] = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
+    measure: Measure = "ksg"
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``. With ``folds`` the model is a tuple, one for each fold.
@@ -44,9 +50,38 @@ class LatentEstimator(EncoderSettings):
         folds = encoder_folds(self, n, context)
         for fold in folds:
             require_neighbours(fold.test.numel(), self.k)
+        if self.measure != "ksg":
+            return self._measured(x, y, folds, context)
         fits = fit_and_read_all(self, x, y, folds, partial(read_fold, self), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, n)
         return estimate.warn(*time_doubts(x, y))
+
+    def _measured(self, x: Tensor, y: Tensor, folds: list[Fold], context: Context) -> Estimate:
+        """``auto`` or ``bounds`` in the same latents: a lower bound by the data processing inequality."""
+
+        def read(latents: tuple[Tensor, Tensor], fold: Fold, own: Context) -> Estimate:
+            found = measure_latents(self.measure, latents, fold, self.permutations, own)
+            if found.pointwise is None:
+                return replace(found, pointwise=torch.full((fold.test.numel(),), torch.nan, dtype=torch.float64))
+            return found
+
+        fits = fit_and_read_all(self, x, y, folds, read, context)
+        whole = pool_folds([replace(fit, pointwise=None) for fit in fits], folds, x.shape[0])
+        pointwise, latents = gathered(fits, folds)
+        details = {name: sum(fit.details[name] for fit in fits) / len(fits) for name in ("epochs", "best_stop_loss")}
+        reasons = time_doubts(x, y)
+        verdict = whole.verdict or Verdict("doubtful")
+        return replace(
+            whole,
+            estimator="latent",
+            pointwise=None if bool(pointwise.isnan().all()) else pointwise,
+            latents=latents,
+            model=fits[0].model if len(fits) == 1 else tuple(fit.model for fit in fits),
+            details=whole.details | details,
+            choice=f"{self.measure} in the latents, a lower bound by the data processing inequality: "
+            + "; ".join(fit.choice for fit in fits),
+            verdict=worst(verdict, Verdict("doubtful", reasons)) if reasons else verdict,
+        )
 
 
 def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:
@@ -59,21 +94,6 @@ def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: F
         context: seeds.
     """
     return latent_ksg(settings, latents[0][fold.test], latents[1][fold.test], context)
-
-
-def latent_ksg(settings: LatentEstimator, zx: Tensor, zy: Tensor, context: Context) -> Estimate:
-    """KSG on held-out latents zx (m, lx), zy (m, ly), in its form for ties where some repeat.
-
-    Args:
-        settings: neighbours and null.
-        zx: latents of X that did not train the encoders.
-        zy: latents of Y.
-        context: seeds.
-    """
-    variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
-    dims = effective_dimension(zx) + effective_dimension(zy)
-    estimate = ksg_estimate(zx, zy, settings.k, variant, settings.permutations, settings.null_samples, context, dims)
-    return replace(estimate, estimator="latent", details={**estimate.details, "latent_dims_count": dims})
 
 
 def pool(fits: list[Estimate], folds: list[Fold], n: int) -> Estimate:
@@ -114,13 +134,3 @@ def pool(fits: list[Estimate], folds: list[Fold], n: int) -> Estimate:
         model=tuple(fit.model for fit in fits),
         details=details,
     )
-
-
-def effective_dimension(z: Tensor) -> float:
-    """Participation ratio (sum l)^2 / sum l^2 of the covariance's eigenvalues: how many directions z (n, d) spreads over.
-
-    >>> round(effective_dimension(torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))))
-    3
-    """
-    spread = torch.linalg.svdvals(z.double() - z.double().mean(0)) ** 2
-    return float(spread.sum() ** 2 / (spread**2).sum()) if bool(spread.any()) else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,9 +17,10 @@ from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import default_verdict, worst
 from lmi.evidence import Null
 from lmi.latent.bounds_reading import BoundsSettings, read_bounds
-from lmi.latent.estimator import LatentEstimator, latent_ksg
-from lmi.latent.representation_settings import Measure
+from lmi.latent.readings import PlainReading, latent_ksg
 from lmi.types import Context, Estimate
+
+Measure = Literal["auto", "bounds", "ksg"]
 
 
 def measure_latents(
@@ -37,7 +39,7 @@ def measure_latents(
     if measure == "bounds":
         found = read_bounds(BoundsSettings(permutations=permutations), latents, fold, context)
     elif measure == "ksg":
-        found = latent_ksg(LatentEstimator(permutations=permutations), u, v, context)
+        found = latent_ksg(PlainReading(permutations=permutations), u, v, context)
     else:
         found = AutoEstimator(permutations=permutations).estimate(u, v, context)
     copies = max(repeats(u), repeats(v))

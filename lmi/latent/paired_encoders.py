@@ -46,6 +46,8 @@ class PairedEncoders(LightningModule):
         context: its stream ``weights`` draws the first weights.
     """
 
+    x_mean: Tensor
+
     def __init__(
         self, shapes: tuple[tuple[int, ...], tuple[int, ...]], settings: RepresentationSettings, context: Context
     ) -> None:

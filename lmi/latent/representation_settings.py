@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from lmi.latent.encoders import EncoderName
+from lmi.latent.measures import Measure
 from lmi.latent.objectives import ObjectiveName
 from lmi.latent.trainer import TrainerSettings
-
-Measure = Literal["auto", "bounds", "ksg"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import Batch, Batches, groups_seen
-from lmi.latent.estimator import LatentEstimator, latent_ksg
+from lmi.latent.estimator import LatentEstimator
 from lmi.latent.fitting import read_once, train
+from lmi.latent.readings import latent_ksg
 from lmi.latent.survey import Survey, survey
 from lmi.sources.shards import StreamedPairs
 from lmi.types import Context, Estimate

@@ -71,15 +71,23 @@ def comparison(marks: Sequence[Mark], truth: float | None, null: np.ndarray | No
 
 
 def training(curves: Mapping[str, np.ndarray]) -> Figure:
-    """Training and stopping loss by epoch, one pair of lines a fold, with the epoch whose weights were kept."""
+    """Training and stopping loss by epoch, one pair of lines a fold, with the epoch whose weights were kept.
+
+    A stopping loss that is a held-out bound comes with its standard error, ``stop_error``, as a band.
+    """
     figure = new_figure(5.0, 3.2)
     axes = dress(figure.add_subplot(), x="epoch", y="loss")
-    folds = len(curves) // 2
-    for index, (name, values) in enumerate(curves.items()):
+    errors = {name: values for name, values in curves.items() if name.startswith("stop_error")}
+    losses = {name: values for name, values in curves.items() if name not in errors}
+    folds = len(losses) // 2
+    for index, (name, values) in enumerate(losses.items()):
         epochs = np.arange(1, values.size + 1)
         is_stop = name.startswith("stop")
         label = ("stop loss" if is_stop else "train loss") if index < 2 else None
         axes.plot(epochs, values, color=ORANGE if is_stop else BLUE, linewidth=1.6 if folds == 1 else 1.0, label=label)
+        error = errors.get(name.replace("loss", "error"))
+        if is_stop and error is not None:
+            axes.fill_between(epochs, values - error, values + error, color=ORANGE, alpha=0.2, linewidth=0)
         if is_stop:
             best = int(np.argmin(values))
             axes.plot(best + 1, values[best], "o", color=ORANGE, markersize=6)
