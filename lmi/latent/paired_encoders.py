@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from lmi.estimators.bounds.heldout import bound_influence, bound_terms
+from lmi.estimators.bounds.heldout import bound_influence
 from lmi.estimators.columns import normal_scores_at
-from lmi.estimators.gaussian.linear import fit_linear
+from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
 from lmi.latent.datamodule import Batch
 from lmi.latent.encoders import build_encoder
 from lmi.latent.gathering import gathered
@@ -25,15 +26,9 @@ from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Context
 
 CLIP = 10.0
-FACTORS = (
-    0.3,
-    0.5,
-    0.65,
-    0.8,
-    0.9,
-    1.0,
-)  # of the normal model's scores, which are too sure of themselves on fresh pairs
-JUDGED = 2000  # pairs at most that the bound is measured on, as many again that its model is fitted to
+FACTORS = (0.5, 0.8, 1.0)  # of the normal model's scores, which are too sure of themselves on fresh pairs
+RANKS = (1, 2, 3, 4, 6, 16)  # canonical variates of the normal model
+JUDGED = 700  # pairs at most that the bound is measured on
 CLIP_NORM = 1.0
 
 
@@ -147,7 +142,8 @@ class PairedEncoders(LightningModule):
     def held_out_bound(self, x: Tensor, y: Tensor) -> tuple[float, float]:
         """InfoNCE of a normal model of the latents' normal scores on fresh scaled pairs (m, *shape); its error, nats.
 
-        The model is fitted to latents of training pairs and turned down by the best of six factors.
+        The model is fitted to latents of training pairs; it has as many canonical variates, and is turned down by as much, as
+        serves it best: functions of one signal make all variates together too sure of themselves.
         """
         assert self.seen is not None
         seen = [z.double().cpu() for z in self.latents(*self.seen)]
@@ -155,9 +151,9 @@ class PairedEncoders(LightningModule):
         to_scores = [normal_scores_at(z) for z in seen]
         u, v = (to(z) for to, z in zip(to_scores, seen))
         model = fit_linear(u, v, self.settings.latent_dim)
-        f = model.scores(*(to(z) for to, z in zip(to_scores, fresh)))
-        factor = max(FACTORS, key=lambda by: float(bound_terms(by * f, "infonce").mean()))
-        influence = bound_influence(factor * f, "infonce")
+        x, y = (to(z) for to, z in zip(to_scores, fresh))
+        scores = [factor * leading(model, rank).scores(x, y) for rank in RANKS for factor in FACTORS]
+        influence = max((bound_influence(f, "infonce") for f in scores), key=lambda terms: float(terms.mean()))
         return float(influence.mean()), float(influence.std()) / influence.numel() ** 0.5
 
     def on_train_epoch_start(self) -> None:
@@ -188,3 +184,10 @@ class PairedEncoders(LightningModule):
             optimiser, max_lr=a.learning_rate, total_steps=batches.steps * self.trainer.max_epochs, pct_start=a.warm_up
         )
         return [optimiser], [schedule]
+
+
+def leading(model: LinearCritic, rank: int) -> LinearCritic:
+    """The same with its first ``rank`` canonical variates at most."""
+    return replace(
+        model, to_u=model.to_u[:, :rank], to_v=model.to_v[:, :rank], correlations=model.correlations[:rank]
+    )  # fmt: skip

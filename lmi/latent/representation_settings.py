@@ -57,7 +57,7 @@ class RepresentationSettings:
     restarts: Annotated[int, Field(ge=0)] = 0
     train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    folds: Annotated[int, Field(ge=0)] = 2
+    folds: Annotated[int, Field(ge=0)] = 3
     learning_curve: bool = True
     measure: Measure = "auto"
     permutations: Annotated[int, Field(ge=0)] = 20

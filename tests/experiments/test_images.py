@@ -7,7 +7,7 @@ from lmi.types import Context
 
 
 def test_pictures_and_learning_curve_are_shown():
-    estimator = RepresentationEstimator(max_epochs=6, permutations=0, measure="ksg", latent_dim=4)
+    estimator = RepresentationEstimator(folds=2, max_epochs=6, permutations=0, measure="ksg", latent_dim=4)
     result = ImagesExperiment(Bumps(size=8, bits=2.0), estimator, 1000).run(Context(seed=1))
     assert {"images", "learning", "training", "latents"} <= set(result.figures)
     assert set(result.figures) == set(result.captions)

@@ -1,5 +1,7 @@
 """Learned representations: right on a known truth, the same for the same seed, honest about what they lack."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -7,14 +9,17 @@ import lmi
 from lmi.estimators.folds import split_once
 from lmi.latent.encoders import build_encoder, encoder_for
 from lmi.latent.leading import leading_latents
+from lmi.latent.learned_doubts import learned_doubts
 from lmi.latent.learning_curve import LearningCurve
 from lmi.latent.objectives import build_objective
 from lmi.latent.objectives.cca import canonical_nats
+from lmi.latent.representation import opened_upwards
 from lmi.sources.bumps import Bumps
 from lmi.sources.gaussian import LowRankGaussian
 from lmi.sources.hidden_chain import HiddenChain
+from lmi.types import Estimate
 
-SMALL = {"max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
+SMALL = {"folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
 
 
 def bumps(n=1200, bits=2.0, size=8, seed=0):
@@ -115,14 +120,31 @@ def test_a_learning_curve_says_what_is_missing(nats, missing):
     assert LearningCurve((100, 200, 400), nats).missing == pytest.approx(missing)
 
 
-def test_more_data_would_find_more_is_a_doubt_and_opens_the_interval():
-    pairs = LowRankGaussian(rank=4, bits=3.0, x_dim=40, y_dim=40).sample(1200, torch.Generator().manual_seed(0))
-    settings = SMALL | {"learning_curve": True}
-    found = lmi.estimate(pairs.x, pairs.y, "representation", **settings)
-    assert any("more data would find more" in reason for reason in found.verdict.reasons)
-    assert found.verdict.level != "reliable" and found.interval[1] > found.nats * (
-        1 + found.details["still_missing_ratio"]
+def doubts_of(train, stop, folds, curve):
+    whole = Estimate(sum(folds) / len(folds), "representation", 1000, details={"standard_error_nats": 0.01})
+    model = SimpleNamespace(curves={"stop_loss": [0.0, -1.0], "train_loss": [0.0, -train]})
+    leading = SimpleNamespace(count=1, nats=torch.tensor([1.0, 0.5]))
+    fits = [SimpleNamespace(model=model, fresh_nats=stop, leading=leading) for _ in folds]
+    found = [Estimate(nats, "auto", 500, details={"standard_error_nats": 0.01}) for nats in folds]
+    return learned_doubts(fits, found, whole, curve)
+
+
+def test_each_doubt_comes_with_its_number():
+    flat, rising = (LearningCurve((100, 200, 400), nats) for nats in ((1.0, 1.0, 1.0), (0.5, 0.7, 0.8)))
+    assert doubts_of(1.0, 0.9, (1.0, 1.02), flat) == doubts_of(1.0, 0.9, (1.0, 1.02), None) == ()
+    assert (
+        "find 0.50, 0.70 and 0.80 nats (KSG), which leaves about 0.13 nats"
+        in doubts_of(1.0, 0.9, (1.0, 1.0), rising)[0]
     )
+    assert doubts_of(1.0, 0.9, (0.8, 1.2), flat) == ("its folds disagree: 0.80 to 1.20 nats",)
+    assert "2.00 nats on the training part and 0.90 on fresh pairs" in doubts_of(2.0, 0.9, (1.0, 1.0), flat)[0]
+
+
+def test_the_interval_is_open_upwards_by_what_is_missing():
+    estimate = Estimate(0.8, "representation", 1000, interval=(0.7, 0.9))
+    low, high = opened_upwards(estimate, LearningCurve((100, 200, 400), (0.5, 0.7, 0.8))).interval
+    assert low == 0.7 and high == pytest.approx(1.0)
+    assert opened_upwards(estimate, None).interval == (0.7, 0.9)
 
 
 def test_too_few_latents_are_a_doubt():
