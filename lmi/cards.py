@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from html import escape
@@ -85,7 +86,15 @@ def plot_card(estimate: Mapping[str, Any]) -> Any:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.0, 1.8), dpi=160, layout="constrained", facecolor="white")
+    class Card(Figure):
+        """A figure that notebooks show, whether or not pyplot was imported before."""
+
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png")
+            return buffer.getvalue()
+
+    figure = Card(figsize=(6.0, 1.8), dpi=160, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     color = COLORS[estimate["verdict"]]
     labels = [f"{estimate['estimator']}: {estimate['verdict']}"]

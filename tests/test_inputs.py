@@ -372,7 +372,7 @@ def test_an_estimate_shows_itself():
     assert all(reason.split("(")[0] in card for reason in found.verdict.reasons)
     assert "<script" not in lmi.Estimate(0.1, "<script>", 3)._repr_html_()
     assert found.to_dict()["bits"] == found.bits
-    assert len(found.plot().axes) == 1
+    assert len(found.plot().axes) == 1 and found.plot()._repr_png_().startswith(b"\x89PNG")
 
 
 def test_the_page_about_inputs_runs():
