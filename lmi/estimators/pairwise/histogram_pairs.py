@@ -1,4 +1,4 @@
-"""Histogram MI between every two columns: counts in compiled loops on the CPU, products of one-hot matrices on a GPU."""
+"""Histogram MI between every two columns: bits or counts in compiled loops on the CPU, one-hot products on a GPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
+from lmi.estimators.pairwise.bit_counts import bit_tile
 from lmi.estimators.pairwise.histogram import Binning, Correction, bin_codes, g_test, table_mi
+
+BIT_BINS, BIT_ROWS = 24, 512  # bins up to which, and rows from which, products of bits are faster than counting
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class HistogramPairs:
     def tile(self, x: np.ndarray, y: np.ndarray, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
         counts = np.arange(x.shape[1] + 1)
+        if self.bins <= BIT_BINS and x.shape[1] >= BIT_ROWS:
+            table = counts * np.log(np.maximum(counts, 1))
+            corrected = self.correction == "miller_madow"
+            return torch.from_numpy(bit_tile(x, y, self.bins, table, corrected, upper))
         weights = np.diff(counts * np.log(np.maximum(counts, 1)))  # what the sum of c log c gains at c -> c + 1
         nats = _tile(x, y, self.bins, weights, self.correction == "miller_madow", upper)
         return torch.from_numpy(nats)

@@ -7,7 +7,7 @@ from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.preprocessing import scale
 
 from lmi.estimators.neighbors.ksg import ksg_pointwise
-from lmi.estimators.pairwise import ksg, matrix
+from lmi.estimators.pairwise import histogram_pairs, ksg, matrix
 from lmi.estimators.pairwise.gaussian import rank_normal
 from lmi.estimators.pairwise.histogram import histogram_mi
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
@@ -231,3 +231,13 @@ def test_strips_give_the_numbers_of_the_window(n, monkeypatch):
     expected = pairwise_mi(h)
     monkeypatch.setattr(ksg, "STRIP_ROWS", 0)
     np.testing.assert_allclose(pairwise_mi(h), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("correction", ["none", "miller_madow"])
+def test_products_of_bits_are_the_counts(correction, monkeypatch):
+    h = torch.from_numpy(np.random.default_rng(0).standard_normal((700, 7)))
+    h[:, 1], h[:, 2] = h[:, 0] + 0.1 * h[:, 1], h[:, 2].round()
+    found = pairwise_mi(h, None, "histogram", correction=correction, bins=11)
+    monkeypatch.setattr(histogram_pairs, "BIT_ROWS", 10**9)
+    expected = pairwise_mi(h, None, "histogram", correction=correction, bins=11)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
