@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -76,6 +77,8 @@ def estimate(
     True
     """
     measure = _estimator(estimator, settings)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise ValueError(f"seed is {seed!r}; expected a whole number")
     if y_is_label and given is not None:
         raise ValueError("a label and something given at once are not supported: measure within each label instead")
     if groups is not None and (y_is_label or given is not None):
@@ -99,7 +102,7 @@ def estimate(
             warnings += _repeats(side, varying, times, measure)
     if x.shape[1] == 0 or y.shape[1] == 0:
         return _of_a_constant(x, y, [*notes, *warnings])
-    context = Context(seed=seed) if context is None else context
+    context = Context(seed=int(seed)) if context is None else context
     if y_is_label:
         label = torch.unique(y[:, 0], return_inverse=True)[1]
         result = _able(measure, "estimate_label", "labels", "ksg and auto").estimate_label(x, label, context)

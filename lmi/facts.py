@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lmi
+from lmi.sweep.process import program
 
 PACKAGES = ("torch", "lightning", "transformers", "numpy", "scipy", "scikit-learn", "hydra-core")
 BLOCK = 2**20  # bytes
@@ -33,12 +34,6 @@ def facts(seed: int, seconds: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {"lmi": lmi.__version__, **{name: version(name) for name in PACKAGES}},
     }
-
-
-def program() -> str:
-    """How this program was called, for commands that a user is to type: ``lmi``, or ``python train.py``."""
-    script = Path(sys.argv[0])
-    return "lmi" if script.stem == "lmi" or script.parent.name == "lmi" else f"python {script.name}"
 
 
 def input_files(settings: Any) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lmi.facts import check_inputs, facts, program
+from lmi.facts import check_inputs, facts
 from lmi.files import (
     CONFIG_FILE,
     FIGURE_KINDS,
@@ -26,7 +26,7 @@ from lmi.files import (
     write_whole,
 )
 from lmi.settings import build, check_logger
-from lmi.sweep.process import was_requeued
+from lmi.sweep.process import program, was_requeued
 from lmi.trackers import Trackers
 
 KINDS = {"experiment": dict, "logger": dict, "progress": bool, "name": str}  # of a config, which may come from anywhere

@@ -94,7 +94,7 @@ def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dic
             adapter = TypeAdapter(
                 hints[name], config=None if _has_own_config(hints[name]) else ConfigDict(arbitrary_types_allowed=True)
             )
-            converted[name] = adapter.validate_python(value)
+            converted[name] = adapter.validate_python(value, strict=isinstance(value, bool) or None)  # True is no 1
         except ValidationError as error:
             reasons = "; ".join(dict.fromkeys(item["msg"] for item in error.errors()))
             raise SettingsError(f"{where}{name}: got {value!r} ({type(value).__name__}): {reasons}") from None

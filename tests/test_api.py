@@ -68,7 +68,17 @@ def test_bad_samples_say_what_came(x, y, message):
         lmi.estimate(x, y, "ksg")
 
 
+@pytest.mark.parametrize("seed", ["abc", 1.5, None, True])
+def test_a_seed_is_a_whole_number(seed):
+    x, y = correlated()
+    with pytest.raises(ValueError, match="expected a whole number"):
+        lmi.estimate(x, y, "ksg", seed=seed)
+    assert lmi.estimate(x, y, "ksg", seed=np.int64(3)).null.mean == lmi.estimate(x, y, "ksg", seed=3).null.mean
+
+
 def test_bad_settings_say_what_is_valid():
+    with pytest.raises(ValueError, match=r"ksg.k: got True \(bool\)"):
+        lmi.estimate([[1.0], [2.0]], [1.0, 2.0], "ksg", k=True)
     with pytest.raises(ValueError, match=r"ksg.k: got 0.*greater than or equal to 1"):
         lmi.estimate(GOOD, GOOD, "ksg", k=0)
     with pytest.raises(ValueError, match=r"no estimator is called 'kgs'; did you mean 'ksg'.*gaussian.*latent"):

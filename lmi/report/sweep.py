@@ -47,7 +47,7 @@ def write_sweep_report(folder: Path) -> str:
     best = best_config(trials, objective, direction)
     command = answer = ""
     if best is not None:
-        command = command_line(best[0])
+        command = command_line(best[0], aim.get("program", "python train.py"))
         value = fmean(_values(best, objective))
         chosen = ", ".join(
             f"{axis}={best[0].overrides[axis]}" for axis in axes if axis in best[0].overrides and axis != SEED
@@ -114,10 +114,10 @@ def best_config(trials: Sequence[Trial], objective: str, direction: str) -> list
     return min(whole, key=lambda group: cost(fmean(_values(group, objective))), default=None)
 
 
-def command_line(trial: Trial) -> str:
+def command_line(trial: Trial, program: str) -> str:
     """What to type for this trial as a single run."""
     words = (f"{name}={value}" for name, value in trial.overrides.items())
-    return " ".join(["python train.py", *(f"'{w}'" if any(c in w for c in " ,[]{}()'$&;*") else w for w in words)])
+    return " ".join([program, *(f"'{w}'" if any(c in w for c in " ,[]{}()'$&;*") else w for w in words)])
 
 
 def draw_axes(trials: Sequence[Trial], axes: Sequence[str], objective: str) -> tuple[dict[str, Figure], dict[str, str]]:

@@ -10,6 +10,7 @@ import socket
 import sys
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 # Set by a launcher for one process of one job; a trial is a job of its own and must not think that it is a rank of another.
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -46,6 +47,12 @@ def threads_per_trial(jobs: int, processes: int) -> int | None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     jobs = max(1, cores + 1 + jobs) if jobs < 0 else jobs
     return None if jobs * processes == 1 else max(1, cores // (jobs * processes))
+
+
+def program() -> str:
+    """How this program was called, for commands that a user is to type: ``lmi``, or ``python train.py``."""
+    script = Path(sys.argv[0])
+    return "lmi" if script.stem == "lmi" or script.parent.name == "lmi" else f"python {script.name}"
 
 
 def is_child() -> bool:

@@ -12,7 +12,7 @@ from pydantic import Field
 from lmi.files import SWEEP_FILE
 from lmi.results import Result
 from lmi.settings import near
-from lmi.sweep.process import threads_per_trial, trial_environment
+from lmi.sweep.process import program, threads_per_trial, trial_environment
 from lmi.sweep.study import Study
 from lmi.sweep.trial import own_overrides, read_trial, run_trial, write_trial
 
@@ -59,7 +59,9 @@ class Sweep:
                 raise ValueError("a study minimizes or maximizes; sweep.direction=closest_to_zero is for grids")
             self.study.open(folder, self.direction)
         folder.mkdir(parents=True, exist_ok=True)
-        write_trial(folder, {"objective": self.objective, "direction": self.direction}, SWEEP_FILE)
+        write_trial(
+            folder, {"objective": self.objective, "direction": self.direction, "program": program()}, SWEEP_FILE
+        )
 
     def run(self, command: Sequence[str], overrides: Sequence[str], folder: Path, jobs: int, devices: int | str) -> str:
         """Run one trial, unless it is there already, and say in a line how it went.

@@ -66,7 +66,7 @@ def test_the_best_config_is_best_in_the_mean_over_seeds_and_in_full(folder):
 def test_command_lines_survive_the_shell(folder):
     add(folder, "odd", metrics={"best_stop_loss": 1.0}, estimator__hidden="[8,8]")
     trial = next(t for t in read_trials(folder) if t.name == "odd")
-    assert "'estimator.hidden=[8,8]'" in command_line(trial)
+    assert "'estimator.hidden=[8,8]'" in command_line(trial, "lmi")
 
 
 def test_a_sweep_of_seeds_alone_is_drawn_over_seeds(tmp_path):
