@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lmi.auto.candidate import FittedCandidate, Number
 from lmi.auto.doubt import sample_limit
-from lmi.auto.spaces import COLUMNS, Space, Spaces, faint_information
+from lmi.auto.spaces import COLUMNS, RANKS, Space, Spaces, faint_information
 from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold
@@ -75,7 +75,8 @@ def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) ->
         spaces: the columns as they are are looked at, too.
     """
     taken = False
-    for space in {space.name: space for space in (chosen.judged.space, spaces[COLUMNS])}.values():
+    own = spaces.get(chosen.judged.space.name, spaces[RANKS])
+    for space in {space.name: space for space in (own, spaces[COLUMNS])}.values():
         x, y = space.whole or (space.x, space.y)
         width = x.shape[1] + y.shape[1]
         if width <= LOW_DIMENSIONAL or width > FULL_RANK * space.counted:
@@ -123,11 +124,16 @@ def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver
     return left, max(scores)
 
 
-def left_on_fresh_pairs(chosen: FittedCandidate, context: Context) -> LeftOver | None:
+def left_on_fresh_pairs(chosen: FittedCandidate, spaces: Spaces, context: Context) -> LeftOver | None:
     """For a candidate that is not linear, what its scores leave unexplained on the pairs that trained none of it.
 
     ``None`` for linear ones, for rows in time, whose residuals depend on each other, and where fresh pairs hardly resolve
     the estimate.
+
+    Args:
+        chosen: its scores.
+        spaces: ranks stand in for a space that is none of these, such as intervals with open ends.
+        context: draws the matchings.
     """
     judged = chosen.judged
     if (
@@ -141,7 +147,8 @@ def left_on_fresh_pairs(chosen: FittedCandidate, context: Context) -> LeftOver |
         test = fold.test[~judged.terms[fold.test].isnan()]
         for rows, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):
             blocks.append((test[rows], f))
-    return unexplained(judged.space.x, judged.space.y, blocks, context.generator("unexplained"))
+    space = spaces.get(judged.space.name, spaces[RANKS])
+    return unexplained(space.x, space.y, blocks, context.generator("unexplained"))
 
 
 def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, deviations: float) -> Number:

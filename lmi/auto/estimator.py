@@ -123,7 +123,7 @@ class AutoEstimator:
         number = of_counted_rows(control.number._replace(above=unseen(chosen, candidates)), chosen)
         number, lost, faint = lost_by_maps(number, chosen.judged.space, context)
         left, not_normal = linear_evidence(chosen, context)
-        left = left or left_on_fresh_pairs(chosen, context)
+        left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
         number = within_the_limit(opened(number, chosen, left, not_normal), chosen)
 

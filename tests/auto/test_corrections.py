@@ -8,7 +8,7 @@ import torch
 from lmi.auto.candidate import Number, Traits, judge
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.corrections import left_on_fresh_pairs, of_counted_rows, with_all_columns
-from lmi.auto.spaces import COLUMNS, prepared, refuse_determined
+from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds
 from lmi.sources.faint_linear import FaintLinear
 from lmi.types import Context
@@ -47,7 +47,8 @@ def test_all_columns_say_nothing_of_sides_that_are_not_normal():
     radius = torch.rand(2000, 1, generator=seeded(2), dtype=torch.float64) + 0.1
     spaces = prepared(pairs.x / radius, pairs.y, 96)
     chosen = fitted(spaces[COLUMNS], no_scores, Traits(1, linear=True), 2000)
-    assert with_all_columns(Number(0.0, 0.001), chosen, {COLUMNS: spaces[COLUMNS]}) == (Number(0.0, 0.001), False)
+    only = {COLUMNS: spaces[COLUMNS], "ranks": spaces[COLUMNS]}
+    assert with_all_columns(Number(0.0, 0.001), chosen, only) == (Number(0.0, 0.001), False)
 
 
 def test_rows_in_time_have_the_error_of_what_they_count_as():
@@ -61,7 +62,8 @@ def test_rows_in_time_have_the_error_of_what_they_count_as():
 def test_moments_that_scores_get_wrong_are_left_on_fresh_pairs():
     x, e = torch.randn(2, 2000, 3, generator=seeded(6), dtype=torch.float64)
     y = 0.6 * x + 0.8 * e
-    space = prepared(x, y, 96)[COLUMNS]
+    spaces = prepared(x, y, 96)
+    space = spaces[COLUMNS]
     x, y = space.x, space.y
 
     def line(a, b):  # the normal scores of these very components
@@ -72,11 +74,11 @@ def test_moments_that_scores_get_wrong_are_left_on_fresh_pairs():
         apart = b[None] - predicted[:, None]
         return 0.5 * ((b @ own * b).sum(1) - torch.einsum("ijk,kl,ijl->ij", apart, inverse, apart))
 
-    right = left_on_fresh_pairs(fitted(space, line, Traits(2), 2000), Context())
-    wrong = left_on_fresh_pairs(fitted(space, no_scores, Traits(2), 2000), Context())
+    right = left_on_fresh_pairs(fitted(space, line, Traits(2), 2000), spaces, Context())
+    wrong = left_on_fresh_pairs(fitted(space, no_scores, Traits(2), 2000), spaces, Context())
     assert right.deviations < 3 < 10 < wrong.deviations
     assert " with x" in wrong.words
-    assert left_on_fresh_pairs(fitted(space, line, Traits(2, linear=True), 2000), Context()) is None
+    assert left_on_fresh_pairs(fitted(space, line, Traits(2, linear=True), 2000), spaces, Context()) is None
 
 
 @pytest.mark.parametrize("n", [300, 2000])
@@ -84,3 +86,12 @@ def test_sixty_functions_of_one_factor_are_not_refused(n):
     pairs = FaintLinear("redundant", 60, 0.95).sample(n, seeded(7))
     refuse_determined(prepared(pairs.x, pairs.y, 96))
     refuse_determined(prepared(pairs.x.float(), pairs.y.float(), 96))
+
+
+def test_a_space_with_open_ends_is_looked_at_by_its_ranks():
+    x, e = torch.randn(2, 600, 2, generator=seeded(8), dtype=torch.float64)
+    spaces = prepared(x, x + e, 96)
+    open_ends = Space("intervals", x / 0.0, (x + e) / 0.0)
+    chosen = fitted(open_ends, no_scores, Traits(2), 600)
+    assert left_on_fresh_pairs(chosen, spaces, Context()).deviations > 5
+    assert with_all_columns(Number(0.5, 0.01), chosen, spaces) == (Number(0.5, 0.01), False)
