@@ -120,7 +120,8 @@ class AutoEstimator:
         has_density = chosen.judged.space.name in spaces
         if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
             control = controlled(number, chosen, candidates, context)
-        number = of_counted_rows(control.number._replace(above=unseen(chosen, candidates)), chosen)
+        above = control.number.above + unseen(chosen, candidates)
+        number = of_counted_rows(control.number._replace(above=above), chosen)
         number, lost, faint = lost_by_maps(number, chosen.judged.space, context)
         left, not_normal = linear_evidence(chosen, context)
         left = left or left_on_fresh_pairs(chosen, spaces, context)

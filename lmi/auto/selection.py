@@ -24,6 +24,7 @@ from lmi.auto.numbers import FIT_SAMPLES
 from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
+    CLASS_GAIN,
     CLIMB_GAIN,
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
@@ -37,7 +38,8 @@ from lmi.neural.critic import CriticSettings
 from lmi.types import Context
 
 CLUSTERS = (2, 3, 5, 10)  # of each side
-CLASSES = (5, 10, 20, 40)  # latent ones
+CLASSES = (5, 10, 20, 40, 80)  # latent ones
+ALL_CLASSES = 40  # up to here every number is tried, and more only where these gained
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
 FEW_DENSITIES = (2, 4)  # of all leading components together
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
@@ -108,8 +110,7 @@ def fit_candidates(
             for space in tried.values():
                 contest.enter(Clusters(space, count, context))
         smallest = min(fold.fit.numel() for fold in folds)
-        for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
-            contest.enter(LatentClass(spaces[COLUMNS], count, context))
+        _climb_classes(contest, spaces[COLUMNS], smallest, context)
         _t_densities(contest, tried, normals, context)
     _climb(contest, tried, normals, low, context)
     columns = min(space.columns for space in spaces.values())
@@ -126,6 +127,24 @@ def fit_candidates(
         space = leader.judged.space if leader.traits.complexity else spaces[COLUMNS]
         contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
     return contest
+
+
+def _climb_classes(contest: Contest, space: Space, smallest: int, context: Context) -> None:
+    """More and more latent classes; from 40 on only while fresh pairs gain by them.
+
+    Args:
+        contest: takes them.
+        space: where they are fitted.
+        smallest: samples that the smallest fold is fitted to.
+        context: seeds the starts.
+    """
+    before = best = -math.inf
+    for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
+        if count > ALL_CLASSES and best < before + CLASS_GAIN * abs(before):
+            return
+        fitted = contest.enter(LatentClass(space, count, context))
+        if fitted is not None:
+            before, best = best, fitted.bound
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:

