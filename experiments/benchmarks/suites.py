@@ -40,15 +40,13 @@ STEP_OF_A_FEW: dict[Suite, int] = {
     "heavy_tails": 5,
     "mixtures": 5,
     "real": 3,
-    "field": 11,
-    "unstructured": 13,
 }
 
 
 def cases_of(suite: Suite, every: int = 1) -> list[Case]:
-    """Every so-manieth case of a suite, in a fixed order; 0 takes a few spread over it, of ``field`` one a family."""
-    if suite == "field" and not every:
-        return list({case.group: case for case in reversed(field_cases())}.values())[::-1]
+    """Every so-manieth case of a suite, in a fixed order; 0 takes a few spread over it, of long groups one a group."""
+    if suite in ("field", "unstructured") and not every:
+        return list({case.group: case for case in reversed(SUITES[suite]())}.values())[::-1]
     return SUITES[suite]()[:: every or STEP_OF_A_FEW[suite]]
 
 

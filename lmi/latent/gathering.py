@@ -7,10 +7,11 @@ from torch import Tensor
 
 
 def gathered(z: Tensor, world: int) -> Tensor:
-    """(world * b, l) latents of all processes, in their order; gradients flow to this process's own (b, l).
+    """(world * b, l) latents of all processes, in their order; gradients flow to this process's (b, l), times ``world``.
 
-    Every process computes the same objective of the same latents, so that its gradient in the weights is the sum over
-    processes of what each one's own samples contribute.
+    Every process computes the same objective of the same latents. What its samples contribute to the gradient is multiplied
+    by the number of processes, because gradients are averaged over processes: the average is then the sum of all
+    contributions for the encoders, and stays what it is for a critic, whose gradient is whole in every process.
 
     Args:
         z: (b, l) of this process, as many in each.
@@ -20,5 +21,5 @@ def gathered(z: Tensor, world: int) -> Tensor:
         return z
     parts = [torch.empty_like(z) for _ in range(world)]
     torch.distributed.all_gather(parts, z.detach().contiguous())
-    parts[torch.distributed.get_rank()] = z
+    parts[torch.distributed.get_rank()] = world * z - (world - 1) * z.detach()
     return torch.cat(parts)

@@ -114,8 +114,8 @@ class PairedEncoders(LightningModule):
             zx, zy = gathered(self.trained["x"](x), world), gathered(self.trained["y"](y), world)
             loss = -self.trained["objective"](zx, zy)
             optimiser.zero_grad()
-            # Processes average their gradients, of which each has its own samples' share.
-            self.manual_backward(loss * world)
+            # Processes average their gradients, see ``gathered``.
+            self.manual_backward(loss)
             nn.utils.clip_grad_norm_(self.trained.parameters(), CLIP_NORM)
             with torch.autocast(self.device.type, enabled=False):
                 optimiser.step()

@@ -22,7 +22,7 @@ WORDS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["cca"])
+@pytest.mark.parametrize("objective", ["cca", "infonce", "mine"])
 def test_two_processes_train_as_one_with_the_double_batch(objective, tmp_path):
     settings = {
         "one": ("trainer=cpu", "estimator.batch_size=80"),

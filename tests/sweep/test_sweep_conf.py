@@ -1,3 +1,4 @@
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def test_every_sweep_builds_and_its_axes_are_in_the_config(name):
     ):
         pytest.skip(f"{LAUNCHERS[name]} is not installed")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [f"sweep={name}"], return_hydra_config=True)
+        # A sweep of one experiment's settings names it in its first comment.
+        needed = re.findall(r"experiment=\w+", (CONF / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
+        config = compose("config", [f"sweep={name}", *needed[:1]], return_hydra_config=True)
     sweep = build(OmegaConf.to_container(config.sweep, resolve=True), "sweep")
     axes = OmegaConf.to_container(config.hydra.sweeper, resolve=True)["params"] or {}
     parsed = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in axes.items()])

@@ -1,4 +1,4 @@
-"""W&B's own sweeps: the README's yaml, expanded as its agent expands it, runs a trial; no network."""
+"""W&B's own sweeps: the manual's yaml, expanded as its agent expands it, runs a trial; no network."""
 
 import json
 import os
@@ -16,8 +16,8 @@ SMALL = ["source.x_dim=6", "source.y_dim=6", "experiment.num_samples=200", "esti
 
 
 @pytest.mark.slow
-def test_the_command_of_the_readme_is_one_that_the_agent_can_run(tmp_path):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_command_of_the_manual_is_one_that_the_agent_can_run(tmp_path):
+    text = (ROOT / "docs" / "howto_sweep.md").read_text(encoding="utf-8")
     sweep = yaml.safe_load(next(b for b in re.findall(r"```yaml\n(.*?)```", text, re.S) if "args_no_hyphens" in b))
     proposed = {
         name: {"value": space["values"][0] if "values" in space else space["min"]}

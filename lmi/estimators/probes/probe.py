@@ -142,7 +142,7 @@ def folds(positive: Booleans, documents: Rows, parts: int, seed: int) -> list[tu
     """
     count = np.unique(documents).size
     if count < parts:
-        raise ValueError(f"{count} documents cannot be assigned into {parts} parts: whole documents go to one part")
+        raise ValueError(f"{count} documents cannot be split into {parts} parts: whole documents go to one part")
     alone = count == documents.size
     splitter = StratifiedKFold if alone else StratifiedGroupKFold
     smaller = min(positive.sum(), (~positive).sum())

@@ -99,7 +99,7 @@ def test_standard_error_grows_with_documents() -> None:
 
 
 def test_folds_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 documents cannot be dealt into 5"):
+    with pytest.raises(ValueError, match="3 documents cannot be split into 5"):
         probe.folds(np.arange(9) % 2 == 0, np.arange(9) // 3, 5, 0)
     with pytest.raises(ValueError, match="one class only"):
         probe.folds(np.arange(40) < 20, np.arange(40) // 20, 2, 0)
