@@ -9,6 +9,7 @@ of an exponential tail known from that many looks, which errs on the side of cau
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,21 @@ class PooledNull:
         """Observed values of pairs (i, j), all (m,) or broadcast to it, in standard deviations of their nulls."""
         return _standardised(nats, i, j, self.centre, self.log_scale) / self.unit
 
+    @cached_property
+    def pool(self) -> tuple[Tensor, float, float]:
+        """The sorted null (m,), and shape and scale of its tail: found once, however many tiles ask."""
+        pool = self.z.sort().values
+        beyond = _beyond(len(pool))
+        return pool, *_pareto_tail(pool[-beyond:] - pool[-beyond - 1], 1.0 / self.draws)
+
     def p_values(self, z: Tensor) -> Tensor:
         """Upper-tail p-values (m,) of standardised values (m,)."""
-        return pooled_p_values(z, self.z, self.draws)
+        return _tail_p_values(z, *self.pool)
 
     def least(self, rate: float) -> float:
         """A standardised value below which no p-value is at most ``rate``."""
         place = int(np.ceil((1 + len(self.z)) * (1 - rate))) - 1
-        return -np.inf if place < 0 else float(self.z.sort().values[min(place, len(self.z) - 1)])
+        return -np.inf if place < 0 else float(self.pool[0][min(place, len(self.z) - 1)])
 
 
 def pooled_null(
@@ -189,13 +197,22 @@ def pooled_p_values(z: Tensor, null_z: Tensor, draws: int) -> Tensor:
     ['5e-01', '1e-02']
     """
     pool = null_z.sort().values
+    beyond = _beyond(len(pool))
+    return _tail_p_values(z, pool, *_pareto_tail(pool[-beyond:] - pool[-beyond - 1], 1.0 / draws))
+
+
+def _tail_p_values(z: Tensor, pool: Tensor, shape: float, scale: float) -> Tensor:
     count = len(pool)
-    beyond = max(2, min(250, count // 20))
+    beyond = _beyond(count)
     p = (1.0 + (count - torch.searchsorted(pool, z, right=False))) / (1.0 + count)
     threshold = pool[-beyond - 1]
-    shape, scale = _pareto_tail(pool[-beyond:] - threshold, 1.0 / draws)
     tail = (1 + shape * (z - threshold).clamp_min(0.0) / scale) ** (-1 / shape)
     return torch.where(z > threshold, (1.0 + beyond) / (1.0 + count) * tail, p)
+
+
+def _beyond(count: int) -> int:
+    """How many of the largest null values the tail is fitted to."""
+    return max(2, min(250, count // 20))
 
 
 def _pareto_tail(excess: Tensor, least: float) -> tuple[float, float]:
