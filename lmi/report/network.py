@@ -15,7 +15,7 @@ LEGEND = {
     "q_value": "share of false discoveries among all pairs up to this one, against the null",
     "frequency": "share of the networks of parts of the rows that have the edge",
     "clr": "context likelihood: how far the MI stands out from what both columns share with others",
-    "edges": "edges of the column",
+    "edges": "of the column, or of the network by each way",
     "precision": "share of the pairs found that are planted edges",
     "precision_any": "share of the pairs found that depend on each other, directly or through a hub",
     "recall": "share of the planted edges that were found",
