@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, bound_number, rival_density
+from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.numbers import FIT_SAMPLES, bound_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
-from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
-from lmi.evidence import Null
 from lmi.types import Context
 
 
@@ -76,7 +74,7 @@ def log_ratios(codes_x: Tensor, codes_y: Tensor, count: int) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedClusters(FittedCandidate):
+class FittedClusters(FittedScores):
     """One table a fold."""
 
     count: int
@@ -88,21 +86,3 @@ class FittedClusters(FittedCandidate):
         """
         cost = self.count**2 / (2 * self.judged.space.num_samples)
         return bound_number(self.judged, self.judged.optimism(), cost)
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

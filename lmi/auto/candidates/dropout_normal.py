@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
-from lmi.auto.numbers import bound_null, ratio_number, rival_density
+from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.numbers import ratio_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
-from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.densities.patterns import CLASSES, Patterns, fit_patterns
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.missing import MissingNormal, fit_missing
-from lmi.evidence import Null
 from lmi.types import Context
 
 JUDGED = 300  # pairs of a fold: every x is held against every y with a matrix of its own
@@ -76,7 +73,7 @@ class ThereAndNot:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedDropoutNormal(FittedCandidate):
+class FittedDropoutNormal(FittedScores):
     """One covariance and one set of classes a fold."""
 
     models: list[ThereAndNot]
@@ -85,21 +82,3 @@ class FittedDropoutNormal(FittedCandidate):
         """The mean log ratio, on seen and on fresh pairs."""
         space = self.judged.space
         return ratio_number(self.judged.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

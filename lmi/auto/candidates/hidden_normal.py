@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
-from lmi.auto.numbers import bound_null, ratio_number, rival_density
+from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.numbers import ratio_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
-from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import IntervalNormal, fit_intervals
 from lmi.estimators.trust.thresholds import BLURRED
-from lmi.evidence import Null
 from lmi.types import Context
 
 COMPLEXITY = 0.5  # it is the normal model, with as many parameters, less what is known to be wrong with it
@@ -52,7 +47,7 @@ class HiddenNormal(Candidate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedHiddenNormal(FittedCandidate):
+class FittedHiddenNormal(FittedScores):
     """One copula a fold."""
 
     models: list[IntervalNormal]
@@ -61,21 +56,3 @@ class FittedHiddenNormal(FittedCandidate):
         """The mean log ratio, on seen and on fresh pairs."""
         space = self.judged.space
         return ratio_number(self.judged.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

@@ -6,21 +6,20 @@ Judged by the mixture's bound like any candidate; its number is what neighbours 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Judged, Number, Traits, judge
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, neighbours_number, rival_density
+from lmi.auto.candidate import Candidate, Judged, Number, Traits, judge
+from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.kernel_variates import KernelVariates, fit_kernel_variates
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
-from lmi.evidence import Null
 from lmi.types import Context
 
 COMPLEXITY = 50  # above mixtures, below neural critics
@@ -95,7 +94,7 @@ def _critic(variates: KernelVariates, model: Mixture) -> Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedKernelMixture(FittedCandidate):
+class FittedKernelMixture(FittedScores):
     """One set of variates and one density of them a fold."""
 
     variates: list[KernelVariates]
@@ -113,21 +112,3 @@ class FittedKernelMixture(FittedCandidate):
             return lambda rows: (variates.x(space.x[rows]), variates.y(space.y[rows]))
 
         return neighbours_number(self.judged, [of_fold(fold) for fold in self.variates], self.models, self.context)
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

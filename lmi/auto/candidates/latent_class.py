@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, bound_number, rival_density
+from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.numbers import FIT_SAMPLES, bound_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.latent_classes import fit_latent_classes
-from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
-from lmi.evidence import Null
 from lmi.types import Context
 
 
@@ -50,27 +45,9 @@ class LatentClass(Candidate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedLatentClass(FittedCandidate):
+class FittedLatentClass(FittedScores):
     """One set of classes a fold."""
 
     def number(self) -> Number:
         """The bound, half of what fitting cost added."""
         return bound_number(self.judged, self.judged.optimism())
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
-from lmi.auto.numbers import bound_null, bound_number, rival_density
+from lmi.auto.numbers import bound_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores, held_out
-from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import NEURAL_MARGIN
-from lmi.evidence import Null
 from lmi.neural.critic import CriticSettings, fit_critic
 from lmi.types import Context
 
@@ -83,7 +80,7 @@ def calibration(scores: Scores, x: Tensor, y: Tensor) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedNeuralCritic(FittedCandidate):
+class FittedNeuralCritic(FittedScores):
     """One network a fold, on top of ``base``."""
 
     def number(self) -> Number:
@@ -98,21 +95,3 @@ class FittedNeuralCritic(FittedCandidate):
         return Number(
             number.nats + float(gain.mean()), math.hypot(number.error, float(gain.std()) / gain.numel() ** 0.5)
         )
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

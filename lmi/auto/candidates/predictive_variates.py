@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, neighbours_number, rival_density
+from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_mixture
 from lmi.estimators.densities.predictions import Predict, best_predictor
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import UNPREDICTED
-from lmi.evidence import Null
 from lmi.types import Context
 
 COMPLEXITY = 60  # above kernel variates, below neural critics
@@ -72,7 +71,7 @@ class PredictiveVariates(Candidate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedPredictiveVariates(FittedCandidate):
+class FittedPredictiveVariates(FittedScores):
     """One predictor and one density a fold."""
 
     predictors: list[Predict]
@@ -91,21 +90,3 @@ class FittedPredictiveVariates(FittedCandidate):
         variates = [of_fold(predict) for predict in self.predictors]
         number = neighbours_number(self.judged, variates, self.models, self.context.child("predicted draws"))
         return number._replace(above=UNPREDICTED * max(number.nats, 0.0))
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self

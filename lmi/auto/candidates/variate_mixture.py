@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, judge
 from lmi.auto.candidates.t_mixture import shape_name
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, bound_number, rival_density
+from lmi.auto.numbers import FIT_SAMPLES, bound_number
+from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
-from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import fit_linear
-from lmi.evidence import Null
 from lmi.types import Context
 
 VARIATES = 4  # canonical variates of each side: more have too many parameters for the samples of a fold
@@ -58,27 +54,9 @@ class VariateMixture(Candidate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedVariateMixture(FittedCandidate):
+class FittedVariateMixture(FittedScores):
     """One density of the variates a fold."""
 
     def number(self) -> Number:
         """The bound, half of what fitting cost added."""
         return bound_number(self.judged, self.judged.optimism())
-
-    def null(self, permutations: int, generator: torch.Generator) -> Null:
-        """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
-
-    def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
-        """That of the best rival, or one normal; see ``FittedCandidate``."""
-        return rival_density(self, rivals, x, y, context)
-
-    @property
-    def components(self) -> int:
-        """None: it is no density of the variables themselves."""
-        return 0
-
-    @property
-    def stand_in(self) -> FittedCandidate:
-        """Itself."""
-        return self
