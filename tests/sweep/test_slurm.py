@@ -74,6 +74,8 @@ def slurm(tmp_path_factory):
     host = socket.gethostname().split(".")[0]
     (place / "state").mkdir()
     (place / "spool").mkdir()
+    # Ranks meet at a port that follows from the job's number: the clusters of two workers must not share numbers.
+    first_job = 1 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     conf = place / "slurm.conf"
     conf.write_text(f"""
 ClusterName=one
@@ -98,6 +100,7 @@ SlurmdPidFile={place}/slurmd.pid
 SlurmctldLogFile={place}/slurmctld.log
 SlurmdLogFile={place}/slurmd.log
 ReturnToService=2
+FirstJobId={first_job}
 MpiDefault=none
 NodeName={host} NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
