@@ -13,8 +13,8 @@ from scipy.sparse.csgraph import connected_components
 
 from lmi.activations import Activations
 from lmi.estimators.modules.modularity import find_modules
-from lmi.estimators.pairwise.cofiring import cofiring
-from lmi.estimators.pairwise.edges import Edges
+from lmi.estimators.network.cofiring import cofiring
+from lmi.estimators.network.edges import Edges
 from lmi.experiments.features import (
     FeatureTraining,
     corpus_activations,

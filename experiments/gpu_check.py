@@ -14,10 +14,10 @@ from lmi.api import estimate
 from lmi.arguments import checked_device
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.neighbors.search import nearest
-from lmi.estimators.pairwise.effective import effective_samples
 from lmi.estimators.pairwise.gaussian import rank_normal
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairsTorch
 from lmi.estimators.pairwise.matrix import Measure, PairEstimator, pairwise_measure, tiled
+from lmi.estimators.significance.effective import effective_samples
 from lmi.experiments.measure import bars_met
 from lmi.latent.trainer import TrainerSettings
 from lmi.results import Result

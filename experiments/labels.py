@@ -15,7 +15,7 @@ from lmi.activations import Activations
 from lmi.activations.docstrings import package_folder
 from lmi.activations.text import read_documents
 from lmi.settings import near
-from lmi.sources.labelled import Labelled
+from lmi.sources.planted.labelled import Labelled
 from lmi.types import Context
 
 RULES = {

@@ -17,7 +17,7 @@ from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.latent import LatentEstimator
 from lmi.report.modules import LEGEND, estimators_figure, matrices_figure
 from lmi.results import Result, Scalar
-from lmi.sources.linear import LinearModules, NormalLinear
+from lmi.sources.normal.linear import LinearModules, NormalLinear
 from lmi.types import Context, Estimate
 
 

@@ -16,16 +16,16 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from lmi.arguments import checked_device
-from lmi.estimators.pairwise.consensus import consensus_edges
-from lmi.estimators.pairwise.edges import Edges
+from lmi.estimators.network.consensus import consensus_edges
+from lmi.estimators.network.edges import Edges
+from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.histogram import Binning
 from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_mi
-from lmi.estimators.pairwise.network import pairwise_edges
 from lmi.estimators.pairwise.ties import constant_columns
 from lmi.experiments.pairwise import ActivationSource, NamedColumns
 from lmi.report import network as draw
 from lmi.results import Result
-from lmi.sources.planted_network import PlantedNetwork
+from lmi.sources.planted.planted_network import PlantedNetwork
 from lmi.types import NATS_PER_BIT, Context
 
 DRAWN = 300  # columns whose pairs stand in the distribution

@@ -16,8 +16,6 @@ import torch
 from torch import Tensor
 
 from lmi.arguments import checked_device
-from lmi.estimators.pairwise.document_nulls import chosen_scheme
-from lmi.estimators.pairwise.effective import effective_samples
 from lmi.estimators.pairwise.gaussian import GaussianPairs, rank_normal
 from lmi.estimators.pairwise.histogram import Binning, Correction
 from lmi.estimators.pairwise.histogram_pairs import g_test_columns
@@ -27,8 +25,10 @@ from lmi.estimators.pairwise.matrix import (
     pairwise_mi,
     tiled,
 )
-from lmi.estimators.pairwise.significance import pairwise_significance
 from lmi.estimators.pairwise.ties import constant_columns, tied_columns
+from lmi.estimators.significance.document_nulls import chosen_scheme
+from lmi.estimators.significance.effective import effective_samples
+from lmi.estimators.significance.pair_significance import pairwise_significance
 from lmi.experiments.pairwise_findings import findings
 from lmi.files import whole_file
 from lmi.results import Result

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lmi.estimators.pairwise.significance import benjamini_hochberg
+from lmi.estimators.significance.pair_significance import benjamini_hochberg
 from lmi.report.pairwise_layers import figures_of_layers, off_diagonal
 from lmi.results import Result
 from lmi.types import NATS_PER_BIT

@@ -19,7 +19,7 @@ from lmi.estimators.probes.probe import (
 from lmi.estimators.probes.stability import stability_selection, stand_ins
 from lmi.report import probe_bits as figures
 from lmi.results import Result
-from lmi.sources.labelled import Labelled
+from lmi.sources.planted.labelled import Labelled
 from lmi.types import NATS_PER_BIT, Context
 
 if TYPE_CHECKING:

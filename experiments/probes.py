@@ -17,7 +17,7 @@ from lmi.estimators.probes.probe import effect_size, folds
 from lmi.experiments import probe_bits
 from lmi.report import probes as figures
 from lmi.results import Result
-from lmi.sources.labelled import Labelled, LabelledSource, ShiftedClasses
+from lmi.sources.planted.labelled import Labelled, LabelledSource, ShiftedClasses
 from lmi.types import Context
 
 

@@ -17,7 +17,7 @@ from lmi.latent.estimator import read_fold
 from lmi.latent.fitting import fit_and_read
 from lmi.latent.streaming import Stream, estimate_stream
 from lmi.results import Result, Scalar
-from lmi.sources.shards import StreamedPairs, read_pairs
+from lmi.sources.files.shards import StreamedPairs, read_pairs
 from lmi.types import Context, Pairs
 
 

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from lmi.estimators.modules.modularity import find_modules as find_modules
     from lmi.estimators.modules.modularity import modularity_score as modularity_score
     from lmi.estimators.modules.quantized import quantized_mi as quantized_mi
-    from lmi.estimators.pairwise.all_pairs import pairwise as pairwise
-    from lmi.estimators.pairwise.cofiring import cofiring as cofiring
-    from lmi.estimators.pairwise.consensus import consensus_edges as consensus_edges
-    from lmi.estimators.pairwise.effective import effective_samples as effective_samples
+    from lmi.estimators.network.all_pairs import pairwise as pairwise
+    from lmi.estimators.network.cofiring import cofiring as cofiring
+    from lmi.estimators.network.consensus import consensus_edges as consensus_edges
+    from lmi.estimators.network.pairwise_edges import pairwise_edges as pairwise_edges
     from lmi.estimators.pairwise.histogram import g_test as g_test
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
     from lmi.estimators.pairwise.matrix import nonlinearity as nonlinearity
     from lmi.estimators.pairwise.matrix import pairwise_mi as pairwise_mi
-    from lmi.estimators.pairwise.network import pairwise_edges as pairwise_edges
-    from lmi.estimators.pairwise.significance import benjamini_hochberg as benjamini_hochberg
-    from lmi.estimators.pairwise.significance import pairwise_significance as pairwise_significance
+    from lmi.estimators.significance.effective import effective_samples as effective_samples
+    from lmi.estimators.significance.pair_significance import benjamini_hochberg as benjamini_hochberg
+    from lmi.estimators.significance.pair_significance import pairwise_significance as pairwise_significance
     from lmi.evidence import Verdict as Verdict
     from lmi.results import Result as Result
     from lmi.types import Context as Context
@@ -51,15 +51,15 @@ _HOMES = {
     "LanguageModel": "lmi.activations",
     "capture": "lmi.activations",
     "record": "lmi.activations",
-    "pairwise": "lmi.estimators.pairwise.all_pairs",
-    "cofiring": "lmi.estimators.pairwise.cofiring",
-    "consensus_edges": "lmi.estimators.pairwise.consensus",
-    "pairwise_edges": "lmi.estimators.pairwise.network",
+    "pairwise": "lmi.estimators.network.all_pairs",
+    "cofiring": "lmi.estimators.network.cofiring",
+    "consensus_edges": "lmi.estimators.network.consensus",
+    "pairwise_edges": "lmi.estimators.network.pairwise_edges",
     "pairwise_mi": "lmi.estimators.pairwise.matrix",
     "nonlinearity": "lmi.estimators.pairwise.matrix",
-    "pairwise_significance": "lmi.estimators.pairwise.significance",
-    "effective_samples": "lmi.estimators.pairwise.effective",
-    "benjamini_hochberg": "lmi.estimators.pairwise.significance",
+    "pairwise_significance": "lmi.estimators.significance.pair_significance",
+    "effective_samples": "lmi.estimators.significance.effective",
+    "benjamini_hochberg": "lmi.estimators.significance.pair_significance",
     "histogram_mi": "lmi.estimators.pairwise.histogram",
     "g_test": "lmi.estimators.pairwise.histogram",
     "gaussian_mi": "lmi.estimators.modules.closed_form",

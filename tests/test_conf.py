@@ -79,7 +79,7 @@ def test_every_setting_of_the_yaml_is_the_default_of_its_class():
         (("source._target_=lmi",), "outside lmi"),
         (("source._target_=3",), "outside lmi"),
         (("source._target_=lmi..run",), "nothing importable"),
-        (("source._target_=lmi.sources.gaussian.Nope",), "nothing importable"),
+        (("source._target_=lmi.sources.normal.gaussian.Nope",), "nothing importable"),
     ],
 )
 def test_wrong_settings_are_refused(overrides, message):

@@ -16,9 +16,9 @@ from lmi.files import locked, read_mapping
 from lmi.report.page import write_report
 from lmi.results import Result
 from lmi.run import refuse_overrides, run
-from lmi.sources.array_layers import ArrayLayers
-from lmi.sources.arrays import Arrays
-from lmi.sources.tables import read_file
+from lmi.sources.files.array_layers import ArrayLayers
+from lmi.sources.files.arrays import Arrays
+from lmi.sources.files.tables import read_file
 from lmi.sweep.process import run_name
 
 ROOT = Path(__file__).parents[1]
@@ -342,7 +342,7 @@ def test_a_hostile_folder_executes_nothing_and_reads_nothing_outside(tmp_path, m
     torch.save(Ran(folder / "ran"), folder / "evil.pt")
     experiment = {
         "_target_": "lmi.experiments.estimate.EstimateExperiment",
-        "source": {"_target_": "lmi.sources.arrays.Arrays", "x": "../x.npy", "y": "../y.npy"},
+        "source": {"_target_": "lmi.sources.files.arrays.Arrays", "x": "../x.npy", "y": "../y.npy"},
         "estimator": {"_target_": "lmi.estimators.gaussian.estimator.GaussianEstimator"},
     }
     change = dict(change)

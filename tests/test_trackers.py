@@ -34,8 +34,9 @@ def test_a_logger_that_cannot_be_built_is_named(tmp_path):
 def test_a_run_that_trains_nothing_and_names_no_logger_imports_no_lightning(tmp_path):
     code = (
         "import sys; from pathlib import Path; from lmi.run import run;"
-        "run({'experiment': {'_target_': 'experiments.estimate.EstimateExperiment', 'num_samples': 100,"
-        " 'source': {'_target_': 'lmi.sources.gaussian.LowRankGaussian', 'x_dim': 2, 'y_dim': 2, 'rank': 1, 'bits': 1.0},"
+        "run({'experiment': {'_target_': 'lmi.experiments.estimate.EstimateExperiment', 'num_samples': 100,"
+        " 'source': {'_target_': 'lmi.sources.normal.gaussian.LowRankGaussian', 'x_dim': 2, 'y_dim': 2,"
+        "  'rank': 1, 'bits': 1.0},"
         " 'estimator': {'_target_': 'lmi.estimators.gaussian.estimator.GaussianEstimator', 'permutations': 0}},"
         " 'seed': 0, 'logger': {}, 'progress': False, 'name': 'small'}, Path(sys.argv[1]));"
         "print('lightning' in sys.modules)"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from lmi.experiments.benchmarks.case import Case
-from lmi.sources.coarse_normal import CoarseNormal
-from lmi.sources.digit_pairs import DigitPairs
-from lmi.sources.edges import Edges
-from lmi.sources.faint_linear import FaintLinear
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.labels import LabelsAndTables
-from lmi.sources.odd_marginals import MARGINALS, OddMarginals
-from lmi.sources.present_columns import PresentColumns
-from lmi.sources.products import ProductsAndSigns
-from lmi.sources.pushforward import Pushforward
-from lmi.sources.rows_in_time import Autoregressive
-from lmi.sources.shared_latent import SharedLatent
-from lmi.sources.student import StudentT
+from lmi.sources.nonlinear.edges import Edges
+from lmi.sources.nonlinear.labels import LabelsAndTables
+from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals
+from lmi.sources.nonlinear.products import ProductsAndSigns
+from lmi.sources.nonlinear.shared_latent import SharedLatent
+from lmi.sources.normal.coarse_normal import CoarseNormal
+from lmi.sources.normal.faint_linear import FaintLinear
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.present_columns import PresentColumns
+from lmi.sources.normal.pushforward import Pushforward
+from lmi.sources.normal.student import StudentT
+from lmi.sources.pictures.digit_pairs import DigitPairs
+from lmi.sources.series.rows_in_time import Autoregressive
 from lmi.types import Source
 
 

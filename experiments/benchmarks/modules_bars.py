@@ -22,7 +22,7 @@ from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.experiments.measure import bar_row, bars_met, peak_memory_gib
 from lmi.results import Result, Scalar
-from lmi.sources.linear import LinearModules, NormalLinear
+from lmi.sources.normal.linear import LinearModules, NormalLinear
 from lmi.types import Context
 
 Rows = list[dict[str, Scalar]]

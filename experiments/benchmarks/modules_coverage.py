@@ -13,7 +13,7 @@ from lmi.estimators.modules.quantized import quantized_mi
 from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.report.modules import coverage_figure
 from lmi.results import Result, Scalar
-from lmi.sources.linear import LinearModules
+from lmi.sources.normal.linear import LinearModules
 from lmi.types import Context
 
 

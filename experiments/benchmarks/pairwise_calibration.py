@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
-from lmi.estimators.pairwise.effective import effective_samples
 from lmi.estimators.pairwise.histogram_pairs import g_test_columns
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
-from lmi.estimators.pairwise.significance import benjamini_hochberg, pairwise_significance
+from lmi.estimators.significance.document_nulls import Null, chosen_scheme
+from lmi.estimators.significance.effective import effective_samples
+from lmi.estimators.significance.pair_significance import benjamini_hochberg, pairwise_significance
 from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
-from lmi.sources.planted import PlantedColumns
+from lmi.sources.planted.planted_columns import PlantedColumns
 from lmi.types import Context
 
 

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from scipy.stats import chi2_contingency
 
-from lmi.estimators.pairwise.all_pairs import pairwise
-from lmi.estimators.pairwise.cofiring import cofiring
-from lmi.estimators.pairwise.cofiring_counts import count_pairs, read_firing
-from lmi.estimators.pairwise.network import pairwise_edges
+from lmi.estimators.network.all_pairs import pairwise
+from lmi.estimators.network.cofiring import cofiring
+from lmi.estimators.network.cofiring_counts import count_pairs, read_firing
+from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.ties import tied_columns
 from lmi.experiments.benchmarks.pairwise_speed import activations
 from lmi.experiments.measure import bar_row, bars_met, peak_memory_gib
 from lmi.results import Result
-from lmi.sources.planted_network import PlantedNetwork
+from lmi.sources.planted.planted_network import PlantedNetwork
 from lmi.types import Context
 
 

@@ -8,11 +8,11 @@ from typing import Literal
 from lmi.experiments.benchmarks.case import Case
 from lmi.experiments.benchmarks.field import field_cases
 from lmi.experiments.benchmarks.unstructured import unstructured_cases
-from lmi.sources.digits_channel import DigitsChannel
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.mixtures import NormalMixture
-from lmi.sources.pushforward import Pushforward
-from lmi.sources.student import StudentT
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.mixtures import NormalMixture
+from lmi.sources.normal.pushforward import Pushforward
+from lmi.sources.normal.student import StudentT
+from lmi.sources.pictures.digits_channel import DigitsChannel
 from lmi.types import NATS_PER_BIT
 
 Suite = Literal[

@@ -19,7 +19,7 @@ from lmi.experiments.covariance import Covariance, measure_sweep
 from lmi.experiments.measure import bar_row
 from lmi.experiments.probes import Probe
 from lmi.results import Result
-from lmi.sources.labelled import PlantedNeurons, ShiftedClasses
+from lmi.sources.planted.labelled import PlantedNeurons, ShiftedClasses
 from lmi.types import Context
 
 

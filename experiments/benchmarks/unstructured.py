@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lmi.experiments.benchmarks.case import Case
-from lmi.sources.bumps import Bumps
-from lmi.sources.digits_channel import DigitsChannel
-from lmi.sources.hidden_chain import HiddenChain
-from lmi.sources.interactions import Interactions
-from lmi.sources.rectangles import Rectangles
-from lmi.sources.textures import Textures
+from lmi.sources.nonlinear.interactions import Interactions
+from lmi.sources.pictures.bumps import Bumps
+from lmi.sources.pictures.digits_channel import DigitsChannel
+from lmi.sources.pictures.rectangles import Rectangles
+from lmi.sources.pictures.textures import Textures
+from lmi.sources.series.hidden_chain import HiddenChain
 from lmi.types import NATS_PER_BIT
 
 

@@ -22,7 +22,7 @@ from lmi.latent.estimator import LatentEstimator
 from lmi.latent.fitting import read_once, train
 from lmi.latent.readings import latent_ksg
 from lmi.latent.survey import Survey, survey
-from lmi.sources.shards import StreamedPairs
+from lmi.sources.files.shards import StreamedPairs
 from lmi.types import Context, Estimate
 
 

@@ -9,7 +9,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from lmi.sources.shards import StreamedPairs
+from lmi.sources.files.shards import StreamedPairs
 from lmi.types import Context
 
 

@@ -10,7 +10,7 @@ from lmi.auto.candidates.independence import Independence
 from lmi.auto.corrections import left_on_fresh_pairs, of_counted_rows, with_all_columns
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds
-from lmi.sources.faint_linear import FaintLinear
+from lmi.sources.normal.faint_linear import FaintLinear
 from lmi.types import Context
 
 

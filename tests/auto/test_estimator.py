@@ -9,10 +9,10 @@ import torch
 
 import lmi
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.sources.digits_channel import DigitsChannel
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.pushforward import Pushforward
-from lmi.sources.student import StudentT
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.pushforward import Pushforward
+from lmi.sources.normal.student import StudentT
+from lmi.sources.pictures.digits_channel import DigitsChannel
 
 QUICK = {"permutations": 5}
 

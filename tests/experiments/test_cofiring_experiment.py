@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lmi.activations import Activations
-from lmi.estimators.pairwise.cofiring import cofiring
+from lmi.estimators.network.cofiring import cofiring
 from lmi.experiments.cofiring import Cofiring, feature_clusters, in_context
 from lmi.experiments.features import FeatureTraining, TopKDictionary, encoded, fit_dictionary, load_dictionary
 from lmi.experiments.pretrain_features import PretrainFeatures

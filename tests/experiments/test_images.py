@@ -2,7 +2,7 @@
 
 from lmi.experiments.images import ImagesExperiment
 from lmi.latent.representation import RepresentationEstimator
-from lmi.sources.bumps import Bumps
+from lmi.sources.pictures.bumps import Bumps
 from lmi.types import Context
 
 

@@ -7,7 +7,7 @@ from lmi.experiments.benchmarks.modules_coverage import ModulesCoverage
 from lmi.experiments.modules import Modules
 from lmi.experiments.modules_mlp import ModulesMLP
 from lmi.latent import LatentEstimator
-from lmi.sources.linear import LinearModules
+from lmi.sources.normal.linear import LinearModules
 from lmi.types import Context
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from lmi.experiments.network import Network, correlation_edges
 from lmi.results import Result
-from lmi.sources.array_layers import ArrayLayers
-from lmi.sources.planted_network import PlantedNetwork
+from lmi.sources.files.array_layers import ArrayLayers
+from lmi.sources.planted.planted_network import PlantedNetwork
 from lmi.types import Context
 
 SMALL = PlantedNetwork(dims=80, hubs=5, targets=6, rows=300)

@@ -7,7 +7,7 @@ from scipy.stats import false_discovery_control
 
 from lmi.experiments.pairwise import ActivationSource, Pairwise, top_pairs
 from lmi.results import Result
-from lmi.sources.planted import PlantedColumns
+from lmi.sources.planted.planted_columns import PlantedColumns
 from lmi.types import Context
 
 SMALL = PlantedColumns(dims=12, num_layers=2, num_documents=6, tokens=30, linear_pairs=2, parabola_pairs=2)

@@ -6,7 +6,7 @@ import pytest
 from lmi.experiments.benchmarks.teaching_bars import TeachingBars
 from lmi.experiments.probes import Probe, drop_constant, extremes
 from lmi.results import Result
-from lmi.sources.labelled import Labelled, PlantedNeurons, ShiftedClasses
+from lmi.sources.planted.labelled import Labelled, PlantedNeurons, ShiftedClasses
 from lmi.types import Context
 
 SMALL = Probe(

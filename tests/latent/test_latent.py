@@ -13,8 +13,8 @@ from lmi.latent import LatentEstimator, TrainerSettings
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.fitting import encoder_folds, fit_encoders
 from lmi.settings import SettingsError
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.pushforward import Pushforward
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.pushforward import Pushforward
 from lmi.types import Context
 
 SMALL = {"hidden": (32,), "max_epochs": 12, "permutations": 5}

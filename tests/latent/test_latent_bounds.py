@@ -11,8 +11,8 @@ from lmi.latent import bounds_reading
 from lmi.latent.bounds_reading import scaled_scores
 from lmi.latent.fitting import encoder_folds
 from lmi.latent.latent_bounds import LatentBoundsEstimator
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.pushforward import Pushforward
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.pushforward import Pushforward
 
 SMALL = {"hidden": (64,), "critics": ("copula", "separable"), "permutations": 5}
 

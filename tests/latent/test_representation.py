@@ -14,9 +14,9 @@ from lmi.latent.learning_curve import LearningCurve
 from lmi.latent.objectives import build_objective
 from lmi.latent.objectives.cca import canonical_nats
 from lmi.latent.representation import opened_upwards
-from lmi.sources.bumps import Bumps
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.hidden_chain import HiddenChain
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.pictures.bumps import Bumps
+from lmi.sources.series.hidden_chain import HiddenChain
 from lmi.types import Estimate
 
 SMALL = {"folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}

@@ -12,7 +12,7 @@ from lmi.latent.estimator import read_fold
 from lmi.latent.fitting import fit_and_read
 from lmi.latent.streaming import BlockStream, Stream, estimate_stream
 from lmi.latent.survey import mean_and_deviation, survey
-from lmi.sources.shards import GaussianShards, read_pairs
+from lmi.sources.files.shards import GaussianShards, read_pairs
 from lmi.types import Context
 
 CONTEXT = Context(seed=1)
@@ -117,7 +117,7 @@ def test_cached_activations_are_trained_on_from_disk(tmp_path):
     """Through the whole of ``experiment=stream source=shards``, beside the same layers in memory."""
     from lmi.activations.store import write_store
     from lmi.experiments.stream import StreamExperiment
-    from lmi.sources.shards import Shards
+    from lmi.sources.files.shards import Shards
 
     z = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
     z[:, 2:] += z[:, :2]

@@ -9,8 +9,8 @@ import lmi
 import lmi.neural.neural as neural
 from lmi.estimators.bounds.heldout import held_out
 from lmi.neural.critic import CriticSettings, fit_critic
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.pushforward import Pushforward
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.pushforward import Pushforward
 from lmi.types import Context
 
 NAMES = ("mine", "infonce", "nwj", "smile")

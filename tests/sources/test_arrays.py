@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from lmi.experiments.pairwise import Pairwise
 from lmi.inputs import Matrix
-from lmi.sources.array_layers import ArrayLayers
-from lmi.sources.arrays import Arrays
-from lmi.sources.tables import read_file
+from lmi.sources.files.array_layers import ArrayLayers
+from lmi.sources.files.arrays import Arrays
+from lmi.sources.files.tables import read_file
 from lmi.types import Context
 
 

@@ -9,18 +9,18 @@ from scipy.stats import multivariate_normal, vonmises
 
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.experiments.benchmarks.field import FAMILIES, field_cases
-from lmi.sources.coarse_normal import LEVELS, CoarseNormal
-from lmi.sources.digit_pairs import DigitPairs
-from lmi.sources.edges import Edges
-from lmi.sources.faint_linear import FaintLinear
 from lmi.sources.integrals import mean_of_draws, normal_log_density
-from lmi.sources.labels import LabelsAndTables
-from lmi.sources.odd_marginals import MARGINALS, OddMarginals
-from lmi.sources.present_columns import PresentColumns
-from lmi.sources.products import ProductsAndSigns
-from lmi.sources.pushforward import residual_network
-from lmi.sources.rows_in_time import Autoregressive
-from lmi.sources.shared_latent import SharedLatent
+from lmi.sources.nonlinear.edges import Edges
+from lmi.sources.nonlinear.labels import LabelsAndTables
+from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals
+from lmi.sources.nonlinear.products import ProductsAndSigns
+from lmi.sources.nonlinear.shared_latent import SharedLatent
+from lmi.sources.normal.coarse_normal import LEVELS, CoarseNormal
+from lmi.sources.normal.faint_linear import FaintLinear
+from lmi.sources.normal.present_columns import PresentColumns
+from lmi.sources.normal.pushforward import residual_network
+from lmi.sources.pictures.digit_pairs import DigitPairs
+from lmi.sources.series.rows_in_time import Autoregressive
 
 
 def seeded(seed=0):

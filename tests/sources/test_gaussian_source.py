@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise
-from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.normal.gaussian import LowRankGaussian
 
 SOURCES = {
     "plain": LowRankGaussian(rank=2, bits=1.5, x_dim=6, y_dim=5),

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from lmi.sources.digits_channel import DigitsChannel
-from lmi.sources.mixtures import NormalMixture
-from lmi.sources.student import StudentT, chi_square
+from lmi.sources.normal.mixtures import NormalMixture
+from lmi.sources.normal.student import StudentT, chi_square
+from lmi.sources.pictures.digits_channel import DigitsChannel
 
 
 def t_log_density(z, scale, degrees):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from lmi.sources.labelled import Labelled, PlantedNeurons, ShiftedClasses
+from lmi.sources.planted.labelled import Labelled, PlantedNeurons, ShiftedClasses
 from lmi.types import Context
 
 

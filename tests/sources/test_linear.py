@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lmi.estimators.modules.closed_form import gaussian_mi
-from lmi.sources.linear import LinearModules, NormalLinear
+from lmi.sources.normal.linear import LinearModules, NormalLinear
 from lmi.types import Source
 
 

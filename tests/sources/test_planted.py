@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lmi.sources.planted import PlantedColumns
+from lmi.sources.planted.planted_columns import PlantedColumns
 from lmi.types import Context
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lmi.estimators.neighbors.ksg import ksg_pointwise, standardised
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.pushforward import MONOTONE, MapName, Pushforward, spiral
+from lmi.sources.normal.gaussian import LowRankGaussian
+from lmi.sources.normal.pushforward import MONOTONE, MapName, Pushforward, spiral
 
 PLAIN = LowRankGaussian(rank=1, bits=1.0, x_dim=1, y_dim=1)
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import lmi
-from lmi.sources.arrays import Arrays
-from lmi.sources.bumps import Bumps
-from lmi.sources.hidden_chain import HiddenChain
-from lmi.sources.interactions import Interactions
-from lmi.sources.rectangles import Rectangles
-from lmi.sources.textures import Textures
+from lmi.sources.files.arrays import Arrays
+from lmi.sources.nonlinear.interactions import Interactions
+from lmi.sources.pictures.bumps import Bumps
+from lmi.sources.pictures.rectangles import Rectangles
+from lmi.sources.pictures.textures import Textures
+from lmi.sources.series.hidden_chain import HiddenChain
 
 N = 20_000
 

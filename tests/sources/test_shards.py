@@ -4,8 +4,8 @@ import torch
 from safetensors.torch import save_file
 
 from lmi.activations.store import write_store
-from lmi.sources.rows import open_rows
-from lmi.sources.shards import GaussianShards, Shards
+from lmi.sources.files.rows import open_rows
+from lmi.sources.files.shards import GaussianShards, Shards
 
 
 def test_rows_are_the_same_whatever_the_format_and_however_they_are_cut(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from lmi.estimators.pairwise.document_nulls import FEWEST_DOCUMENTS, paired_documents
+from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS, paired_documents
 from lmi.estimators.trust.verdict import default_verdict
 from lmi.evidence import Null
 from lmi.types import Context, Estimate

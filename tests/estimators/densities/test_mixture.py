@@ -7,8 +7,8 @@ import torch
 
 from lmi.estimators.densities import mixture
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
-from lmi.sources.mixtures import NormalMixture
-from lmi.sources.student import StudentT
+from lmi.sources.normal.mixtures import NormalMixture
+from lmi.sources.normal.student import StudentT
 
 
 def two_components(degrees):

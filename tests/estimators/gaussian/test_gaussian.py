@@ -7,7 +7,7 @@ import torch
 
 from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise
 from lmi.estimators.gaussian.estimator import GaussianEstimator
-from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.types import Context
 
 

@@ -8,7 +8,7 @@ import torch
 import lmi
 from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.ridge import half, ridge_directions
-from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.normal.gaussian import LowRankGaussian
 
 
 def draw(n, rank, bits, seed, dim, noise=0.5):

@@ -10,7 +10,7 @@ from lmi.estimators.modules.closed_form import (
     gaussian_mi_matrix,
     gaussian_mi_samples,
 )
-from lmi.sources.linear import LinearModules, NormalLinear
+from lmi.sources.normal.linear import LinearModules, NormalLinear
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -5,7 +5,7 @@ from sklearn.metrics import adjusted_rand_score
 from lmi.estimators.modules.closed_form import gaussian_mi
 from lmi.estimators.modules.modularity import find_modules, modularity_score
 from lmi.estimators.pairwise.matrix import pairwise_mi
-from lmi.sources.linear import LinearModules
+from lmi.sources.normal.linear import LinearModules
 
 
 def generator(seed: int = 0) -> torch.Generator:

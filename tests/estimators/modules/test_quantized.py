@@ -6,7 +6,7 @@ from sklearn.metrics import mutual_info_score
 
 import lmi
 from lmi.estimators.modules.quantized import grassberger_entropy, quantized_mi
-from lmi.sources.linear import LinearModules
+from lmi.sources.normal.linear import LinearModules
 from lmi.types import Context
 
 

@@ -4,7 +4,7 @@ from sklearn.feature_selection import mutual_info_classif
 
 from lmi.estimators.probes import bits, probe
 from lmi.estimators.probes.stability import complementary_halves, stability_selection, stand_ins
-from lmi.sources.labelled import PlantedNeurons
+from lmi.sources.planted.labelled import PlantedNeurons
 from lmi.types import Context
 
 

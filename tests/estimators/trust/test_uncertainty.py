@@ -5,7 +5,7 @@ import torch
 
 from lmi.estimators.neighbors.ksg import KSGEstimator, ksg_pointwise
 from lmi.estimators.trust.uncertainty import doubts, permutation_null, subsample_spread
-from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.types import Context
 
 

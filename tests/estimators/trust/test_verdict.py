@@ -7,7 +7,7 @@ from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.neighbors.control import controlled_ksg, effective_variates
 from lmi.estimators.trust.verdict import default_verdict, drift, worst
 from lmi.evidence import Verdict
-from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.types import Estimate
 
 

@@ -2,7 +2,7 @@ import math
 
 from lmi.experiments.benchmarks.throughput import ThroughputExperiment
 from lmi.latent import LatentEstimator
-from lmi.sources.gaussian import LowRankGaussian
+from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.types import Context
 
 

@@ -18,8 +18,8 @@ from scipy import sparse
 from scipy.sparse.linalg import cg
 from torch import Tensor
 
-from lmi.estimators.pairwise.document_nulls import Scheme, null_rows
 from lmi.estimators.pairwise.matrix import KEPT_BYTES, PREPARED_BYTES, Bar, Measure
+from lmi.estimators.significance.document_nulls import Scheme, null_rows
 
 SIDE = 32  # columns drawn on each side at every null draw
 DENSE = 4096  # columns whose effects are solved for with a dense matrix

@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.sources.coarse_normal import LEVELS
 from lmi.sources.integrals import mean_of_draws, normal_nodes
+from lmi.sources.normal.coarse_normal import LEVELS
 from lmi.types import Pairs
 
 Kind = Literal["counts", "items", "volatility", "network", "classes"]

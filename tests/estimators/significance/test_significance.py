@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from lmi.estimators.pairwise import pooled_null
-from lmi.estimators.pairwise.effective import _lag_products, _lag_products_torch, effective_samples
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
-from lmi.estimators.pairwise.pooled_null import pooled_p_values
-from lmi.estimators.pairwise.significance import benjamini_hochberg, pairwise_significance
-from lmi.sources.planted import PlantedColumns
+from lmi.estimators.significance import pooled_null
+from lmi.estimators.significance.effective import _lag_products, _lag_products_torch, effective_samples
+from lmi.estimators.significance.pair_significance import benjamini_hochberg, pairwise_significance
+from lmi.estimators.significance.pooled_null import pooled_p_values
+from lmi.sources.planted.planted_columns import PlantedColumns
 from lmi.types import Context
 
 

@@ -11,12 +11,12 @@ import torch
 
 from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
-from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
-from lmi.estimators.pairwise.edges import Edges
-from lmi.estimators.pairwise.effective import effective_samples
+from lmi.estimators.network.edges import Edges
 from lmi.estimators.pairwise.histogram import Binning, Correction
 from lmi.estimators.pairwise.matrix import Bar, PairEstimator, pairwise_measure, tiled
-from lmi.estimators.pairwise.significance import pairwise_significance
+from lmi.estimators.significance.document_nulls import Null, chosen_scheme
+from lmi.estimators.significance.effective import effective_samples
+from lmi.estimators.significance.pair_significance import pairwise_significance
 from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels
 from lmi.types import NATS_PER_BIT, Context

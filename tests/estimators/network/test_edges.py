@@ -7,10 +7,12 @@ import torch
 from scipy.stats import false_discovery_control
 
 import lmi
-from lmi.estimators.pairwise import edge_units, matrix, pooled_null
-from lmi.estimators.pairwise.edge_units import split_units
-from lmi.estimators.pairwise.pruning import indirect_edges
+from lmi.estimators.network import edge_units
+from lmi.estimators.network.edge_units import split_units
+from lmi.estimators.network.pruning import indirect_edges
+from lmi.estimators.pairwise import matrix
 from lmi.estimators.pairwise.splines import SplinePairs
+from lmi.estimators.significance import pooled_null
 
 
 def planted(n=200, d=40, seed=0):
@@ -23,7 +25,7 @@ def planted(n=200, d=40, seed=0):
 
 @pytest.mark.parametrize("estimator", ["ksg", "histogram", "gaussian", "bspline"])
 def test_edges_are_those_of_the_whole_table(estimator, monkeypatch):
-    monkeypatch.setattr("lmi.estimators.pairwise.network.TILE", 8)
+    monkeypatch.setattr("lmi.estimators.network.pairwise_edges.TILE", 8)
     monkeypatch.setattr(edge_units, "UNIT_TILES", 2)
     h, rate = planted(), 0.2
     edges = lmi.pairwise_edges(h, estimator, draws=32, rate=rate)
@@ -54,7 +56,7 @@ def test_targets_are_rows_of_the_whole_table():
 
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("lmi.estimators.pairwise.network.TILE", 8)
+    monkeypatch.setattr("lmi.estimators.network.pairwise_edges.TILE", 8)
     monkeypatch.setattr(edge_units, "UNIT_TILES", 2)
     h = planted()
     expected = lmi.pairwise_edges(h, "histogram")
@@ -92,7 +94,7 @@ class Ranks:
 
 
 def test_ranks_share_the_units(tmp_path, monkeypatch):
-    monkeypatch.setattr("lmi.estimators.pairwise.network.TILE", 8)
+    monkeypatch.setattr("lmi.estimators.network.pairwise_edges.TILE", 8)
     monkeypatch.setattr(edge_units, "UNIT_TILES", 1)
     h = planted()
     with pytest.raises(ValueError, match="share their edges through a folder"):

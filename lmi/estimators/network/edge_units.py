@@ -12,7 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from lmi.estimators.pairwise.matrix import TILE
-from lmi.estimators.pairwise.pooled_null import DrawnColumns, PooledNull
+from lmi.estimators.significance.pooled_null import DrawnColumns, PooledNull
 from lmi.files import whole_file
 
 UNIT_TILES = 16  # tiles of a unit: a kill loses no more than that

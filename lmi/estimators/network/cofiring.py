@@ -9,9 +9,9 @@ from numba import njit, prange
 from scipy.special import gammaln
 
 from lmi.arguments import whole
-from lmi.estimators.pairwise.cofiring_counts import DOUBTFUL, Counts, count_pairs, null_inflation, read_firing
-from lmi.estimators.pairwise.document_nulls import chosen_scheme
-from lmi.estimators.pairwise.edges import Edges
+from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, count_pairs, null_inflation, read_firing
+from lmi.estimators.network.edges import Edges
+from lmi.estimators.significance.document_nulls import chosen_scheme
 from lmi.labels import read_groups
 from lmi.types import Context
 

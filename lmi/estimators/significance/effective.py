@@ -10,7 +10,7 @@ from numba import njit, prange
 from torch import Tensor
 
 from lmi.arguments import whole
-from lmi.estimators.pairwise.document_nulls import document_places
+from lmi.estimators.significance.document_nulls import document_places
 from lmi.inputs import like, read_columns
 from lmi.labels import read_groups
 

@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from lmi.arguments import whole
-from lmi.estimators.pairwise.pruning import indirect_edges
+from lmi.estimators.network.pruning import indirect_edges
 from lmi.files import whole_file
 from lmi.types import NATS_PER_BIT
 

@@ -5,8 +5,8 @@ from scipy import sparse
 from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
 
 import lmi
-from lmi.estimators.pairwise.cofiring import _fisher
-from lmi.estimators.pairwise.cofiring_counts import count_pairs, null_inflation, read_firing
+from lmi.estimators.network.cofiring import _fisher
+from lmi.estimators.network.cofiring_counts import count_pairs, null_inflation, read_firing
 
 
 def fires(n=2000, d=30, seed=0, rate=0.1):

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
-from lmi.estimators.pairwise.document_nulls import Null, chosen_scheme
-from lmi.estimators.pairwise.edge_units import Candidates, EdgeSearch, Unit, measured_units, split_units
-from lmi.estimators.pairwise.edges import Edges
+from lmi.estimators.network.edge_units import Candidates, EdgeSearch, Unit, measured_units, split_units
+from lmi.estimators.network.edges import Edges
 from lmi.estimators.pairwise.histogram import Binning, Correction
 from lmi.estimators.pairwise.matrix import KEPT_BYTES, TILE, PairEstimator, pairwise_measure
-from lmi.estimators.pairwise.pooled_null import SIDE, DrawnColumns, null_plans, pooled_null
+from lmi.estimators.significance.document_nulls import Null, chosen_scheme
+from lmi.estimators.significance.pooled_null import SIDE, DrawnColumns, null_plans, pooled_null
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels
 from lmi.types import Context

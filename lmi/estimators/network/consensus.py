@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from lmi.arguments import whole
-from lmi.estimators.pairwise.edges import Edges
+from lmi.estimators.network.edges import Edges
+from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.matrix import PairEstimator
-from lmi.estimators.pairwise.network import pairwise_edges
 from lmi.inputs import read_matrices, read_matrix
 from lmi.labels import read_labels
 from lmi.types import Context

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from lmi.inputs import Missing, read_matrices
-from lmi.sources.tables import read_file, split_name
+from lmi.sources.files.tables import read_file, split_name
 from lmi.types import Pairs
 
 

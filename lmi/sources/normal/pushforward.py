@@ -38,7 +38,7 @@ class Pushforward:
             random residual network that mixes all coordinates.
         spiral_turn: radians at a norm of sqrt(d).
 
-    >>> from lmi.sources.gaussian import LowRankGaussian
+    >>> from lmi.sources.normal.gaussian import LowRankGaussian
     >>> source = Pushforward(LowRankGaussian(bits=1.0, x_dim=4, y_dim=4), ("coordinates",))
     >>> source.sample(10, torch.Generator().manual_seed(0)).x.shape
     torch.Size([10, 4])

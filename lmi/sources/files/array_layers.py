@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lmi.inputs import Matrix, Missing, read_matrices
-from lmi.sources.tables import read_file, split_name, stored_names
+from lmi.sources.files.tables import read_file, split_name, stored_names
 from lmi.types import Context
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.special import chdtri
 
 from lmi.arguments import whole
-from lmi.estimators.pairwise.document_nulls import Scheme, null_rows
+from lmi.estimators.significance.document_nulls import Scheme, null_rows
 
 DOUBTFUL = 5.0  # expected rows below which the chi-squared law is not trusted
 CHUNK = 16  # features a thread takes at a time

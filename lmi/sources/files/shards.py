@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from lmi.sources.gaussian import LowRankGaussian
-from lmi.sources.rows import Rows, matching_files, open_rows
+from lmi.sources.files.rows import Rows, matching_files, open_rows
+from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.types import NATS_PER_BIT, Pairs
 
 MANIFEST = "shards.json"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lmi.estimators.pairwise.document_nulls import null_rows, paired_documents, shifted_rows
+from lmi.estimators.significance.document_nulls import null_rows, paired_documents, shifted_rows
 
 
 def test_shifts_stay_within_documents_and_keep_the_order():

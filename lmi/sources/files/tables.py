@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from lmi.inputs import Matrix, read_matrix
-from lmi.sources.csv_file import read_csv
+from lmi.sources.files.csv_file import read_csv
 
 # What reading a file raises that is damaged, cut off, or another kind of file than its name says.
 DAMAGED = (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error, SyntaxError, OverflowError, MemoryError)

@@ -11,9 +11,9 @@ from scipy.stats import false_discovery_control
 from torch import Tensor
 
 from lmi.arguments import read_values, whole
-from lmi.estimators.pairwise.document_nulls import Scheme
 from lmi.estimators.pairwise.matrix import Bar, Measure
-from lmi.estimators.pairwise.pooled_null import DrawnColumns, null_plans, pooled_null
+from lmi.estimators.significance.document_nulls import Scheme
+from lmi.estimators.significance.pooled_null import DrawnColumns, null_plans, pooled_null
 from lmi.inputs import read_columns, read_matrix
 from lmi.labels import read_groups
 

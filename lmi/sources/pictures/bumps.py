@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.sources.correlated import correlated_parameters, side_by_side
+from lmi.sources.pictures.correlated import correlated_parameters, side_by_side
 from lmi.types import NATS_PER_BIT, Pairs
 
 

@@ -1,0 +1,1 @@
+"""Which of many pairs share anything: nulls that respect documents, effective samples, false discovery."""

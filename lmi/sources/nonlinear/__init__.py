@@ -1,0 +1,1 @@
+"""Dependence that no correlation of two columns shows."""

@@ -1,0 +1,1 @@
+"""Normal and Student t pairs, seen through maps that keep or lose information."""

@@ -1,0 +1,1 @@
+"""Pictures in pairs whose mutual information is known, and real ones."""
