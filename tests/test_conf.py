@@ -44,6 +44,12 @@ def test_every_choice_of_a_group_builds(group):
         assert callable(experiment.run)
 
 
+@pytest.mark.parametrize("name", names("objective"))
+def test_every_objective_builds_with_what_it_names(name):
+    _, experiment = composed("experiment=images", f"objective={name}")
+    assert experiment.estimator.objective == name
+
+
 @pytest.mark.parametrize("name", names("logger"))
 def test_every_logger_composes(name):
     config, _ = composed(f"logger={name}")

@@ -54,7 +54,9 @@ class PairedEncoders(LightningModule):
             build_encoder(name, shape, settings.latent_dim, settings.width, context.generator("weights", side))
             for name, shape, side in zip(names, shapes, "xy")
         )
-        objective = build_objective(settings.objective, settings.latent_dim, context.generator("weights", "objective"))
+        objective = build_objective(
+            settings.objective, settings.latent_dim, shapes, context.generator("weights", "objective")
+        )
         self.trained = nn.ModuleDict({"x": x, "y": y, "objective": objective})
         self.averaged = copy.deepcopy(self.trained).requires_grad_(False)
         for side, shape in zip("xy", shapes):
@@ -112,7 +114,9 @@ class PairedEncoders(LightningModule):
         world = self.trainer.world_size
         for x, y in batches:
             zx, zy = gathered(self.trained["x"](x), world), gathered(self.trained["y"](y), world)
-            loss = -self.trained["objective"](zx, zy)
+            # Only cross-prediction looks at the samples themselves.
+            seen = (gathered(x, world), gathered(y, world)) if self.settings.objective == "cross" else (x, y)
+            loss = -self.trained["objective"](zx, zy, *seen)
             optimiser.zero_grad()
             # Processes average their gradients, see ``gathered``.
             self.manual_backward(loss)

@@ -75,7 +75,8 @@ class RepresentationEstimator(RepresentationSettings):
         model, trainer = fit_pair(self, x, y, fold, context)
         latents = encode_all(model, x, y)
         leading = leading_latents(*latents, fold)
-        fresh = model.averaged["objective"](*(z[fold.stop].to(model.x_mean.dtype) for z in latents))
+        stop = tuple(z[fold.stop].to(model.x_mean.dtype) for z in latents)
+        fresh = model.averaged["objective"](*stop, *model.scaled(x[fold.stop], y[fold.stop]))
         fit = Fitted(model, latents, leading, float(fresh.detach()))
         estimate = None
         if trainer is None or trainer.is_global_zero:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -10,21 +9,29 @@ from torch import nn
 
 from lmi.latent.encoders.weights import seeded
 from lmi.latent.objectives.cca import CanonicalObjective
+from lmi.latent.objectives.cross import CrossObjective
 from lmi.latent.objectives.infonce import InfoNCEObjective
 from lmi.latent.objectives.mine import MINEObjective
 from lmi.latent.objectives.smile import SMILEObjective
 
-ObjectiveName = Literal["cca", "infonce", "mine", "smile"]
-Objective = nn.Module  # (b, l), (b, l) -> () nats to be maximised
-
-OBJECTIVES: dict[str, Callable[[int], nn.Module]] = {
-    "cca": lambda latent_dim: CanonicalObjective(),
-    "infonce": InfoNCEObjective,
-    "mine": MINEObjective,
-    "smile": SMILEObjective,
-}
+ObjectiveName = Literal["cca", "cross", "infonce", "mine", "smile"]
+# latents (b, l), (b, l) and the scaled samples (b, *shape), (b, *shape) that they are of -> () nats to be maximised
+Objective = nn.Module
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def build_objective(name: ObjectiveName, latent_dim: int, generator: torch.Generator) -> Objective:
-    """The objective of latents (b, latent_dim) of both sides; its critic, where it has one, starts from ``generator``."""
-    return seeded(lambda: OBJECTIVES[name](latent_dim), generator)
+def build_objective(name: ObjectiveName, latent_dim: int, shapes: Shapes, generator: torch.Generator) -> Objective:
+    """The objective of latents of both sides; its networks, where it has some, start from ``generator``.
+
+    Args:
+        name: which.
+        latent_dim: latents of each side.
+        shapes: of a sample of X and of Y, which ``cross`` predicts; the others do not look at them.
+        generator: draws the first weights.
+    """
+    if name == "cca":
+        return CanonicalObjective()
+    if name == "cross":
+        return seeded(lambda: CrossObjective(latent_dim, shapes), generator)
+    critics = {"infonce": InfoNCEObjective, "mine": MINEObjective, "smile": SMILEObjective}
+    return seeded(lambda: critics[name](latent_dim), generator)

@@ -44,6 +44,6 @@ def canonical_nats(zx: Tensor, zy: Tensor, shrinkage: float = SHRINKAGE) -> Tens
 class CanonicalObjective(nn.Module):
     """``canonical_nats`` of a batch, which has no weights of its own."""
 
-    def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+    def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """() nats, of latents zx (b, l) and zy (b, l)."""
         return canonical_nats(zx, zy)

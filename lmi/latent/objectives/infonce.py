@@ -15,6 +15,6 @@ class InfoNCEObjective(nn.Module):
         super().__init__()
         self.critic = BilinearCritic(latent_dim)
 
-    def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+    def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """() nats, of latents zx (b, l) and zy (b, l)."""
         return infonce(self.critic(zx, zy))

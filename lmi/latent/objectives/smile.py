@@ -21,7 +21,7 @@ class SMILEObjective(nn.Module):
         super().__init__()
         self.critic = BilinearCritic(latent_dim)
 
-    def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
+    def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """() nats, of latents zx (b, l) and zy (b, l)."""
         scores = self.critic(zx, zy)
         b = scores.shape[0]
