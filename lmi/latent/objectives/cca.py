@@ -45,5 +45,12 @@ class CanonicalObjective(nn.Module):
     """``canonical_nats`` of a batch, which has no weights of its own."""
 
     def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """() nats, of latents zx (b, l) and zy (b, l)."""
+        """() nats.
+
+        Args:
+            zx: (b, l) latents of X.
+            zy: (b, l) latents of Y.
+            x: (b, *shape) scaled samples, which this objective does not look at.
+            y: (b, *shape) their partners.
+        """
         return canonical_nats(zx, zy)

@@ -31,6 +31,13 @@ class CrossObjective(nn.Module):
         )
 
     def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """() nats per value, see ``lmi.latent.objectives.Objective``."""
+        """() nats per value.
+
+        Args:
+            zx: (b, l) latents of X.
+            zy: (b, l) latents of Y.
+            x: (b, *shape) scaled samples.
+            y: (b, *shape) their partners.
+        """
         errors = mse_loss(self.to_y(zx), y.flatten(1)), mse_loss(self.to_x(zy), x.flatten(1))
         return -0.25 * sum((error.clamp(min=SMALLEST_ERROR).log() for error in errors), start=zx.new_zeros(()))

@@ -22,7 +22,14 @@ class SMILEObjective(nn.Module):
         self.critic = BilinearCritic(latent_dim)
 
     def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """() nats, of latents zx (b, l) and zy (b, l)."""
+        """() nats.
+
+        Args:
+            zx: (b, l) latents of X.
+            zy: (b, l) latents of Y.
+            x: (b, *shape) scaled samples, which this objective does not look at.
+            y: (b, *shape) their partners.
+        """
         scores = self.critic(zx, zy)
         b = scores.shape[0]
         own = scores.diagonal()
