@@ -111,13 +111,13 @@ class GpuCheck:
         seconds = []
         for _ in range(self.repeats):
             started = time.perf_counter()
-            found = path.work(device)
+            values = path.work(device)
             if device.startswith("cuda"):
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - started)
         difference, equal = None, None
         if path.tolerance is not None:
-            difference = float((found.cpu().double() - path.work("cpu").double()).nan_to_num(posinf=0.0).abs().max())
+            difference = float((values.cpu().double() - path.work("cpu").double()).nan_to_num(posinf=0.0).abs().max())
             equal = difference <= path.tolerance
         per_second = path.count / min(seconds)
         return {
@@ -159,14 +159,14 @@ class GpuCheck:
             "bspline": peaks["float64"] * pairs / (2 * splined),
         }
         positive = short.clamp(min=0)
-        found = [
+        checks = [
             (f"ksg, {small}", "ksg", pairs_of(named("ksg"), short)),
             (f"histogram, {large}", "histogram", pairs_of(one_hot, long)),
             (f"gaussian, {large}", "gaussian", pairs_of(named("gaussian"), long)),
             (f"bspline, {small}", "bspline", pairs_of(named("bspline"), short)),
             (f"cofiring, {small}", "cofiring", pairs_of(named("cofiring"), positive)),
         ]
-        paths = [Path(name, "pairs", pairs, work, 1e-9, limits.get(key)) for name, key, work in found]
+        paths = [Path(name, "pairs", pairs, work, 1e-9, limits.get(key)) for name, key, work in checks]
         values = self.long_rows * self.dims
 
         def autocorrelated(where: str) -> Tensor:
@@ -228,8 +228,8 @@ def _jacobians(x: Tensor) -> Callable[[str], Tensor]:
 
     def work(where: str) -> Tensor:
         network = torch.nn.Sequential(layer, torch.nn.Tanh()).to(where)
-        found = jacobian_mi(network, x.to(where), [0] * 8 + [1] * 8, noise=0.1)
-        return torch.as_tensor(found.pointwise)
+        local = jacobian_mi(network, x.to(where), [0] * 8 + [1] * 8, noise=0.1)
+        return torch.as_tensor(local.pointwise)
 
     return work
 

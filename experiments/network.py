@@ -110,8 +110,8 @@ class Network:
                 rows.append(recovery(every, self.activations, f"{self.estimator}, not pruned"))
             rows += self._others(h, documents, context)
             tables["planted"] = rows
-            found = recovery(every, self.activations, "")
-            metrics |= {"precision_at_rate": found["precision_any"], "recall_at_rate": found["recall"]}
+            scores = recovery(every, self.activations, "")
+            metrics |= {"precision_at_rate": scores["precision_any"], "recall_at_rate": scores["recall"]}
             metrics |= {"edges_precision": rows[0]["precision"], "edges_recall": rows[0]["recall"]}
             figures["planted"] = draw.recovery_bars(rows)
             captions["planted"] = (
@@ -299,11 +299,11 @@ def recovery(edges: Edges, planted: PlantedNetwork, way: str) -> dict[str, Any]:
     hits = int(np.isin(codes, truth[:, 0] * size + truth[:, 1]).sum())
     origin = planted.dependent()
     dependent = (origin[edges.a] == origin[edges.b]) & (origin[edges.a] >= 0)
-    found = max(1, len(edges))
+    total = max(1, len(edges))
     return {
         "way": way,
         "edges": len(edges),
-        "precision": hits / found,
-        "precision_any": float(dependent.sum()) / found,
+        "precision": hits / total,
+        "precision_any": float(dependent.sum()) / total,
         "recall": hits / len(truth),
     }

@@ -125,11 +125,11 @@ class Pairwise:
             accelerator = "cpu" if checked_device(self.device) == "cpu" else "cuda"
             fabric = Fabric(accelerator=accelerator, devices=self.devices, strategy="ddp_spawn")
             fabric.launch(partial(self._measure, context=replace(context, loggers=())))
-        found = {}
+        layers = {}
         for path in sorted((context.folder / "layers").glob("*.npz")):
             with np.load(path, allow_pickle=False) as stored:
-                found[str(stored["name"])] = {name: stored[name] for name in stored.files}
-        return found
+                layers[str(stored["name"])] = {name: stored[name] for name in stored.files}
+        return layers
 
     def _measure(self, fabric: Any, context: Context) -> None:
         """Leave one file a layer in ``context.folder / "layers"``; runs in every rank."""
@@ -154,10 +154,10 @@ class Pairwise:
                 fabric.barrier()
             if path.is_file():
                 continue
-            found = self._measure_layer(name, h, documents, columns, context, device, fabric)
+            arrays = self._measure_layer(name, h, documents, columns, context, device, fabric)
             if first:
                 with whole_file(path) as partial, partial.open("wb") as file:
-                    np.savez(file, allow_pickle=False, name=np.asarray(name), **found)
+                    np.savez(file, allow_pickle=False, name=np.asarray(name), **arrays)
         if first:
             for path in folder.glob("*.npz"):
                 if path.name not in current:
@@ -184,7 +184,7 @@ class Pairwise:
         nats = pairwise_mi(
             h, None, self.estimator, correction=self.correction, fabric=fabric, bar=context.bar, name=name, **settings
         )
-        found: dict[str, Any] = {
+        arrays: dict[str, Any] = {
             "nats": nats,
             "dims": dims,
             "constant": torch.tensor(sorted(constant)),
@@ -192,38 +192,38 @@ class Pairwise:
             "tied": dims[tied_columns(h, self.k)],
         }
         if name in columns:
-            found["columns"] = np.asarray(columns[name])[dims]
+            arrays["columns"] = np.asarray(columns[name])[dims]
         if self.null != "none":
             measure = pairwise_measure(self.estimator, correction=self.correction, **settings)
             scheme = chosen_scheme(documents, self.null)
-            found["null"] = scheme
+            arrays["null"] = scheme
             significance = pairwise_significance(
                 nats, h, measure, documents, context.generator("null", name), scheme, self.draws, fabric, context.bar
             )
-            found |= {"p": significance.p, "null_nats": significance.null_nats}
-            found |= {"z": significance.z, "null_z": significance.null_z}
-            found["effective"] = effective_samples(h, documents)
+            arrays |= {"p": significance.p, "null_nats": significance.null_nats}
+            arrays |= {"z": significance.z, "null_z": significance.null_z}
+            arrays["effective"] = effective_samples(h, documents)
             if self.estimator == "histogram":
                 plug_in = nats
                 if self.correction != "none":
                     plug_in = pairwise_mi(h, None, "histogram", fabric=fabric, name=name, **settings)
-                found["g_p"] = g_test_columns(plug_in, h, found["effective"], self.bins, self.binning)
+                arrays["g_p"] = g_test_columns(plug_in, h, arrays["effective"], self.bins, self.binning)
         ranked = [("top", nats)]
         if self.atlas:
-            found["atlas"] = nonlinearity(h, self.k, device, fabric, context.bar)
-            found["gaussian"] = tiled(GaussianPairs(device), rank_normal(h.to(device))).fill_diagonal_(0.0)
-            ranked.append(("missed", found["atlas"]))
+            arrays["atlas"] = nonlinearity(h, self.k, device, fabric, context.bar)
+            arrays["gaussian"] = tiled(GaussianPairs(device), rank_normal(h.to(device))).fill_diagonal_(0.0)
+            ranked.append(("missed", arrays["atlas"]))
         shown = torch.arange(len(h))
         if len(h) > SHOWN_TOKENS:
             shown = torch.randperm(len(h), generator=context.generator("shown", name))[:SHOWN_TOKENS].sort().values
         for label, matrix in ranked:
             pairs = top_pairs(matrix, TOP)
-            found[f"{label}_pairs"] = pairs
-            found[f"{label}_values"] = h[shown][:, pairs].double()  # (tokens, pairs, 2)
+            arrays[f"{label}_pairs"] = pairs
+            arrays[f"{label}_values"] = h[shown][:, pairs].double()  # (tokens, pairs, 2)
         upper = torch.triu_indices(len(nats), len(nats), 1)
-        for key in ABOVE_DIAGONAL & found.keys():
-            found[key] = found[key][upper[0], upper[1]]
-        return {key: np.asarray(value) for key, value in found.items()}
+        for key in ABOVE_DIAGONAL & arrays.keys():
+            arrays[key] = arrays[key][upper[0], upper[1]]
+        return {key: np.asarray(value) for key, value in arrays.items()}
 
 
 def top_pairs(matrix: Tensor, count: int) -> Tensor:

@@ -54,9 +54,9 @@ class PretrainFeatures:
         if held_out.all() or not held_out.any():
             held_out = torch.arange(len(h)) % 10 == 9
         dictionary = fit_dictionary(h[~held_out], self.training, self.trainer, context)
-        judged = h[held_out].float()
+        fresh = h[held_out].float()
         with torch.no_grad():
-            missed = (dictionary(judged) - judged).square().sum() / (judged - judged.mean(0)).square().sum()
+            missed = (dictionary(fresh) - fresh).square().sum() / (fresh - fresh.mean(0)).square().sum()
         fires = np.bincount(encoded(dictionary, h).indices, minlength=self.training.features)
         if context.folder is not None:
             save_dictionary(dictionary, context.folder / FOLDER, settings_of(self.training, layer))

@@ -60,7 +60,7 @@ class PretrainTiny:
         held_out_documents = corpus.held_out[: self.max_documents]
         tokenizer = train_tokenizer(train_documents, self.architecture.vocabulary)
         train, held_out = (token_stream(tokenizer, documents) for documents in (train_documents, held_out_documents))
-        examples, judged = (windows(stream, self.architecture.context) for stream in (train, held_out))
+        examples, held_out_windows = (windows(stream, self.architecture.context) for stream in (train, held_out))
 
         network = new_network(self.architecture, tokenizer, context)
         fit_started = time.perf_counter()
@@ -70,11 +70,11 @@ class PretrainTiny:
             parameter.data = parameter.data.to(torch.float16).float()  # judged as it is saved
 
         vocabulary = tokenizer.get_vocab_size()
-        contexts, targets = judged[:, :-1].flatten().numpy(), judged[:, 1:].flatten().numpy()
+        contexts, targets = held_out_windows[:, :-1].flatten().numpy(), held_out_windows[:, 1:].flatten().numpy()
         nats = {
             "unigram counts": unigram_nats(train, targets, vocabulary),
             "bigram counts (Kneser-Ney)": bigram_nats(train, contexts, targets, vocabulary),
-            "tiny GPT-2": nats_per_token(network, judged),
+            "tiny GPT-2": nats_per_token(network, held_out_windows),
         }
         bytes_per_token = sum(len(document.encode()) for document in held_out_documents) / len(held_out)
         table: list[dict[str, Scalar]] = [

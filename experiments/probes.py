@@ -260,11 +260,11 @@ def held_out_accuracy(settings: Probe, data: Labelled, label: Any, context: Cont
     """Accuracy at the shown C on rows of documents that the fit has not seen."""
     hits = np.empty(label.size, dtype=bool)
     for rest, part in folds(label, data.documents, settings.num_folds, context.derive("folds")):
-        fitted, judged = data.h[rest], data.h[part]
+        fitted, held_out = data.h[rest], data.h[part]
         if settings.standardise:
-            fitted, judged = scale(fitted, data.h[rest]), scale(judged, data.h[rest])
+            fitted, held_out = scale(fitted, data.h[rest]), scale(held_out, data.h[rest])
         path = l1_path(fitted, label[rest], [settings.shown_strength])
-        hits[part] = (path.logits(judged)[0] > 0) == label[part]
+        hits[part] = (path.logits(held_out)[0] > 0) == label[part]
     return float(hits.mean())
 
 

@@ -54,14 +54,14 @@ def input_files(settings: Any) -> Iterator[Path]:
 def digest(path: Path) -> str:
     """What tells a file from another: its size and a digest of its bytes, of a large one 64 blocks spread over it."""
     size = path.stat().st_size
-    found = hashlib.blake2b(str(size).encode(), digest_size=16)
+    value = hashlib.blake2b(str(size).encode(), digest_size=16)
     with path.open("rb") as file:
         is_large = size > BLOCKS * BLOCK
         starts = (i * (size - BLOCK) // (BLOCKS - 1) for i in range(BLOCKS)) if is_large else range(0, size, BLOCK)
         for start in starts:
             file.seek(start)
-            found.update(file.read(BLOCK))
-    return found.hexdigest()
+            value.update(file.read(BLOCK))
+    return value.hexdigest()
 
 
 def check_inputs(settings: Any, recorded: Mapping[str, Any] | None) -> dict[str, str]:
@@ -75,9 +75,9 @@ def check_inputs(settings: Any, recorded: Mapping[str, Any] | None) -> dict[str,
     for file in paths:
         if not file.is_file():
             raise FileNotFoundError(f"no file at {file}")
-    found = {str(path): digest(path) for path in paths}
-    for path, value in found.items():
+    digests = {str(path): digest(path) for path in paths}
+    for path, value in digests.items():
         if recorded is not None and recorded.get(path) != value:
             known = "has changed since this run began" if path in recorded else "was not there when this run began"
             raise ValueError(f"{path} {known}, so there is nothing to go on with; start again in another folder")
-    return found
+    return digests

@@ -99,9 +99,9 @@ def refuse_overrides(stored: Any, given: Any, keys: Sequence[str]) -> None:
 def _first_difference(place: str, was: Any, now: Any) -> tuple[str, Any, Any]:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for name in was:
-            found = _first_difference(f"{place}.{name}", was[name], now.get(name, was[name]))
-            if found[1] != found[2]:
-                return found
+            difference = _first_difference(f"{place}.{name}", was[name], now.get(name, was[name]))
+            if difference[1] != difference[2]:
+                return difference
         return place, None, None
     return place, was, now
 
@@ -184,8 +184,8 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
     result = experiment.run(context)
     if not is_main_process():
         return
-    found = facts(seed, time.perf_counter() - started)
-    result = dataclasses.replace(result, experiment=values["name"], facts=found)
+    collected = facts(seed, time.perf_counter() - started)
+    result = dataclasses.replace(result, experiment=values["name"], facts=collected)
     result.save(folder)
     save_vectors(result.figures, folder / FIGURES_FOLDER, figures)
     report = write_report(folder)

@@ -118,12 +118,12 @@ def load_registered(point: EntryPoint) -> type:
         SettingsError: where it cannot be imported, or is no dataclass.
     """
     try:
-        found = point.load()
+        named = point.load()
     except (ImportError, AttributeError) as error:
         raise SettingsError(f"{point.name!r} of {point.group} cannot be loaded from {point.value}: {error}") from error
-    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+    if not (isinstance(named, type) and dataclasses.is_dataclass(named)):
         raise SettingsError(f"{point.name!r} of {point.group}: {point.value} is no dataclass, so it has no settings")
-    return found
+    return named
 
 
 def as_config(cls: type, values: Any = None) -> dict[str, Any]:
@@ -180,15 +180,15 @@ def target(path: Any, place: str = "_target_", packages: Iterable[str] = ()) -> 
             f"{place}: {path!r} is outside {', '.join(allowed)}; plugins=[package] allows a package of your own"
         )
     try:
-        found = getattr(importlib.import_module(module_path), name)
+        named = getattr(importlib.import_module(module_path), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(f"{place}: nothing importable at {path!r} ({error})") from error
     is_settings = (
-        isinstance(found, type) and dataclasses.is_dataclass(found) and found.__module__.split(".")[0] in allowed
+        isinstance(named, type) and dataclasses.is_dataclass(named) and named.__module__.split(".")[0] in allowed
     )
     if not is_settings and path not in LOGGERS:
         raise SettingsError(f"{place}: {path!r} is no settings class of {', '.join(allowed)}")
-    return found
+    return named
 
 
 def build(config: Any, place: str = "", packages: Iterable[str] = ()) -> Any:

@@ -36,8 +36,8 @@ def test_print_reads_well():
 
 def test_units():
     x, y = correlated()
-    found = lmi.estimate(x, y, "ksg")
-    assert found.bits == pytest.approx(found.nats / np.log(2))
+    estimate = lmi.estimate(x, y, "ksg")
+    assert estimate.bits == pytest.approx(estimate.nats / np.log(2))
 
 
 GOOD = np.random.default_rng(0).normal(size=(30, 2))
@@ -88,9 +88,9 @@ def test_bad_settings_say_what_is_valid():
 def test_constant_columns_are_said_and_count_nothing():
     x, y = correlated()
     padded = torch.cat((x, torch.full_like(x, 3.0)), 1)
-    found = lmi.estimate(padded, y, "ksg")
-    assert found.nats == lmi.estimate(x, y, "ksg").nats
-    assert any("1 constant column(s) of 2" in warning for warning in found.warnings)
+    estimate = lmi.estimate(padded, y, "ksg")
+    assert estimate.nats == lmi.estimate(x, y, "ksg").nats
+    assert any("1 constant column(s) of 2" in warning for warning in estimate.warnings)
     nothing = lmi.estimate(torch.ones(50), torch.randn(50, generator=torch.Generator()), "ksg")
     assert nothing.nats == 0
     assert any("no column of x varies" in warning for warning in nothing.warnings)
@@ -100,20 +100,20 @@ def test_constant_columns_are_said_and_count_nothing():
 def test_a_constant_is_an_estimate_like_any_other(estimator):
     varies = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     for x, y, side in ((torch.ones(50, 3), varies, "x"), (varies, torch.zeros(50), "y")):
-        found = lmi.estimate(x, y, estimator)
-        assert (found.nats, found.interval, float(found.pointwise.abs().sum())) == (0.0, (0.0, 0.0), 0.0)
-        assert found.verdict == lmi.Verdict("reliable")
-        assert f"no column of {side} varies" in found.choice
-        assert "verdict: reliable" in str(found)
+        estimate = lmi.estimate(x, y, estimator)
+        assert (estimate.nats, estimate.interval, float(estimate.pointwise.abs().sum())) == (0.0, (0.0, 0.0), 0.0)
+        assert estimate.verdict == lmi.Verdict("reliable")
+        assert f"no column of {side} varies" in estimate.choice
+        assert "verdict: reliable" in str(estimate)
 
 
 def test_integers_are_not_truncated_and_ties_are_said():
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 5, (400,), generator=generator)
-    found = lmi.estimate(x, x, "ksg", permutations=0)
+    estimate = lmi.estimate(x, x, "ksg", permutations=0)
     p = torch.bincount(x) / 400
-    assert found.nats == pytest.approx(float(-(p * p.log()).sum()), abs=0.01)
-    assert any("looks discrete" in warning for warning in found.warnings)
+    assert estimate.nats == pytest.approx(float(-(p * p.log()).sum()), abs=0.01)
+    assert any("looks discrete" in warning for warning in estimate.warnings)
     booleans = lmi.estimate((x > 2).numpy(), x.to(torch.float16), "ksg", permutations=0)
     assert booleans.nats > 0.3
 
@@ -127,8 +127,8 @@ finite = arrays(
 @settings(max_examples=60, deadline=None)
 def test_no_finite_input_crashes_ksg(x, seed):
     y = np.random.default_rng(seed).normal(size=(x.shape[0], 2))
-    found = lmi.estimate(x, y, "ksg", permutations=2)
-    assert np.isfinite(found.nats)
+    estimate = lmi.estimate(x, y, "ksg", permutations=2)
+    assert np.isfinite(estimate.nats)
 
 
 @given(seed=st.integers(0, 10_000), r=st.floats(0, 0.95), dims=st.integers(1, 3))
@@ -136,25 +136,25 @@ def test_no_finite_input_crashes_ksg(x, seed):
 def test_ksg_is_symmetric_and_blind_to_order_and_units(seed, r, dims):
     x, y = correlated(120, r, seed, dims)
     options = {"permutations": 0}
-    found = lmi.estimate(x, y, "ksg", **options).nats
+    estimate = lmi.estimate(x, y, "ksg", **options).nats
     order = torch.randperm(120, generator=torch.Generator().manual_seed(seed))
-    assert lmi.estimate(y, x, "ksg", **options).nats == pytest.approx(found, abs=1e-12)
-    assert lmi.estimate(x[order], y[order], "ksg", **options).nats == pytest.approx(found, abs=1e-12)
-    assert lmi.estimate(1000 * x - 5, -0.01 * y, "ksg", **options).nats == pytest.approx(found, abs=0.03)
+    assert lmi.estimate(y, x, "ksg", **options).nats == pytest.approx(estimate, abs=1e-12)
+    assert lmi.estimate(x[order], y[order], "ksg", **options).nats == pytest.approx(estimate, abs=1e-12)
+    assert lmi.estimate(1000 * x - 5, -0.01 * y, "ksg", **options).nats == pytest.approx(estimate, abs=0.03)
 
 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None, derandomize=True)
 def test_monotone_maps_and_an_independent_column_stay_within_the_interval(seed):
     x, y = correlated(600, 0.7, seed)
-    found = lmi.estimate(x, y, "ksg", permutations=0)
-    width = found.interval[1] - found.interval[0]
+    estimate = lmi.estimate(x, y, "ksg", permutations=0)
+    width = estimate.interval[1] - estimate.interval[0]
     bent = lmi.estimate(torch.exp(x), y**3, "ksg", permutations=0).nats
-    assert abs(bent - found.nats) < max(width, 0.12)
+    assert abs(bent - estimate.nats) < max(width, 0.12)
     extra = torch.randn(600, 1, generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64)
     wider = lmi.estimate(torch.cat((x, extra), 1), y, "ksg", permutations=0).nats
-    assert wider < found.nats + max(width, 0.1)
-    assert wider > 0.3 * found.nats
+    assert wider < estimate.nats + max(width, 0.1)
+    assert wider > 0.3 * estimate.nats
 
 
 @pytest.mark.parametrize("estimator", ["auto", "ksg", "gaussian"])

@@ -94,14 +94,14 @@ def test_runs_started_at_once_have_a_folder_each_and_the_numbers_of_their_undist
     ends = start(*([f"seed={seed}"] for seed in range(6)))
     assert [code for code, _ in ends] == [0] * 6, ends
     folders = [path.parent for path in place.glob("runs/*/*/result.json")]
-    found = {Result.load(folder).facts["seed"]: Result.load(folder).metrics["estimate_nats"] for folder in folders}
-    assert len(folders) == 6 and sorted(found) == list(range(6)) and len(set(found.values())) == 6
+    result = {Result.load(folder).facts["seed"]: Result.load(folder).metrics["estimate_nats"] for folder in folders}
+    assert len(folders) == 6 and sorted(result) == list(range(6)) and len(set(result.values())) == 6
     assert not list(place.glob("**/run.lock"))
     ends = start(["seed=3", "hydra.run.dir=same"], ["seed=4", "hydra.run.dir=same"], ["seed=5", "hydra.run.dir=same"])
     assert sorted(code for code, _ in ends) == [0, 1, 1]
     assert all("a run is alive in" in said or "holds a finished run" in said for code, said in ends if code)
     kept = Result.load(place / "same")
-    assert kept.metrics["estimate_nats"] == found[kept.facts["seed"]]
+    assert kept.metrics["estimate_nats"] == result[kept.facts["seed"]]
 
 
 def test_a_name_is_one_process_s_own_or_shared_by_all_ranks(monkeypatch):

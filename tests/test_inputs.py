@@ -168,9 +168,9 @@ def test_rows_are_paired_by_label_or_refused():
     x.index = y.index = [f"s{i}" for i in range(ROWS)]
     expected = lmi.estimate(X, Y, "ksg").nats
     shuffled = y.sample(frac=1.0, random_state=0)
-    found = lmi.estimate(x, shuffled, "ksg")
-    assert found.nats == expected
-    assert any("put in the order of x's labels" in warning for warning in found.warnings)
+    value = lmi.estimate(x, shuffled, "ksg")
+    assert value.nats == expected
+    assert any("put in the order of x's labels" in warning for warning in value.warnings)
     assert lmi.estimate(x, shuffled, "quantized", bins=2).verdict == lmi.estimate(X, Y, "quantized", bins=2).verdict
     padded = lmi.estimate(x.assign(same=1.0), y, "ksg")
     assert any("x has 1 constant column(s) of 5 ('same')" in warning for warning in padded.warnings)
@@ -225,9 +225,9 @@ def test_digits_lost_to_an_offset_are_said():
 def test_missing_rows_are_dropped_and_counted():
     holes = np.where(np.arange(ROWS)[:, None] % 10 == 0, np.nan, X)
     kept = np.arange(ROWS) % 10 != 0
-    found = lmi.estimate(holes, Y, "ksg", missing="drop")
-    assert found.nats == lmi.estimate(X[kept], Y[kept], "ksg").nats
-    assert any("12 of 120 rows were dropped" in warning for warning in found.warnings)
+    value = lmi.estimate(holes, Y, "ksg", missing="drop")
+    assert value.nats == lmi.estimate(X[kept], Y[kept], "ksg").nats
+    assert any("12 of 120 rows were dropped" in warning for warning in value.warnings)
     with pytest.warns(UserWarning, match="12 of 120 rows were dropped"):
         np.testing.assert_array_equal(lmi.pairwise_mi(holes, missing="drop"), lmi.pairwise_mi(X[kept]))
     result = lmi.pairwise(holes, "gaussian", documents=GROUPS, missing="drop", draws=4)
@@ -277,13 +277,13 @@ def test_tables_come_back_in_what_was_brought():
 
 
 def test_all_pairs_have_names_and_survive():
-    found = lmi.pairwise(frame(X), documents=pandas.Series(GROUPS).map("text{}".format))
-    best = found.strongest(1).iloc[0]
+    value = lmi.pairwise(frame(X), documents=pandas.Series(GROUPS).map("text{}".format))
+    best = value.strongest(1).iloc[0]
     assert (best["a"], best["b"]) == ("u", "w")
-    assert found.q.loc["u", "w"] < 0.05 < found.q.loc["u", "x"]
-    assert found.effective.loc["u", "w"] > 80
-    assert repr(found) == "<AllPairs of 4 columns by ksg on 120 rows: 1 of 6 pairs at q <= 0.05>"
-    assert "<table" in found._repr_html_()
+    assert value.q.loc["u", "w"] < 0.05 < value.q.loc["u", "x"]
+    assert value.effective.loc["u", "w"] > 80
+    assert repr(value) == "<AllPairs of 4 columns by ksg on 120 rows: 1 of 6 pairs at q <= 0.05>"
+    assert "<table" in value._repr_html_()
     cells = anndata.AnnData(X * 0, layers={"real": X}, var=pandas.DataFrame(index=NAMES))
     assert list(lmi.pairwise(cells, "gaussian", layer="real", draws=4).nats.columns) == NAMES
 
@@ -304,12 +304,12 @@ def test_groups_are_respected_by_interval_and_null(estimator):
         aware += lmi.estimate(x, y, estimator, groups=names, permutations=39).null.p_value < 0.06
     assert aware <= 1 < misled
     together = drifting(0) + drifting(1)
-    found = lmi.estimate(drifting(0), together, estimator, groups=names)
-    assert found.null.p_value < 0.06
-    assert found.interval[0] > found.null.mean
+    value = lmi.estimate(drifting(0), together, estimator, groups=names)
+    assert value.null.p_value < 0.06
+    assert value.interval[0] > value.null.mean
     plain = lmi.estimate(drifting(0), together, estimator)
-    assert found.nats == plain.nats
-    assert found.interval[1] - found.interval[0] > plain.interval[1] - plain.interval[0]
+    assert value.nats == plain.nats
+    assert value.interval[1] - value.interval[0] > plain.interval[1] - plain.interval[0]
 
 
 class Own:
@@ -362,17 +362,17 @@ def test_bad_arguments_are_refused_by_name(call, message):
 
 
 def test_an_estimate_shows_itself():
-    found = lmi.estimate(X, Y, "ksg")
-    assert repr(found).startswith("<Estimate ")
-    assert found.verdict.level in repr(found)
-    assert "\n" not in repr(found)
-    card = found._repr_html_()
-    assert f"{found.bits:.4f} bits" in card
-    assert found.verdict.level in card
-    assert all(reason.split("(")[0] in card for reason in found.verdict.reasons)
+    value = lmi.estimate(X, Y, "ksg")
+    assert repr(value).startswith("<Estimate ")
+    assert value.verdict.level in repr(value)
+    assert "\n" not in repr(value)
+    card = value._repr_html_()
+    assert f"{value.bits:.4f} bits" in card
+    assert value.verdict.level in card
+    assert all(reason.split("(")[0] in card for reason in value.verdict.reasons)
     assert "<script" not in lmi.Estimate(0.1, "<script>", 3)._repr_html_()
-    assert found.to_dict()["bits"] == found.bits
-    assert len(found.plot().axes) == 1 and found.plot()._repr_png_().startswith(b"\x89PNG")
+    assert value.to_dict()["bits"] == value.bits
+    assert len(value.plot().axes) == 1 and value.plot()._repr_png_().startswith(b"\x89PNG")
 
 
 def test_the_page_about_inputs_runs():

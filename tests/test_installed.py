@@ -96,8 +96,8 @@ def test_the_command_runs_its_main_jobs_in_an_empty_folder(installed, tmp_path):
         "import lmi, lmi.experiments; from importlib.util import find_spec;"
         "print(lmi.__file__, [find_spec(name) for name in ('experiments', 'train', 'conf')])"
     )
-    found = call(installed / "python", "-c", where, cwd=tmp_path)
-    assert found.startswith(str(installed.parent)) and found.endswith("[None, None, None]\n")
+    printed = call(installed / "python", "-c", where, cwd=tmp_path)
+    assert printed.startswith(str(installed.parent)) and printed.endswith("[None, None, None]\n")
     for name in ("x.npy", "y.npy"):
         np.save(tmp_path / name, np.random.default_rng(len(name)).normal(size=(300, 2)) ** (1 + 2 * (name == "y.npy")))
     words = [
@@ -158,8 +158,8 @@ def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path
             installed / "lmi", "experiment=latent_gaussian", "source=circle", "estimator=spearman", wrong, cwd=tmp_path
         )
         assert done.returncode and message in done.stderr, done.stderr
-    own = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]
-    refused = run(installed / "lmi", *own, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    arguments = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]
+    refused = run(installed / "lmi", *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert "'my_package.Mine' is outside lmi" in refused.stderr and "plugins=[package]" in refused.stderr
-    call(installed / "lmi", *own, "plugins=[my_package]", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    call(installed / "lmi", *arguments, "plugins=[my_package]", cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert Result.load(tmp_path / "mine").metrics["rows_count"] == 7

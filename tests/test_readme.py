@@ -139,7 +139,7 @@ def test_the_tree_is_the_one_described():
 def test_ci_runs_the_test_line():
     line = next(line for _, body in BLOCKS for line in body.splitlines() if line.endswith("pytest"))
     pattern = re.search(r"grep -E '([^']+)'", (ROOT / ".ci" / "run").read_text()).group(1)
-    assert [found for found in README.splitlines() if re.match(pattern, found)] == [line]
+    assert [row for row in README.splitlines() if re.match(pattern, row)] == [line]
 
 
 @pytest.mark.parametrize("page", PAGES)

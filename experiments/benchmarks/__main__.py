@@ -28,9 +28,9 @@ from lmi.settings import near
 DATA = Path("docs/benchmarks/data")
 
 
-def listed(found: Sequence[Table], root: Path = ROOT) -> str:
+def listed(tables: Sequence[Table], root: Path = ROOT) -> str:
     """One line a table: its name, when and at which commit it was measured, whether it is older than its code."""
-    lines = [(t.name, t.date, t.commit, age(changes_since(t, root)), t.page) for t in found]
+    lines = [(t.name, t.date, t.commit, age(changes_since(t, root)), t.page) for t in tables]
     widths = [max(len(line[i]) for line in lines) for i in range(5)] if lines else []
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 

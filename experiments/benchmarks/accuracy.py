@@ -79,7 +79,7 @@ class AccuracyExperiment:
         tables = {"summary": summary, "cases": rows}
         if self.suite == "field":
             extra = {"families": family_rows, "reliable and off": off_rows, "worse than KSG": worse_than_ksg}
-            tables |= {name: found for name, table in extra.items() if (found := table(records))}
+            tables |= {name: extra_rows for name, table in extra.items() if (extra_rows := table(records))}
         if context.folder is not None:
             write_csv(rows, context.folder / "accuracy.csv")
         done = [row for row in rows if row["mean_error_bits"] is not None]
@@ -216,7 +216,7 @@ def spread_within_cases(cases: list[str], errors: np.ndarray) -> float | None:
     True
     """
     repeated = [errors[[name == case for name in cases]] for case in dict.fromkeys(cases)]
-    variances = [own.var(ddof=1) for own in repeated if own.size > 1]
+    variances = [nats.var(ddof=1) for nats in repeated if nats.size > 1]
     return float(np.sqrt(np.mean(variances))) if variances else None
 
 

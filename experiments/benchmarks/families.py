@@ -62,8 +62,8 @@ def family_rows(records: list[Record]) -> list[dict[str, Scalar]]:
     for estimator in dict.fromkeys(r["estimator"] for r in records):
         mine = [r for r in records if r["estimator"] == estimator]
         for family in dict.fromkeys(r["group"] for r in mine):
-            own = [r for r in mine if r["group"] == family]
-            rows.append({"estimator": estimator, "family": family, **family_row(own)})
+            of_family = [r for r in mine if r["group"] == family]
+            rows.append({"estimator": estimator, "family": family, **family_row(of_family)})
         rows.append({"estimator": estimator, "family": "all", **family_row(mine)})
     return rows
 
@@ -84,14 +84,14 @@ def off_rows(records: list[Record]) -> list[dict[str, Scalar]]:
 
 def worse_than_ksg(records: list[Record]) -> list[dict[str, Scalar]]:
     """Cases of 1 to 6 columns in which ``auto`` is farther from the truth than plain KSG that is called reliable."""
-    found = {(r["case"], r["repeat"]): r for r in records if r["estimator"] == "ksg" and r["nats"] is not None}
+    of_ksg = {(r["case"], r["repeat"]): r for r in records if r["estimator"] == "ksg" and r["nats"] is not None}
     rows: list[dict[str, Scalar]] = []
     for r in records:
-        ksg = found.get((r["case"], r["repeat"]))
+        ksg = of_ksg.get((r["case"], r["repeat"]))
         if r["estimator"] != "auto" or r["nats"] is None or ksg is None or r.get("columns", 99) > FEW_COLUMNS:
             continue
-        own, theirs = (abs(each["nats"] - each["truth_nats"]) for each in (r, ksg))
-        if ksg["verdict"] == "reliable" and own > theirs + WORSE:
+        error, theirs = (abs(each["nats"] - each["truth_nats"]) for each in (r, ksg))
+        if ksg["verdict"] == "reliable" and error > theirs + WORSE:
             row = {"case": r["case"], "repeat": r["repeat"], "truth_nats": round(r["truth_nats"], 3)}
             rows.append({**row, "auto_nats": round(r["nats"], 3), "ksg_nats": round(ksg["nats"], 3)})
     return rows

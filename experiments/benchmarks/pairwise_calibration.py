@@ -109,7 +109,7 @@ class PairwiseCalibration:
             h = equal[documents * max(self.lengths) + position]
             nats = tiled(measure, h)
             generator = data.generator("null", estimator)
-            found = pairwise_significance(nats, h, measure, documents, generator, scheme, self.draws)
+            significance = pairwise_significance(nats, h, measure, documents, generator, scheme, self.draws)
             if not planted:
                 singly = torch.randperm(len(h), generator=generator)
                 shuffled = pairwise_significance(nats, h, measure, singly, generator, "documents", self.single_draws)
@@ -117,9 +117,9 @@ class PairwiseCalibration:
             if estimator == "histogram":
                 g_test = g_test_columns(nats, h, effective_samples(h, documents), self.bins)
                 g_ratios.append(false_share(benjamini_hochberg(g_test[upper]), true, self.rate))
-            ratios.append(false_share(found.q[upper], true, self.rate))
-            power.append(float((found.q[upper][true] <= self.rate).double().mean()) if planted else float("nan"))
-            p_values.append(found.p[upper][~true].numpy())
+            ratios.append(false_share(significance.q[upper], true, self.rate))
+            power.append(float((significance.q[upper][true] <= self.rate).double().mean()) if planted else float("nan"))
+            p_values.append(significance.p[upper][~true].numpy())
         p = np.concatenate(p_values)
         error = float(np.std(ratios, ddof=1) / len(ratios) ** 0.5)
         row = {
@@ -140,5 +140,5 @@ class PairwiseCalibration:
 
 def false_share(q: Tensor, true: Tensor, rate: float) -> float:
     """False discoveries over discoveries at ``rate``, 0 where there are none."""
-    found = q <= rate
-    return float((found & ~true).sum()) / max(1, int(found.sum()))
+    discovered = q <= rate
+    return float((discovered & ~true).sum()) / max(1, int(discovered.sum()))

@@ -85,13 +85,13 @@ class PairwiseMany:
         for size, what, work, seconds, gib in tasks:
             if not size:
                 continue
-            found = work(context)
-            rows.append({"what": what, **found, "peak_gib": peak_memory_gib()})
-            bars.append(bar_row(what, found["cpu_seconds"] / self.cores, f"s of {self.cores} cores", "<=", seconds))
+            row = work(context)
+            rows.append({"what": what, **row, "peak_gib": peak_memory_gib()})
+            bars.append(bar_row(what, row["cpu_seconds"] / self.cores, f"s of {self.cores} cores", "<=", seconds))
             if gib:
                 bars.append(bar_row(what, peak_memory_gib(), "GiB of memory", "<=", gib))
-            if "difference" in found:
-                bars.append(bar_row(f"{what}, G against SciPy", found["difference"], "relative", "<=", 1e-6))
+            if "difference" in row:
+                bars.append(bar_row(f"{what}, G against SciPy", row["difference"], "relative", "<=", 1e-6))
         return Result(
             "pairwise_many",
             dict(bars_met(bars)),
@@ -105,9 +105,9 @@ class PairwiseMany:
         documents = torch.arange(self.layer_rows) // 500
 
         def work() -> dict[str, Any]:
-            found = pairwise(h, "histogram", documents=documents)
+            pairs = pairwise(h, "histogram", documents=documents)
             tied_columns(h, 3)
-            return {"found": int((np.asarray(found.q) <= 0.05).sum()) // 2, "pairs": 768 * 767 // 2}
+            return {"found": int((np.asarray(pairs.q) <= 0.05).sum()) // 2, "pairs": 768 * 767 // 2}
 
         return timed(work)
 
@@ -115,10 +115,10 @@ class PairwiseMany:
         count = max(self.targets + 1, round(self.target_share * self.columns))
         h = activations(self.target_rows, count, context.generator("targets"))
         targets = range(round(self.targets * self.target_share))
-        found = timed(lambda: _counted(pairwise_edges(h, "ksg", targets=targets)))
+        row = timed(lambda: _counted(pairwise_edges(h, "ksg", targets=targets)))
         every = self.targets * (self.columns - 1) - self.targets * (self.targets - 1) // 2
-        scale = every / found["pairs"]
-        return {**found, **{name: found[name] * scale for name in ("wall_seconds", "cpu_seconds")}, "scaled_by": scale}
+        scale = every / row["pairs"]
+        return {**row, **{name: row[name] * scale for name in ("wall_seconds", "cpu_seconds")}, "scaled_by": scale}
 
     def _edges(self, context: Context) -> dict[str, Any]:
         planted = PlantedNetwork(self.columns, self.columns // 25, 12, self.rows)
@@ -128,7 +128,7 @@ class PairwiseMany:
     def _sparse(self, context: Context) -> dict[str, Any]:
         numbers = self._firing(context)
         cofiring(numbers[:100], features=self.features)  # compiled before anything is timed
-        found = timed(lambda: _counted(cofiring(numbers, features=self.features)))
+        row = timed(lambda: _counted(cofiring(numbers, features=self.features)))
         rows = read_firing(numbers, self.features).tocsc()
         generator, n, worst = np.random.default_rng(context.derive("checked")), self.feature_rows, 0.0
         for a, b in generator.integers(0, self.features, (self.checked, 2)):
@@ -140,7 +140,7 @@ class PairwiseMany:
             theirs = chi2_contingency([[both, i - both], [j - both, n - i - j + both]], correction=False, lambda_=0)
             mine = 2 * n * count_pairs(pair.tocsr(), pair.tocsr(), np.ones(2), 1.0, 0).nats[0]
             worst = max(worst, float(abs(mine - theirs.statistic) / max(theirs.statistic, 1.0)))
-        return {**found, "difference": worst}
+        return {**row, "difference": worst}
 
     def _firing(self, context: Context) -> np.ndarray:
         """(rows, active) features by a law of powers; one in ten rows takes a block of 8 that fire together."""
@@ -158,10 +158,10 @@ class PairwiseMany:
 def timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What ``work`` gives, with its wall seconds and the processor seconds of all threads."""
     wall, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-    found = work()
+    row = work()
     now = resource.getrusage(resource.RUSAGE_SELF)
     seconds = now.ru_utime - used.ru_utime + now.ru_stime - used.ru_stime
-    return {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": seconds, **found}
+    return {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": seconds, **row}
 
 
 def _counted(edges: Any) -> dict[str, Any]:

@@ -145,11 +145,11 @@ class PairwiseSpeed:
     def _scikit_learn(self, h: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         columns = h.double().numpy()
         rest = np.arange(self.targets, self.dims)
-        found = []
+        by_target = []
         for target in range(self.targets):
             values = mutual_info_regression(columns[:, rest], columns[:, target], n_neighbors=3, random_state=0)
-            found.append((np.full(len(rest), target), rest, values))
-        left, right, values = (np.concatenate(part) for part in zip(*found))
+            by_target.append((np.full(len(rest), target), rest, values))
+        left, right, values = (np.concatenate(part) for part in zip(*by_target))
         return left, right, values
 
     def _loop(self, h: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

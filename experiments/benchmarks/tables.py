@@ -67,16 +67,16 @@ def tables(root: Path = ROOT) -> list[Table]:
     Raises:
         ValueError: for two of one name.
     """
-    found = [
+    tables = [
         read_table(text, str(page.relative_to(root)))
         for page in sorted((root / "docs").rglob("*.md"))
         if "_build" not in page.parts
         for text in FENCE.findall(page.read_text(encoding="utf-8"))
     ]
-    names = [table.name for table in found]
+    names = [table.name for table in tables]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"two tables are called {', '.join(twice)}")
-    return found
+    return tables
 
 
 def changes_since(table: Table, root: Path = ROOT) -> tuple[str, ...] | None:

@@ -189,8 +189,8 @@ def _damaged() -> tuple[type[Exception], ...]:
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
-    own = (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RuntimeError)
-    return (*own, SafetensorError, StrictDataclassError)
+    expected = (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RuntimeError)
+    return (*expected, SafetensorError, StrictDataclassError)
 
 
 def _line(error: Exception) -> str:

@@ -41,15 +41,15 @@ def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate
     columns = sum(z.shape[1] for z in raw)
     if columns > LEVEL_COLUMNS or all(distinct(z) for z in raw):
         return []
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     least = ROWS_A_COLUMN * columns
     if min(fold.train.numel() // 2 for fold in folds) >= least:  # half of them are asked whether more would find more
-        found.append(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
+        candidates.append(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
     x, y = (values_there(z) for z in raw)
     is_missing = bool(x.isnan().any() or y.isnan().any())
     if is_missing and all(seen_together(x[fold.fit], y[fold.fit]) >= least for fold in folds):
-        found.append(DropoutNormal(Space(PRESENT, x, y), context))
-    return found
+        candidates.append(DropoutNormal(Space(PRESENT, x, y), context))
+    return candidates
 
 
 def of_leftovers(raw: Sides, ranks: Space, context: Context) -> list[Candidate]:

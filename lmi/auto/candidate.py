@@ -21,7 +21,7 @@ from lmi.estimators.folds import Fold
 from lmi.evidence import Null
 from lmi.types import Context
 
-JUDGED_SAMPLES = 2000  # of a fold's test part, on which its scores are judged
+HELD_OUT_SAMPLES = 2000  # of a fold's test part, on which its scores are judged
 SEEN_SAMPLES = 1000  # of a fold's training part, on which the same bound shows how much was learned by heart
 
 
@@ -73,7 +73,7 @@ class Traits:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CrossFit:
     """Scores fitted on each fold, and what they find in the pairs that the fold held out.
 
     Args:
@@ -90,7 +90,7 @@ class Judged:
     critics: list[Scores]
     terms: Tensor
     held_out: list[HeldOut]
-    most: int = JUDGED_SAMPLES
+    most: int = HELD_OUT_SAMPLES
 
     @property
     def bound(self) -> float:
@@ -118,7 +118,7 @@ class Judged:
         return total / len(self.folds)
 
 
-def judge(space: Space, folds: list[Fold], critics: list[Scores], most: int = JUDGED_SAMPLES) -> Judged:
+def score_folds(space: Space, folds: list[Fold], critics: list[Scores], most: int = HELD_OUT_SAMPLES) -> CrossFit:
     """The held-out terms of each fold's critic on the fold's own test part.
 
     Args:
@@ -133,7 +133,7 @@ def judge(space: Space, folds: list[Fold], critics: list[Scores], most: int = JU
         test = fold.test[:most]
         bounds.append(held_out(scores, space.x[test], space.y[test]))
         terms[test] = bounds[-1].infonce
-    return Judged(space, folds, critics, terms, bounds, most)
+    return CrossFit(space, folds, critics, terms, bounds, most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,20 +144,20 @@ class FittedCandidate(ABC):
         candidate: what was fitted; ``candidate.fit`` fits it to other folds.
         name: what it is, in words.
         traits: what the choice and the verdict have to know.
-        judged: its scores on fresh pairs.
+        cross_fit: its scores, fitted on each fold, and what they say of fresh pairs.
         base: the candidate that it adds to, for scores on top of others'.
     """
 
     candidate: Candidate
     name: str
     traits: Traits
-    judged: Judged
+    cross_fit: CrossFit
     base: FittedCandidate | None = field(default=None, kw_only=True)
 
     @property
     def bound(self) -> float:
         """Held-out InfoNCE, nats."""
-        return self.judged.bound
+        return self.cross_fit.bound
 
     @abstractmethod
     def number(self) -> Number:

@@ -48,7 +48,7 @@ def controlled(
         candidates: all that were fitted, for those without a density of their own.
         context: draws.
     """
-    x, y = chosen.judged.space.x, chosen.judged.space.y
+    x, y = chosen.cross_fit.space.x, chosen.cross_fit.space.y
     rows = torch.randperm(x.shape[0], generator=context.generator("ksg samples"))[:KSG_SAMPLES]
     x, y = x[rows], y[rows]
     model = chosen.density(candidates, x, y, context)

@@ -75,8 +75,8 @@ def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) ->
         spaces: the columns as they are are looked at, too.
     """
     taken = False
-    own = spaces.get(chosen.judged.space.name, spaces[RANKS])
-    for space in {space.name: space for space in (own, spaces[COLUMNS])}.values():
+    chosen_space = spaces.get(chosen.cross_fit.space.name, spaces[RANKS])
+    for space in {space.name: space for space in (chosen_space, spaces[COLUMNS])}.values():
         x, y = space.whole or (space.x, space.y)
         width = x.shape[1] + y.shape[1]
         if width <= LOW_DIMENSIONAL or width > FULL_RANK * space.counted:
@@ -103,7 +103,7 @@ def of_counted_rows(number: Number, chosen: FittedCandidate) -> Number:
 
     The closed form counts them itself; the terms of densities, neighbours and bounds depend on each other as the rows do.
     """
-    space = chosen.judged.space
+    space = chosen.cross_fit.space
     if chosen.traits.linear or not space.in_time:
         return number
     return number._replace(error=number.error * (space.num_samples / space.counted) ** 0.5)
@@ -115,7 +115,7 @@ def linear_evidence(chosen: FittedCandidate, context: Context) -> tuple[LeftOver
     Returns:
         ``None`` and 0 for other candidates; 0 for independence, which does not need normal sides.
     """
-    space, traits = chosen.judged.space, chosen.traits
+    space, traits = chosen.cross_fit.space, chosen.traits
     if not traits.linear:
         return None, 0.0
     draw = shifted_orders if space.in_time else random_orders
@@ -135,19 +135,19 @@ def left_on_fresh_pairs(chosen: FittedCandidate, spaces: Spaces, context: Contex
         spaces: ranks stand in for a space that is none of these, such as intervals with open ends.
         context: draws the matchings.
     """
-    judged = chosen.judged
+    cross_fit = chosen.cross_fit
     if (
         chosen.traits.linear
-        or judged.space.in_time
-        or judged.bound > sample_limit(judged.folds[0].test.numel()) - BOUND_RANGE
+        or cross_fit.space.in_time
+        or cross_fit.bound > sample_limit(cross_fit.folds[0].test.numel()) - BOUND_RANGE
     ):
         return None
     blocks = []
-    for fold, scores in zip(judged.folds, judged.critics, strict=True):
-        test = fold.test[~judged.terms[fold.test].isnan()]
-        for rows, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):
+    for fold, scores in zip(cross_fit.folds, cross_fit.critics, strict=True):
+        test = fold.test[~cross_fit.terms[fold.test].isnan()]
+        for rows, f in held_out_blocks(scores, cross_fit.space.x[test], cross_fit.space.y[test]):
             blocks.append((test[rows], f))
-    space = spaces.get(judged.space.name, spaces[RANKS])
+    space = spaces.get(cross_fit.space.name, spaces[RANKS])
     return unexplained(space.x, space.y, blocks, context.generator("unexplained"))
 
 
@@ -175,7 +175,7 @@ def within_the_limit(number: Number, chosen: FittedCandidate) -> Number:
 
     Ranks, neighbours and critics resolve no more than so many samples; a covariance of the columns does.
     """
-    space = chosen.judged.space
+    space = chosen.cross_fit.space
     excess = number.nats - NEAR_LIMIT * sample_limit(space.num_samples)
     if excess <= 0 or not (chosen.traits.bounded or space.by_ranks):
         return number
@@ -188,4 +188,4 @@ def rising(chosen: FittedCandidate, folds: list[Fold]) -> float:
         return 0.0
     first = folds[0]
     half = Fold(first.train[: first.train.numel() // 2], first.stop, first.test)
-    return float(chosen.judged.terms[first.test].nanmean()) - chosen.candidate.fit([half]).bound
+    return float(chosen.cross_fit.terms[first.test].nanmean()) - chosen.candidate.fit([half]).bound

@@ -57,7 +57,7 @@ class Evidence:
     @property
     def num_samples(self) -> int:
         """How many pairs were measured."""
-        return self.chosen.judged.space.num_samples
+        return self.chosen.cross_fit.space.num_samples
 
     @property
     def unconfirmed(self) -> float:

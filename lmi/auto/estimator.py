@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from lmi.auto.candidate import JUDGED_SAMPLES, FittedCandidate, Number
+from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate, Number
 from lmi.auto.control import Controlled, controlled
 from lmi.auto.corrections import (
     left_on_fresh_pairs,
@@ -117,12 +117,12 @@ class AutoEstimator:
         chosen, number = number_of(select(candidates).stand_in, candidates)
         columns = min(space.columns for space in spaces.values())
         control = Controlled(number)
-        has_density = chosen.judged.space.name in spaces
+        has_density = chosen.cross_fit.space.name in spaces
         if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
             control = controlled(number, chosen, candidates, context)
         above = control.number.above + unseen(chosen, candidates)
         number = of_counted_rows(control.number._replace(above=above), chosen)
-        number, lost, faint = lost_by_maps(number, chosen.judged.space, context)
+        number, lost, faint = lost_by_maps(number, chosen.cross_fit.space, context)
         left, not_normal = linear_evidence(chosen, context)
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
@@ -135,7 +135,7 @@ class AutoEstimator:
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}
-        terms = chosen.judged.terms
+        terms = chosen.cross_fit.terms
         bounds = ", ".join(f"{c.name} {c.bound:.3f}" for c in candidates)
         return Estimate(
             nats=number.nats,
@@ -147,7 +147,7 @@ class AutoEstimator:
                 number.nats + Z_90 * number.error + number.above,
             ),
             null=self._null(contest, chosen, in_time, context),
-            ceiling=math.log(min(n, JUDGED_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
+            ceiling=math.log(min(n, HELD_OUT_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
             warnings=tuple(contest.dropped),
             details=details | {"maps_correction_nats": lost},
             verdict=verdict_of(evidence),
@@ -156,7 +156,7 @@ class AutoEstimator:
 
     def _null(self, contest: Contest, chosen: FittedCandidate, in_time: bool, context: Context) -> Null | None:
         """Shuffled pairs of the chosen candidate; rows in time are shifted instead, under the normal closed form."""
-        generator, n = context.generator("null"), chosen.judged.space.num_samples
+        generator, n = context.generator("null"), chosen.cross_fit.space.num_samples
         if not self.permutations:
             return None
         if not in_time:

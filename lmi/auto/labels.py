@@ -47,12 +47,12 @@ def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
         ross = ross_pointwise(robust_scaled(x), label, 5)
         said = float(ross.mean())
         choice += f", nearest neighbours {said:.3f}"
-        apart, own = float((ross - terms[name]).std()) / n**0.5, float(ross.std()) / n**0.5
+        apart, ross_error = float((ross - terms[name]).std()) / n**0.5, float(ross.std()) / n**0.5
         if said < nats - max(0.1 * nats, 4 * apart):
             reasons.append(f"nearest neighbours say {said:.3f} nats")
-        elif (nats > 2 * error or said > nats + SURE * math.hypot(own, apart)) and said > nats - 2 * apart:
+        elif (nats > 2 * error or said > nats + SURE * math.hypot(ross_error, apart)) and said > nats - 2 * apart:
             # A classifier's value is a lower bound, and in few dimensions neighbours' is none.
-            name, nats, error = "nearest neighbours", said, math.hypot(own, apart)
+            name, nats, error = "nearest neighbours", said, math.hypot(ross_error, apart)
     elif nats > 0.02 and nats < 0.9 * entropy:
         spread = sorted(float(value.mean()) for value in terms.values())
         if spread[-1] - spread[-2] > 0.15 * nats:

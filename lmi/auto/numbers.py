@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import FittedCandidate, Judged, Number
+from lmi.auto.candidate import CrossFit, FittedCandidate, Number
 from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
@@ -25,35 +25,35 @@ UNCONFIRMED_ERROR = 0.3  # standard error, as a share of what the bound does not
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 
 
-def bound_number(judged: Judged, optimism: float, cost: float = 0.0) -> Number:
+def bound_number(cross_fit: CrossFit, optimism: float, cost: float = 0.0) -> Number:
     """The number of scores that are no density: the larger held-out bound plus half of what fitting cost.
 
     Near the largest value that DV can show in a fold, the mean log density ratio stands in for the bounds.
 
     Args:
-        judged: the scores on fresh pairs.
+        cross_fit: the scores on fresh pairs.
         optimism: bound on the training part minus bound on fresh pairs, nats.
         cost: nats that fitting costs beyond what terms and optimism show.
     """
-    terms = judged.log_ratio
+    terms = cross_fit.log_ratio
     error = math.hypot(float(terms.std()) / terms.numel() ** 0.5, cost)
-    is_low = judged.dv < math.log(judged.folds[0].test.numel()) - BOUND_RANGE
-    fresh = max(judged.bound, judged.dv) if is_low else float(terms.mean())
+    is_low = cross_fit.dv < math.log(cross_fit.folds[0].test.numel()) - BOUND_RANGE
+    fresh = max(cross_fit.bound, cross_fit.dv) if is_low else float(terms.mean())
     return Number(fresh + 0.5 * max(optimism, 0.0), error)
 
 
-def density_number(judged: Judged, models: list[Mixture]) -> Number:
+def density_number(cross_fit: CrossFit, models: list[Mixture]) -> Number:
     """The mean log ratio of each fold's density, on its own samples and on fresh ones, averaged.
 
     It has no partition term, which heavy tails make noisy. What a fit gains on its own samples, fresh ones lose.
 
     Args:
-        judged: the densities' scores on fresh pairs.
+        cross_fit: the densities' scores on fresh pairs.
         models: each fold's density of the leading columns of the space.
     """
     dx, dy = models[0].dx, models[0].centres.shape[1] - models[0].dx
-    x, y = judged.space.x[:, :dx], judged.space.y[:, :dy]
-    return ratio_number(judged.folds, x, y, [model.ratio for model in models])
+    x, y = cross_fit.space.x[:, :dx], cross_fit.space.y[:, :dy]
+    return ratio_number(cross_fit.folds, x, y, [model.ratio for model in models])
 
 
 def ratio_number(
@@ -81,7 +81,7 @@ def ratio_number(
 
 
 def neighbours_number(
-    judged: Judged,
+    cross_fit: CrossFit,
     variates: Sequence[Callable[[Tensor], tuple[Tensor, Tensor]]],
     models: Sequence[Mixture],
     context: Context,
@@ -91,12 +91,12 @@ def neighbours_number(
     What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error.
 
     Args:
-        judged: gives folds and bound.
+        cross_fit: gives folds and bound.
         variates: of each fold, rows (m,) -> the variates (m, k), (m, l) of either side.
         models: each fold's density of them.
         context: draws.
     """
-    tests = [fold.test[:NUMBER_SAMPLES] for fold in judged.folds]
+    tests = [fold.test[:NUMBER_SAMPLES] for fold in cross_fit.folds]
     total = sum(test.numel() for test in tests)
     nats = variance = 0.0
     for i, (test, of_rows, model) in enumerate(zip(tests, variates, models, strict=True)):
@@ -111,24 +111,24 @@ def neighbours_number(
         nats += share * fold_nats
         variance += (share * error) ** 2
     sampling = math.sqrt(variance)
-    return Number(nats, math.hypot(sampling, UNCONFIRMED_ERROR * max(nats - judged.bound, 0.0)), sampling)
+    return Number(nats, math.hypot(sampling, UNCONFIRMED_ERROR * max(nats - cross_fit.bound, 0.0)), sampling)
 
 
-def bound_null(judged: Judged, permutations: int, generator: torch.Generator) -> Null:
+def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generator) -> Null:
     """The held-out InfoNCE bound of the fitted scores under shuffled pairs.
 
     Args:
-        judged: the scores on fresh pairs.
+        cross_fit: the scores on fresh pairs.
         permutations: how many shuffles of each block of test pairs.
         generator: draws them.
     """
-    tests = [fold.test[: judged.most] for fold in judged.folds]
+    tests = [fold.test[: cross_fit.most] for fold in cross_fit.folds]
     values = torch.zeros(permutations, dtype=torch.float64)
-    for scores, test in zip(judged.critics, tests, strict=True):
-        for block, f in held_out_blocks(scores, judged.space.x[test], judged.space.y[test]):
+    for scores, test in zip(cross_fit.critics, tests, strict=True):
+        for block, f in held_out_blocks(scores, cross_fit.space.x[test], cross_fit.space.y[test]):
             orders = [torch.randperm(block.numel(), generator=generator) for _ in range(permutations)]
             values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
-    return Null(values / sum(test.numel() for test in tests), judged.bound)
+    return Null(values / sum(test.numel() for test in tests), cross_fit.bound)
 
 
 def rival_density(
@@ -143,7 +143,7 @@ def rival_density(
         y: (n, dy).
         context: seeds the fit.
     """
-    same = [c for c in rivals if c.components and c.judged.space is chosen.judged.space]
+    same = [c for c in rivals if c.components and c.cross_fit.space is chosen.cross_fit.space]
     if not same:
         return fit_mixture(x, y, 1, context.generator("ksg draws"), heavy=False)
     return refit_density(max(same, key=lambda c: c.bound).components, x, y, context)

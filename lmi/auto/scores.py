@@ -26,7 +26,7 @@ class FittedScores(FittedCandidate):
 
     def null(self, permutations: int, generator: torch.Generator) -> Null:
         """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
+        return bound_null(self.cross_fit, permutations, generator)
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
         """That of the best rival, or one normal of x (n, dx) and y (n, dy); see ``FittedCandidate``."""

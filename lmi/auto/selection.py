@@ -68,7 +68,7 @@ class Contest:
         except (ValueError, RuntimeError) as error:
             self.dropped.append(f"candidate {candidate.name} was dropped: {error}")
             return None
-        if not math.isfinite(fitted.bound) or not math.isfinite(fitted.judged.dv):
+        if not math.isfinite(fitted.bound) or not math.isfinite(fitted.cross_fit.dv):
             self.dropped.append(f"candidate {candidate.name} was dropped: its held-out bound is not finite")
             return None
         self.fitted.append(fitted)
@@ -124,7 +124,7 @@ def fit_candidates(
         cheap = [candidate for candidate in contest.fitted if not candidate.traits.costly]
         base = select(cheap)
         leader = base if base.traits.complexity else max(cheap, key=lambda c: c.bound)
-        space = leader.judged.space if leader.traits.complexity else spaces[COLUMNS]
+        space = leader.cross_fit.space if leader.traits.complexity else spaces[COLUMNS]
         contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
     return contest
 
@@ -217,11 +217,11 @@ def select(candidates: Sequence[FittedCandidate]) -> FittedCandidate:
     """The simplest candidate that no more complex one beats by more than 2.5 standard errors of the difference."""
     chosen = candidates[0]
     for candidate in sorted(candidates[1:], key=lambda c: (c.traits.complexity, -c.bound)):
-        gain = candidate.judged.terms - chosen.judged.terms
+        gain = candidate.cross_fit.terms - chosen.cross_fit.terms
         gain = gain[~gain.isnan()]
         sure = 0.0
         if candidate.traits.complexity > chosen.traits.complexity:
-            space = candidate.judged.space  # rows in time count less than they are
+            space = candidate.cross_fit.space  # rows in time count less than they are
             sure = SURE * float(gain.std()) / (gain.numel() * space.counted / space.num_samples) ** 0.5
             sure = max(sure, (candidate.traits.margin + chosen.traits.blurred) * chosen.bound)
         if float(gain.mean()) > sure:

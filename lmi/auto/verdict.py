@@ -110,8 +110,8 @@ def folds_disagree(e: Evidence) -> Doubt | None:
     """The candidate depends on the seed: its folds had other samples, starts and landmarks, and should agree."""
     if not e.is_dependence or e.all_columns:
         return None
-    judged = e.chosen.judged
-    terms = [fold[~fold.isnan()] for fold in (judged.terms[f.test] for f in judged.folds)]
+    cross_fit = e.chosen.cross_fit
+    terms = [fold[~fold.isnan()] for fold in (cross_fit.terms[f.test] for f in cross_fit.folds)]
     bounds = [float(fold.mean()) for fold in terms]
     error = max(float(fold.std()) / fold.numel() ** 0.5 for fold in terms)
     if max(bounds) - min(bounds) <= max(FOLDS_APART_ERRORS * error, FOLDS_APART * max(bounds), FOLDS_APART_LEAST):
@@ -152,7 +152,7 @@ def sides_not_normal(e: Evidence) -> Doubt | None:
 
 def rows_in_time(e: Evidence) -> Doubt | None:
     """Rows depend on their neighbours."""
-    counted = e.chosen.judged.space.counted
+    counted = e.chosen.cross_fit.space.counted
     if e.in_time <= IN_TIME or counted > COUNT_LESS * e.num_samples:
         return None
     return Doubt(f"rows depend on their neighbours: {e.num_samples} of them count as about {counted:.0f}")

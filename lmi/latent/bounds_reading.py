@@ -175,8 +175,8 @@ def scaled_scores(scores: Scores, x: Tensor, y: Tensor) -> Scores:
         return sum(float(bound_terms(factor * f, "dv").sum()) for f in blocks)
 
     factor = max(FACTORS, key=bound)
-    own = sum(float((factor * f).diagonal().sum()) for f in blocks)
-    shift = (own - bound(factor)) / x.shape[0]
+    joint_total = sum(float((factor * f).diagonal().sum()) for f in blocks)
+    shift = (joint_total - bound(factor)) / x.shape[0]
     foreign = 1 / (x.shape[0] + 2)
     floor, rest = torch.tensor(math.log(foreign), dtype=torch.float64), math.log1p(-foreign)
     return lambda a, b: torch.logaddexp(factor * scores(a, b) - shift + rest, floor)
@@ -208,8 +208,8 @@ def doubted(estimate: Estimate, bound: BoundName) -> Estimate:
             f"the critic is overfit: its training pairs say {optimism:.2f} nats more than fresh ones, and the truth "
             f"probably lies between"
         )
-    neighbours, own = estimate.details["ksg_nats"], estimate.details["ksg_standard_error_nats"]
-    if neighbours - nats > max(2 * Z_90 * math.hypot(error, own), 0.05):
+    neighbours, ksg_error = estimate.details["ksg_nats"], estimate.details["ksg_standard_error_nats"]
+    if neighbours - nats > max(2 * Z_90 * math.hypot(error, ksg_error), 0.05):
         reasons.append(f"nearest neighbours find {neighbours:.2f} nats in the same latents, more than the bound")
     if error > max(0.25 * abs(nats), 0.05):
         reasons.append(f"its standard error is {error:.2f} nats")

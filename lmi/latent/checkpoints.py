@@ -135,11 +135,11 @@ def require_checkpoint(path: Path, model: Fitted) -> None:
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds no state_dict, so it is no checkpoint of training; {advice}")
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    for name in expected.keys() | found.keys():
-        if expected.get(name) != found.get(name):
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    for name in expected.keys() | shapes.keys():
+        if expected.get(name) != shapes.get(name):
             raise ValueError(
-                f"{path} is of another model: {name} has shape {found.get(name)}, expected {expected.get(name)}; {advice}"
+                f"{path} is of another model: {name} has shape {shapes.get(name)}, expected {expected.get(name)}; {advice}"
             )
 
 

@@ -59,11 +59,11 @@ class LatentEstimator(EncoderSettings):
     def _measured(self, x: Tensor, y: Tensor, folds: list[Fold], context: Context) -> Estimate:
         """``auto`` or ``bounds`` in the same latents: a lower bound by the data processing inequality."""
 
-        def read(latents: tuple[Tensor, Tensor], fold: Fold, own: Context) -> Estimate:
-            found = measure_latents(self.measure, latents, fold, self.permutations, own)
-            if found.pointwise is None:
-                return replace(found, pointwise=torch.full((fold.test.numel(),), torch.nan, dtype=torch.float64))
-            return found
+        def read(latents: tuple[Tensor, Tensor], fold: Fold, fold_context: Context) -> Estimate:
+            estimate = measure_latents(self.measure, latents, fold, self.permutations, fold_context)
+            if estimate.pointwise is None:
+                return replace(estimate, pointwise=torch.full((fold.test.numel(),), torch.nan, dtype=torch.float64))
+            return estimate
 
         fits = fit_and_read_all(self, x, y, folds, read, context)
         whole = pool_folds([replace(fit, pointwise=None) for fit in fits], folds, x.shape[0])

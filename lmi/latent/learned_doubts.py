@@ -40,13 +40,13 @@ class Fitted:
 
 
 def learned_doubts(
-    fits: Sequence[Fitted], found: Sequence[Estimate], whole: Estimate, curve: LearningCurve | None
+    fits: Sequence[Fitted], estimates: Sequence[Estimate], whole: Estimate, curve: LearningCurve | None
 ) -> tuple[str, ...]:
     """Reasons in words: more data finds more, folds disagree, the fit knows its samples by heart, too few latents.
 
     Args:
         fits: by fold.
-        found: the folds' estimates.
+        estimates: of the folds.
         whole: the pooled one.
         curve: what halves of the training data find; ``None`` where it was not asked.
     """
@@ -58,9 +58,9 @@ def learned_doubts(
             f"more data would find more: encoders of {curve.samples[0]}, {curve.samples[1]} and {curve.samples[2]} samples "
             f"find {a:.2f}, {b:.2f} and {c:.2f} nats (KSG), which leaves about {curve.missing * nats:.2f} nats to be found"
         )
-    each = [estimate.nats for estimate in found]
+    each = [estimate.nats for estimate in estimates]
     if len(each) > 1:
-        worst = max(estimate.details.get("standard_error_nats", 0.0) for estimate in found)
+        worst = max(estimate.details.get("standard_error_nats", 0.0) for estimate in estimates)
         allowed = max(LATENT_FOLDS_APART_ERRORS * worst, LATENT_FOLDS_APART * nats, LATENT_FOLDS_APART_LEAST)
         if max(each) - min(each) > allowed:
             reasons.append(f"its folds disagree: {min(each):.2f} to {max(each):.2f} nats")

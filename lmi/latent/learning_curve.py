@@ -73,15 +73,15 @@ def learning_curve(
     n = fold.train.numel()
     if n // 4 < FEWEST:
         return None
-    own = replace(context.child("learning curve"), folder=None)
+    fit_context = replace(context.child("learning curve"), folder=None)
 
-    def found(zx: Tensor, zy: Tensor, part: Fold) -> float:
+    def ksg_nats(zx: Tensor, zy: Tensor, part: Fold) -> float:
         u, v = leading_latents(zx, zy, part).variates(zx[fold.test], zy[fold.test])
         return float(ksg_pointwise(u, v, NEIGHBOURS).mean())
 
     values = []
     for count in (n // 4, n // 2):
         part = replace(fold, train=fold.train[:count])
-        model, _ = fit_pair(replace(settings, restarts=0), x, y, part, own)
-        values.append(found(*encode_all(model, x, y), part))
-    return LearningCurve((n // 4, n // 2, n), (values[0], values[1], found(*latents, fold)))
+        model, _ = fit_pair(replace(settings, restarts=0), x, y, part, fit_context)
+        values.append(ksg_nats(*encode_all(model, x, y), part))
+    return LearningCurve((n // 4, n // 2, n), (values[0], values[1], ksg_nats(*latents, fold)))

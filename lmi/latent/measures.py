@@ -37,45 +37,47 @@ def measure_latents(
     """
     u, v = (z[fold.test] for z in latents)
     if measure == "bounds":
-        found = read_bounds(BoundsSettings(permutations=permutations), latents, fold, context)
+        estimate = read_bounds(BoundsSettings(permutations=permutations), latents, fold, context)
     elif measure == "ksg":
-        found = latent_ksg(PlainReading(permutations=permutations), u, v, context)
+        estimate = latent_ksg(PlainReading(permutations=permutations), u, v, context)
     else:
-        found = AutoEstimator(permutations=permutations).estimate(u, v, context)
+        estimate = AutoEstimator(permutations=permutations).estimate(u, v, context)
     copies = max(repeats(u), repeats(v))
-    found = replace(found, verdict=found.verdict or default_verdict(found))
-    return found.warn(f"{copies} samples have the latents of another") if copies else found
+    estimate = replace(estimate, verdict=estimate.verdict or default_verdict(estimate))
+    return estimate.warn(f"{copies} samples have the latents of another") if copies else estimate
 
 
-def pool_folds(found: Sequence[Estimate], folds: Sequence[Fold], n: int) -> Estimate:
+def pool_folds(estimates: Sequence[Estimate], folds: Sequence[Fold], n: int) -> Estimate:
     """The mean over folds that are measured on disjoint samples, its error the root of their summed squares.
 
     What opens a fold's interval beyond its standard error is averaged. The verdict is the worst of the folds'.
 
     Args:
-        found: by fold, on its test part.
+        estimates: by fold, on its test part.
         folds: in the same order.
         n: samples in all; those that were never measured have NaN terms.
     """
     counts = torch.tensor([fold.test.numel() for fold in folds], dtype=torch.float64)
     shares = counts / counts.sum()
-    nats = float(sum(share * each.nats for share, each in zip(shares.tolist(), found)))
+    nats = float(sum(share * each.nats for share, each in zip(shares.tolist(), estimates)))
     pointwise = torch.full((n,), torch.nan, dtype=torch.float64)
-    for each, fold in zip(found, folds):
+    for each, fold in zip(estimates, folds):
         if each.pointwise is not None:
             pointwise[fold.test] = each.pointwise
-    errors = torch.tensor([each.details.get("standard_error_nats", math.nan) for each in found], dtype=torch.float64)
+    errors = torch.tensor(
+        [each.details.get("standard_error_nats", math.nan) for each in estimates], dtype=torch.float64
+    )
     error = float((shares * errors).norm())
     interval = None
-    if all(each.interval is not None for each in found):
-        ends = torch.tensor([each.interval or (0.0, 0.0) for each in found], dtype=torch.float64)
-        centres = torch.tensor([each.nats for each in found], dtype=torch.float64)
+    if all(each.interval is not None for each in estimates):
+        ends = torch.tensor([each.interval or (0.0, 0.0) for each in estimates], dtype=torch.float64)
+        centres = torch.tensor([each.nats for each in estimates], dtype=torch.float64)
         below = (shares * (centres - ends[:, 0] - Z_90 * errors)).sum()
         above = (shares * (ends[:, 1] - centres - Z_90 * errors)).sum()
         interval = (nats - Z_90 * error - max(float(below), 0.0), nats + Z_90 * error + max(float(above), 0.0))
     null = None
-    nulls = [each.null.nats for each in found if each.null is not None]
-    if len(nulls) == len(found):
+    nulls = [each.null.nats for each in estimates if each.null is not None]
+    if len(nulls) == len(estimates):
         null = Null(torch.stack([share * values for share, values in zip(shares, nulls)]).sum(0), nats)
     return Estimate(
         nats=nats,
@@ -84,11 +86,11 @@ def pool_folds(found: Sequence[Estimate], folds: Sequence[Fold], n: int) -> Esti
         pointwise=None if bool(pointwise.isnan().all()) else pointwise,
         interval=interval,
         null=null,
-        ceiling=min(each.ceiling for each in found),
-        warnings=tuple(dict.fromkeys(words for each in found for words in each.warnings)),
+        ceiling=min(each.ceiling for each in estimates),
+        warnings=tuple(dict.fromkeys(words for each in estimates for words in each.warnings)),
         details={
             "standard_error_nats": error,
-            **{f"fold_{i + 1}_nats": each.nats for i, each in enumerate(found) if len(found) > 1},
+            **{f"fold_{i + 1}_nats": each.nats for i, each in enumerate(estimates) if len(estimates) > 1},
         },
-        verdict=worst(*(each.verdict for each in found if each.verdict is not None)),
+        verdict=worst(*(each.verdict for each in estimates if each.verdict is not None)),
     )

@@ -28,7 +28,7 @@ from lmi.types import Context
 CLIP = 10.0
 FACTORS = (0.5, 0.8, 1.0)  # of the normal model's scores, which are too sure of themselves on fresh pairs
 RANKS = (1, 2, 3, 4, 6, 16)  # canonical variates of the normal model
-JUDGED = 700  # pairs at most that the bound is measured on
+HELD_OUT = 700  # pairs at most that the bound is measured on
 CLIP_NORM = 1.0
 
 
@@ -151,7 +151,7 @@ class PairedEncoders(LightningModule):
         """
         assert self.seen is not None
         seen = [z.double().cpu() for z in self.latents(*self.seen)]
-        fresh = [z.double().cpu() for z in self.latents(x[:JUDGED], y[:JUDGED])]
+        fresh = [z.double().cpu() for z in self.latents(x[:HELD_OUT], y[:HELD_OUT])]
         to_scores = [normal_scores_at(z) for z in seen]
         u, v = (to(z) for to, z in zip(to_scores, seen))
         model = fit_linear(u, v, self.settings.latent_dim)

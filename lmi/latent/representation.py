@@ -42,18 +42,18 @@ class RepresentationEstimator(RepresentationSettings):
         x, y = x.float().cpu(), y.float().cpu()
         n = x.shape[0]
         folds = representation_folds(self, n, context)
-        found, fits, curve = [], [], None
+        estimates, fits, curve = [], [], None
         for i, fold in enumerate(folds):
-            own = (
+            fold_context = (
                 context if len(folds) == 1 else replace(context.child("fold", i), loggers=() if i else context.loggers)
             )
-            fit, estimate = self._fit_and_measure(x, y, fold, own)
+            fit, estimate = self._fit_and_measure(x, y, fold, fold_context)
             if i == 0 and self.learning_curve:
-                curve = learning_curve(self, x, y, fold, fit.latents, own)
+                curve = learning_curve(self, x, y, fold, fit.latents, fold_context)
             fits.append(fit)
-            found.append(estimate)
-        whole = pool_folds(found, folds, n)
-        doubts = (*learned_doubts(fits, found, whole, curve), *time_doubts(x.flatten(1), y.flatten(1)))
+            estimates.append(estimate)
+        whole = pool_folds(estimates, folds, n)
+        doubts = (*learned_doubts(fits, estimates, whole, curve), *time_doubts(x.flatten(1), y.flatten(1)))
         zx, zy = (z.clone() for z in fits[0].latents)
         for fit, fold in zip(fits, folds):
             zx[fold.test], zy[fold.test] = (z[fold.test] for z in fit.latents)
@@ -67,7 +67,7 @@ class RepresentationEstimator(RepresentationSettings):
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {self.latent_dim}" for fit in fits)
             + f" learned latents ({self.objective}); a lower bound by the data processing inequality"
-            + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(found) if each.choice),
+            + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )
 
     def _fit_and_measure(self, x: Tensor, y: Tensor, fold: Fold, context: Context) -> tuple[Fitted, Estimate]:

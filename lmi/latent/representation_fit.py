@@ -32,8 +32,8 @@ def fit_pair(
     """
     best = None
     for restart in range(1 + settings.restarts):
-        own = replace(context.child("restart", restart), loggers=context.loggers) if restart else context
-        fitted = _fit(settings, x, y, fold, own)
+        restart_context = replace(context.child("restart", restart), loggers=context.loggers) if restart else context
+        fitted = _fit(settings, x, y, fold, restart_context)
         if best is None or min(fitted[0].curves["stop_loss"]) < min(best[0].curves["stop_loss"]):
             best = fitted
     assert best is not None

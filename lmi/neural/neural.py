@@ -58,15 +58,15 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         )
     raw, (x, y) = (x, y), (_scaled(z, fold.train) for z in (x, y))
 
-    def fitted(train: Tensor, own: Context) -> tuple[float, list[Tensor], list[float]]:
-        critic, curves = fit_critic((x[train], y[train]), (x[fold.stop], y[fold.stop]), bound, settings, own)
+    def fitted(train: Tensor, fit_context: Context) -> tuple[float, list[Tensor], list[float]]:
+        critic, curves = fit_critic((x[train], y[train]), (x[fold.stop], y[fold.stop]), bound, settings, fit_context)
         parts = fold.test.tensor_split(-(-fold.test.numel() // BLOCK))
         blocks = [critic.scores(x[part], y[part]) for part in parts]
         return float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean()), blocks, curves["stop_loss"]
 
     nats, blocks, losses = fitted(fold.train, context)
-    own = torch.cat([scores.diagonal() for scores in blocks])
-    error = float(own.std()) / own.numel() ** 0.5
+    joint = torch.cat([scores.diagonal() for scores in blocks])
+    error = float(joint.std()) / joint.numel() ** 0.5
     size = max(scores.shape[0] for scores in blocks)
     ceiling = math.log(size) if bound == "infonce" else math.log(size * (size - 1))
     warnings: tuple[str, ...] = ()

@@ -77,12 +77,12 @@ class Sweep:
             return f"{folder.name}: not run"
         processes = devices if isinstance(devices, int) else 1
         environment = trial_environment(folder.parent.name, threads_per_trial(jobs, processes))
-        own = own_overrides(overrides, with_trial=False)
+        settings = own_overrides(overrides, with_trial=False)
         if self.study is None:
-            record = run_trial(command, own, folder, environment)
+            record = run_trial(command, settings, folder, environment)
         else:
             assert self.trial is not None and self.direction != "closest_to_zero"
-            record = self.study.run(self.trial, command, own, folder, environment, self.objective, self.direction)
+            record = self.study.run(self.trial, command, settings, folder, environment, self.objective, self.direction)
         return f"{folder.name}: {self._outcome(record, folder)}"
 
     def _outcome(self, record: dict[str, Any], folder: Path) -> str:

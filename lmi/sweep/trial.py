@@ -61,11 +61,11 @@ def with_sweep_folder(words: Sequence[str]) -> list[str]:
     >>> with_sweep_folder(["-m", "experiment=arrays", "seed=0,1"])[-1]
     "hydra.sweep.dir='multirun/arrays/cc8f536f'"
     """
-    own = sorted(word for word in words if not word.startswith("-"))
-    if any(word.startswith("hydra.sweep.dir=") for word in own):
+    settings = sorted(word for word in words if not word.startswith("-"))
+    if any(word.startswith("hydra.sweep.dir=") for word in settings):
         return list(words)
-    name = next((word.partition("=")[2] for word in own if word.startswith("experiment=")), "sweep")
-    digest = hashlib.blake2b("\0".join(own).encode(), digest_size=4).hexdigest()
+    name = next((word.partition("=")[2] for word in settings if word.startswith("experiment=")), "sweep")
+    digest = hashlib.blake2b("\0".join(settings).encode(), digest_size=4).hexdigest()
     folder = Path("multirun") / re.sub(r"[^\w.-]+", "_", name) / digest
     return [*words, f"hydra.sweep.dir={quoted(folder)}"]
 

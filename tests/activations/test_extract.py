@@ -54,11 +54,11 @@ def copy_of_tiny(folder):
 
 
 def test_hidden_states_are_those_of_a_direct_forward_pass_without_any_padding(tiny):
-    found = rows(Activations(texts=TEXTS, cache=None, batch_size=3))
+    extracted = rows(Activations(texts=TEXTS, cache=None, batch_size=3))
     expected = [torch.cat(layer, dim=1)[0] for layer in zip(*(direct(tiny, text) for text in TEXTS))]
-    assert list(found) == [f"hidden.{depth}" for depth in range(len(expected))]
-    for name, layer in zip(found, expected):
-        torch.testing.assert_close(found[name], layer, rtol=1e-4, atol=1e-5)
+    assert list(extracted) == [f"hidden.{depth}" for depth in range(len(expected))]
+    for name, layer in zip(extracted, expected):
+        torch.testing.assert_close(extracted[name], layer, rtol=1e-4, atol=1e-5)
 
 
 def test_each_row_knows_its_document_position_and_token(tiny):
@@ -71,8 +71,8 @@ def test_each_row_knows_its_document_position_and_token(tiny):
     tokens = activations.tokens(Context())
     assert len(tokens) == sum(lengths)
     for document, text in enumerate(TEXTS):
-        own = [token for token, where in zip(tokens, documents.tolist()) if where == document]
-        assert "".join(own) == text.replace(" ", "")
+        in_document = [token for token, where in zip(tokens, documents.tolist()) if where == document]
+        assert "".join(in_document) == text.replace(" ", "")
 
 
 def test_the_residual_stream_adds_up(tiny):

@@ -35,10 +35,10 @@ def test_the_bigram_model_is_the_formula_and_a_distribution(zipf):
     table = slow_bigram(zipf, vocabulary)
     np.testing.assert_allclose(table.sum(axis=1), 1)
     contexts, targets = np.divmod(np.arange(vocabulary**2), vocabulary)
-    found = [
+    table_rows = [
         np.exp(-bigram_nats(zipf, contexts[i : i + 1], targets[i : i + 1], vocabulary)) for i in range(len(contexts))
     ]
-    np.testing.assert_allclose(np.reshape(found, (vocabulary, vocabulary)), table, rtol=1e-10)
+    np.testing.assert_allclose(np.reshape(table_rows, (vocabulary, vocabulary)), table, rtol=1e-10)
 
 
 def test_unigram_probabilities_sum_to_one(zipf):

@@ -164,9 +164,9 @@ def test_independence_steps_aside_for_a_clear_closed_form():
 def test_neural_critic_adds_to_its_base():
     space = normal_space()
     base = Normal(space, False).fit(folds())
-    shared = base.judged.folds
+    shared = base.cross_fit.folds
     fitted = NeuralCritic(space, base, CriticSettings(max_epochs=2), CONTEXT).fit(shared)
-    gain = (fitted.judged.terms - base.judged.terms).nanmean()
+    gain = (fitted.cross_fit.terms - base.cross_fit.terms).nanmean()
     assert fitted.number().nats == pytest.approx(base.number().nats + float(gain))
     assert fitted.base is base and "over normal" in fitted.name
     alone = NeuralCritic(space, None, CriticSettings(max_epochs=2), CONTEXT).fit(shared)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.candidate import Number, Traits, judge
+from lmi.auto.candidate import Number, Traits, score_folds
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.corrections import left_on_fresh_pairs, of_counted_rows, with_all_columns
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
@@ -21,7 +21,9 @@ def seeded(seed=0):
 def fitted(space, scores, traits, n):
     """A candidate with these scores in every fold."""
     folds = make_folds(n, 2, seeded(1))
-    return replace(Independence(space, ()).fit(folds), traits=traits, judged=judge(space, folds, [scores, scores]))
+    return replace(
+        Independence(space, ()).fit(folds), traits=traits, cross_fit=score_folds(space, folds, [scores, scores])
+    )
 
 
 def no_scores(x, y):
@@ -70,9 +72,9 @@ def test_moments_that_scores_get_wrong_are_left_on_fresh_pairs():
         joint = torch.cov(torch.cat((x, y), 1).T)
         predicted = a @ torch.linalg.solve(joint[:3, :3], joint[:3, 3:])
         rest = joint[3:, 3:] - joint[3:, :3] @ torch.linalg.solve(joint[:3, :3], joint[:3, 3:])
-        inverse, own = torch.linalg.inv(rest), torch.linalg.inv(joint[3:, 3:])
+        inverse, y_precision = torch.linalg.inv(rest), torch.linalg.inv(joint[3:, 3:])
         apart = b[None] - predicted[:, None]
-        return 0.5 * ((b @ own * b).sum(1) - torch.einsum("ijk,kl,ijl->ij", apart, inverse, apart))
+        return 0.5 * ((b @ y_precision * b).sum(1) - torch.einsum("ijk,kl,ijl->ij", apart, inverse, apart))
 
     right = left_on_fresh_pairs(fitted(space, line, Traits(2), 2000), spaces, Context())
     wrong = left_on_fresh_pairs(fitted(space, no_scores, Traits(2), 2000), spaces, Context())

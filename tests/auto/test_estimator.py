@@ -134,8 +134,8 @@ def counts(n, generator, mean=1.0):
     x, y = (torch.poisson(rate, generator=generator) for _ in range(2))
     z = torch.linspace(-6, 6, 1201, dtype=torch.float64)
     weights, rates, values = torch.exp(-0.5 * z**2), torch.exp(mean + z), torch.arange(400, dtype=torch.float64)
-    own = torch.exp(values * rates.log()[:, None] - rates[:, None] - torch.lgamma(values + 1))
-    joint = (own * (weights / weights.sum())[:, None]).T @ own
+    rates_given_latent = torch.exp(values * rates.log()[:, None] - rates[:, None] - torch.lgamma(values + 1))
+    joint = (rates_given_latent * (weights / weights.sum())[:, None]).T @ rates_given_latent
     chance = joint.sum(1, keepdim=True) @ joint.sum(0, keepdim=True)
     return x, y, float((joint * (joint.clamp(min=1e-300) / chance.clamp(min=1e-300)).log()).sum())
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from lmi.auto.candidate import Judged, Traits
+from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
 from lmi.auto.spaces import COLUMNS, RANKS, Space, prepared, with_maps
@@ -18,7 +18,7 @@ def candidate(name, traits, terms):
     """Anything with these held-out terms."""
     empty = torch.zeros(terms.numel(), 1)
     fitted = Independence(Space(COLUMNS, empty, empty), ()).fit([])
-    return replace(fitted, name=name, traits=traits, judged=Judged(fitted.judged.space, [], [], terms, []))
+    return replace(fitted, name=name, traits=traits, cross_fit=CrossFit(fitted.cross_fit.space, [], [], terms, []))
 
 
 def terms(mean, spread=0.2, n=400, seed=0):

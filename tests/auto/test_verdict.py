@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.candidate import Judged, Traits
+from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.doubt import Evidence
 from lmi.auto.spaces import COLUMNS, Space
@@ -27,7 +27,7 @@ def chosen(bound=0.5, traits=Traits(1), apart=0.0, n=N, effective=math.inf):  # 
     folds = [Fold(torch.empty(0), torch.empty(0), rows) for rows in torch.arange(n).split(half)]
     space = Space(COLUMNS, empty, empty, effective=effective)
     fitted = Independence(space, ()).fit([])
-    return replace(fitted, traits=traits, judged=Judged(space, folds, [], terms, []))
+    return replace(fitted, traits=traits, cross_fit=CrossFit(space, folds, [], terms, []))
 
 
 def clean(**changes):

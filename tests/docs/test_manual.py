@@ -98,10 +98,10 @@ def test_metrics_are_found_and_have_units():
     names = metric_names.all_names()
     assert {"estimate_seconds", "null_p_value", "oracle_nats", "verdict"} <= {*names["estimate"]}
     assert metric_names.unit("estimate_nats") == "nats" and metric_names.unit("verdict") == "words"
-    unknown = {n for found in names.values() for n in found if metric_names.unit(n) == "no unit"} - {
+    unknown = {n for listed in names.values() for n in listed if metric_names.unit(n) == "no unit"} - {
         "{estimator}_{name}"
     }
-    assert len(unknown) < 0.2 * len({n for found in names.values() for n in found}), unknown  # indices, ranks
+    assert len(unknown) < 0.2 * len({n for listed in names.values() for n in listed}), unknown  # indices, ranks
 
 
 @pytest.mark.slow

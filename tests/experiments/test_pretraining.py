@@ -77,10 +77,12 @@ def test_fresh_weights_are_spread_as_transformers_spreads_them(tokenizer):
         theirs = type(ours)(ours.config)
     assert not list(ours.buffers()) and ours.lm_head.weight is ours.transformer.wte.weight
     expected = {name: (float(p.mean()), float(p.std())) for name, p in theirs.state_dict().items()}
-    found = {name: (float(p.mean()), float(p.std())) for name, p in ours.state_dict().items()}
-    assert expected.keys() == found.keys()
+    values = {name: (float(p.mean()), float(p.std())) for name, p in ours.state_dict().items()}
+    assert expected.keys() == values.keys()
     for name, (mean, std) in expected.items():
-        assert found[name][0] == pytest.approx(mean, abs=1e-3) and found[name][1] == pytest.approx(std, rel=0.05), name
+        assert values[name][0] == pytest.approx(mean, abs=1e-3) and values[name][1] == pytest.approx(std, rel=0.05), (
+            name
+        )
 
 
 def test_the_loss_is_the_mean_code_length(tokenizer):

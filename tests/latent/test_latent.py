@@ -29,8 +29,8 @@ def draw(n=1500, bits=1.0, seed=0, **settings):
 @pytest.mark.parametrize("bits", [0.0, 1.0])
 def test_each_regulariser_finds_the_truth(regulariser, bits):
     pairs = draw(3000, bits)
-    found = lmi.estimate(pairs.x, pairs.y, "latent", seed=1, regulariser=regulariser, **SMALL)
-    assert abs(found.bits - bits) < max(0.15, 3 * (found.interval[1] - found.nats) / math.log(2))
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent", seed=1, regulariser=regulariser, **SMALL)
+    assert abs(estimate.bits - bits) < max(0.15, 3 * (estimate.interval[1] - estimate.nats) / math.log(2))
 
 
 def test_a_nonlinear_signal_is_found_where_the_gaussian_form_is_blind():
@@ -63,28 +63,28 @@ def test_the_global_random_states_are_left_alone():
 
 def test_pointwise_is_nan_exactly_where_samples_were_trained_on():
     pairs = draw()
-    found = lmi.estimate(pairs.x, pairs.y, "latent", train_share=0.5, stop_share=0.2, **SMALL)
-    assert int(found.pointwise.isnan().sum()) == 1050
-    assert found.num_samples == 450
-    assert float(found.pointwise.nanmean()) == pytest.approx(found.nats, abs=1e-12)
-    assert found.latents[0].shape == (1500, 8)
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent", train_share=0.5, stop_share=0.2, **SMALL)
+    assert int(estimate.pointwise.isnan().sum()) == 1050
+    assert estimate.num_samples == 450
+    assert float(estimate.pointwise.nanmean()) == pytest.approx(estimate.nats, abs=1e-12)
+    assert estimate.latents[0].shape == (1500, 8)
 
 
 def test_cross_fitting_measures_every_sample():
     pairs = draw()
-    found = lmi.estimate(pairs.x, pairs.y, "latent", folds=3, **SMALL)
-    assert not bool(found.pointwise.isnan().any())
-    assert found.num_samples == 1500
-    assert len(found.model) == 3
-    assert found.interval[0] < found.nats < found.interval[1]
-    assert found.null.nats.numel() == 5
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent", folds=3, **SMALL)
+    assert not bool(estimate.pointwise.isnan().any())
+    assert estimate.num_samples == 1500
+    assert len(estimate.model) == 3
+    assert estimate.interval[0] < estimate.nats < estimate.interval[1]
+    assert estimate.null.nats.numel() == 5
 
 
 def test_encode_gives_new_samples_their_place():
     pairs = draw()
-    found = lmi.estimate(pairs.x, pairs.y, "latent", **SMALL)
-    again = found.model.encode(pairs.x[:10], pairs.y[:10])
-    torch.testing.assert_close(again[0], found.latents[0][:10], atol=1e-6, rtol=1e-5)
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent", **SMALL)
+    again = estimate.model.encode(pairs.x[:10], pairs.y[:10])
+    torch.testing.assert_close(again[0], estimate.latents[0][:10], atol=1e-6, rtol=1e-5)
 
 
 def test_units_of_the_columns_do_not_matter():
@@ -112,9 +112,9 @@ def test_the_weights_kept_are_those_of_the_best_epoch():
 
 def test_training_stops_early():
     pairs = draw(400, bits=0.0)
-    found = lmi.estimate(pairs.x, pairs.y, "latent", patience=2, hidden=(64,), max_epochs=100, learning_rate=1e-2,
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent", patience=2, hidden=(64,), max_epochs=100, learning_rate=1e-2,
                          optimiser="adam", permutations=0)  # fmt: skip
-    assert found.details["epochs"] < 100
+    assert estimate.details["epochs"] < 100
 
 
 def test_scale_is_learned_from_the_training_part_alone():
@@ -183,8 +183,8 @@ def test_a_device_that_is_not_there_is_said():
 def test_nonlinear_twin_costs_little():
     plain = LowRankGaussian(rank=1, bits=1.0, x_dim=20, y_dim=20)
     bent = Pushforward(plain, ("coordinates",)).sample(4000, torch.Generator().manual_seed(0))
-    found = lmi.estimate(bent.x, bent.y, "latent", seed=0, permutations=0)
-    assert found.bits == pytest.approx(1.0, abs=0.12)
+    estimate = lmi.estimate(bent.x, bent.y, "latent", seed=0, permutations=0)
+    assert estimate.bits == pytest.approx(1.0, abs=0.12)
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -194,10 +194,10 @@ def test_steps_are_the_same_however_many_a_call_takes(monkeypatch, precision):
     for steps in (1, 8):
         monkeypatch.setattr("lmi.latent.datamodule.STEPS_A_CALL", steps)
         trainer = TrainerSettings(accelerator="cpu", precision=precision)
-        found = LatentEstimator(
+        estimate = LatentEstimator(
             hidden=(16,), latent_dim=2, batch_size=16, max_epochs=3, permutations=0, trainer=trainer
         ).estimate(pairs.x, pairs.y, Context())
-        curves.append(found.model.curves)
+        curves.append(estimate.model.curves)
     assert curves[0]["stop_loss"] == pytest.approx(curves[1]["stop_loss"], rel=1e-6)
     assert curves[0]["stop_loss"][-1] < curves[0]["stop_loss"][0]
 
@@ -216,16 +216,16 @@ def test_two_threads_train_the_halves_to_the_weights_of_one(monkeypatch):
     before = torch.get_num_threads()
     try:
         for precision in ("32-true", "bf16-mixed"):
-            found = []
+            estimate = []
             for threads in (1, 2):
                 torch.set_num_threads(threads)
                 seen.clear()
                 trainer = TrainerSettings(accelerator="cpu", precision=precision)
-                found.append(lmi.estimate(pairs.x, pairs.y, "latent", seed=3, trainer=trainer, **settings))
+                estimate.append(lmi.estimate(pairs.x, pairs.y, "latent", seed=3, trainer=trainer, **settings))
                 assert {(side, second) for side, second, _ in seen} == {("x", False), ("y", threads == 2)}
                 assert {grad for _, _, grad in seen} == {True, False}
-            assert found[0].nats == found[1].nats
-            assert torch.equal(found[0].latents[1], found[1].latents[1])
+            assert estimate[0].nats == estimate[1].nats
+            assert torch.equal(estimate[0].latents[1], estimate[1].latents[1])
 
         def failing(self, side, x, y):
             if side == "y":

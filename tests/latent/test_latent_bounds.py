@@ -29,41 +29,41 @@ def draw(rank, bits, nonlinear=False, n=2000, dim=40, seed=0):
 )
 def test_the_bound_is_near_the_truth_and_not_above_it(rank, bits, nonlinear, below):
     pairs = draw(rank, bits, nonlinear)
-    found = lmi.estimate(pairs.x, pairs.y, "latent_bounds", **SMALL)
-    error = found.details["standard_error_nats"] / math.log(2)
-    assert bits - below < found.bits < bits + 3 * error
-    assert found.null.p_value == pytest.approx(1 / 6)
-    assert "critic" in found.choice and "lower bound" in found.choice
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent_bounds", **SMALL)
+    error = estimate.details["standard_error_nats"] / math.log(2)
+    assert bits - below < estimate.bits < bits + 3 * error
+    assert estimate.null.p_value == pytest.approx(1 / 6)
+    assert "critic" in estimate.choice and "lower bound" in estimate.choice
     if rank == 8:
-        assert found.details["ksg_nats"] < 0.7 * found.nats
+        assert estimate.details["ksg_nats"] < 0.7 * estimate.nats
 
 
 @pytest.mark.parametrize("bound", ["dv", "nwj", "infonce", "smile"])
 def test_independence_is_nothing_to_every_bound(bound):
     pairs = draw(1, 0.0, n=1000)
-    found = lmi.estimate(pairs.x, pairs.y, "latent_bounds", bound=bound, max_epochs=8, **SMALL)
-    assert abs(found.bits) < 0.03
-    assert found.interval[0] <= 0 <= found.interval[1] and found.interval[1] > found.interval[0]
-    assert found.null.p_value > 0.1
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent_bounds", bound=bound, max_epochs=8, **SMALL)
+    assert abs(estimate.bits) < 0.03
+    assert estimate.interval[0] <= 0 <= estimate.interval[1] and estimate.interval[1] > estimate.interval[0]
+    assert estimate.null.p_value > 0.1
 
 
 def test_pointwise_terms_are_those_of_what_trained_nothing():
     pairs = draw(1, 1.0, n=900)
-    found = lmi.estimate(pairs.x, pairs.y, "latent_bounds", max_epochs=8, **SMALL)
-    held_out = ~found.pointwise.isnan()
-    assert int(held_out.sum()) == found.num_samples == 270
-    assert torch.equal(held_out.nonzero()[:, 0], found.model.held_out.sort().values)
-    assert float(found.pointwise.nanmean()) == pytest.approx(found.nats, abs=1e-12)
-    assert found.nats <= found.ceiling == pytest.approx(math.log(270))
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent_bounds", max_epochs=8, **SMALL)
+    held_out = ~estimate.pointwise.isnan()
+    assert int(held_out.sum()) == estimate.num_samples == 270
+    assert torch.equal(held_out.nonzero()[:, 0], estimate.model.held_out.sort().values)
+    assert float(estimate.pointwise.nanmean()) == pytest.approx(estimate.nats, abs=1e-12)
+    assert estimate.nats <= estimate.ceiling == pytest.approx(math.log(270))
 
 
 def test_cross_fitting_bounds_every_sample():
     pairs = draw(1, 1.0, n=900)
-    found = lmi.estimate(pairs.x, pairs.y, "latent_bounds", folds=3, max_epochs=10, **SMALL)
-    assert not bool(found.pointwise.isnan().any()) and found.num_samples == 900
-    assert len(found.model) == 3 and found.null.nats.numel() == 5
-    assert found.interval[0] < found.nats < found.interval[1]
-    assert found.choice.count("fold") == 3
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent_bounds", folds=3, max_epochs=10, **SMALL)
+    assert not bool(estimate.pointwise.isnan().any()) and estimate.num_samples == 900
+    assert len(estimate.model) == 3 and estimate.null.nats.numel() == 5
+    assert estimate.interval[0] < estimate.nats < estimate.interval[1]
+    assert estimate.choice.count("fold") == 3
 
 
 def test_the_estimate_part_chooses_nothing():
@@ -86,9 +86,9 @@ def test_a_critic_that_diverges_is_dropped_with_a_warning(monkeypatch):
 
     monkeypatch.setattr(bounds_reading, "fit_critic", fails)
     pairs = draw(1, 1.0, n=600)
-    found = lmi.estimate(pairs.x, pairs.y, "latent_bounds", max_epochs=4, **SMALL)
-    assert "the separable critic was dropped: diverged" in found.warnings
-    assert found.verdict.level != "reliable"
+    estimate = lmi.estimate(pairs.x, pairs.y, "latent_bounds", max_epochs=4, **SMALL)
+    assert "the separable critic was dropped: diverged" in estimate.warnings
+    assert estimate.verdict.level != "reliable"
     with pytest.raises(ValueError, match="every critic of the latents failed"):
         lmi.estimate(pairs.x, pairs.y, "latent_bounds", max_epochs=2, **{**SMALL, "critics": ("joint",)})
 

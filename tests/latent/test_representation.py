@@ -30,26 +30,26 @@ def bumps(n=1200, bits=2.0, size=8, seed=0):
 @pytest.mark.parametrize("objective", ["cca", "cross", "infonce", "mine", "smile"])
 def test_each_objective_finds_what_pictures_share(objective):
     pairs = bumps()
-    found = lmi.estimate(pairs.x, pairs.y, "representation", objective=objective, seed=1, **SMALL)
-    assert 0.7 * pairs.truth < found.nats < pairs.truth + 0.1
-    assert found.num_samples == 1200 and not bool(found.pointwise.isnan().any())
+    result = lmi.estimate(pairs.x, pairs.y, "representation", objective=objective, seed=1, **SMALL)
+    assert 0.7 * pairs.truth < result.nats < pairs.truth + 0.1
+    assert result.num_samples == 1200 and not bool(result.pointwise.isnan().any())
 
 
 def test_independent_pictures_share_nothing():
     pairs = bumps(bits=0.0)
-    found = lmi.estimate(pairs.x, pairs.y, "representation", **SMALL)
-    assert abs(found.nats) < 0.06
+    result = lmi.estimate(pairs.x, pairs.y, "representation", **SMALL)
+    assert abs(result.nats) < 0.06
 
 
 @pytest.mark.parametrize("measure", ["auto", pytest.param("bounds", marks=pytest.mark.slow), "ksg"])
 def test_each_measure_reads_the_latents(measure):
     pairs = bumps(bits=1.0)
     settings = SMALL | {"measure": measure, "permutations": 5, "folds": 0}
-    found = lmi.estimate(pairs.x, pairs.y, "representation", **settings)
-    assert abs(found.nats - pairs.truth) < 0.25
-    assert found.interval[0] < found.nats < found.interval[1]
-    assert found.null.nats.numel() == 5 and found.num_samples == 600
-    assert found.choice.startswith(f"{measure} in") and "lower bound" in found.choice
+    result = lmi.estimate(pairs.x, pairs.y, "representation", **settings)
+    assert abs(result.nats - pairs.truth) < 0.25
+    assert result.interval[0] < result.nats < result.interval[1]
+    assert result.null.nats.numel() == 5 and result.num_samples == 600
+    assert result.choice.startswith(f"{measure} in") and "lower bound" in result.choice
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_the_encoder_follows_the_shape_and_refuses_another():
 
 def test_sequences_and_sides_of_different_kinds():
     pairs = HiddenChain(length=8, separation=1.0).sample(1500, torch.Generator().manual_seed(0))
-    found = lmi.estimate(pairs.x, pairs.y.flatten(1), "representation", encoder_y="mlp", encoder="conv1d", **SMALL)
-    assert 0.6 * pairs.truth < found.nats < pairs.truth + 0.15
+    result = lmi.estimate(pairs.x, pairs.y.flatten(1), "representation", encoder_y="mlp", encoder="conv1d", **SMALL)
+    assert 0.6 * pairs.truth < result.nats < pairs.truth + 0.15
 
 
 def test_the_same_seed_gives_the_same_number_bit_for_bit():
@@ -96,10 +96,10 @@ def test_the_same_seed_gives_the_same_number_bit_for_bit():
 
 def test_the_closed_form_is_the_one_of_canonical_correlations():
     pairs = LowRankGaussian(rank=2, bits=2.0, x_dim=4, y_dim=3).sample(2000, torch.Generator().manual_seed(0))
-    found = lmi.estimate(pairs.x, pairs.y, "gaussian", permutations=0)
+    result = lmi.estimate(pairs.x, pairs.y, "gaussian", permutations=0)
     plain = float(canonical_nats(pairs.x @ torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)),
                                  pairs.y[:, :2], 0.0))  # fmt: skip
-    assert plain == pytest.approx(found.nats, abs=0.05)
+    assert plain == pytest.approx(result.nats, abs=0.05)
     z = pairs.x[:, :2].clone().requires_grad_()
     canonical_nats(z, pairs.y[:, :2]).backward()
     assert bool(z.grad.isfinite().all()) and float(z.grad.norm()) > 0
@@ -126,8 +126,8 @@ def doubts_of(train, stop, folds, curve):
     model = SimpleNamespace(curves={"stop_loss": [0.0, -1.0], "train_loss": [0.0, -train]})
     leading = SimpleNamespace(count=1, nats=torch.tensor([1.0, 0.5]))
     fits = [SimpleNamespace(model=model, fresh_nats=stop, leading=leading) for _ in folds]
-    found = [Estimate(nats, "auto", 500, details={"standard_error_nats": 0.01}) for nats in folds]
-    return learned_doubts(fits, found, whole, curve)
+    result = [Estimate(nats, "auto", 500, details={"standard_error_nats": 0.01}) for nats in folds]
+    return learned_doubts(fits, result, whole, curve)
 
 
 def test_each_doubt_comes_with_its_number():
@@ -150,8 +150,8 @@ def test_the_interval_is_open_upwards_by_what_is_missing():
 
 def test_too_few_latents_are_a_doubt():
     pairs = LowRankGaussian(rank=4, bits=3.0, x_dim=6, y_dim=6).sample(1500, torch.Generator().manual_seed(0))
-    found = lmi.estimate(pairs.x, pairs.y, "representation", latent_dim=1, **SMALL)
-    assert any("a larger latent_dim may find more" in reason for reason in found.verdict.reasons)
+    result = lmi.estimate(pairs.x, pairs.y, "representation", latent_dim=1, **SMALL)
+    assert any("a larger latent_dim may find more" in reason for reason in result.verdict.reasons)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_cross_prediction_of_a_linear_map_leaves_the_noise_alone():
 def test_latents_of_the_published_encoders_are_measured_by_the_best_there_is(measure):
     pairs = LowRankGaussian(rank=4, bits=2.0, x_dim=20, y_dim=20).sample(900, torch.Generator().manual_seed(0))
     settings = {"hidden": (32,), "max_epochs": 20, "permutations": 0, "folds": 2}
-    found = lmi.estimate(pairs.x, pairs.y, "latent", measure=measure, **settings)
+    result = lmi.estimate(pairs.x, pairs.y, "latent", measure=measure, **settings)
     neighbours = lmi.estimate(pairs.x, pairs.y, "latent", **settings)
-    assert abs(found.nats - pairs.truth) < abs(neighbours.nats - pairs.truth)
-    assert found.estimator == "latent" and found.num_samples == 900 and "lower bound" in found.choice
+    assert abs(result.nats - pairs.truth) < abs(neighbours.nats - pairs.truth)
+    assert result.estimator == "latent" and result.num_samples == 900 and "lower bound" in result.choice

@@ -38,13 +38,13 @@ def test_scale_of_blocks_is_that_of_the_whole_even_far_from_zero():
 @pytest.mark.parametrize(("world", "workers"), [(1, 0), (1, 2), (3, 0), (2, 2)])
 def test_every_training_row_comes_once_an_epoch_across_ranks_and_workers(pairs, world, workers):
     stream = Stream(300, 600, workers, block_rows=128, buffer_blocks=3)
-    found = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT)
-    expected = torch.from_numpy(pairs.x.read(0, 3000))[~found.held_out]
+    estimate = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT)
+    expected = torch.from_numpy(pairs.x.read(0, 3000))[~estimate.held_out]
     orders = []
     for epoch in (0, 1):
         batches = []
         for rank in range(world):
-            blocks = BlockStream(pairs, found.held_out, stream, 32, CONTEXT, rank, world)
+            blocks = BlockStream(pairs, estimate.held_out, stream, 32, CONTEXT, rank, world)
             blocks.epoch = epoch
             mine = list(DataLoader(blocks, batch_size=None, num_workers=workers))
             assert len(mine) == len(blocks)
@@ -58,9 +58,9 @@ def test_every_training_row_comes_once_an_epoch_across_ranks_and_workers(pairs, 
 
 def test_rows_are_mixed_across_blocks(pairs):
     stream = Stream(300, 600, 0, block_rows=128, buffer_blocks=4)
-    found = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT)
+    estimate = survey(pairs, stream.stop_samples, stream.estimate_samples, stream.block_rows, CONTEXT)
     row_of = {float(value): row for row, value in enumerate(pairs.x.read(0, 3000)[:, 0])}
-    first = next(iter(BlockStream(pairs, found.held_out, stream, 64, CONTEXT, 0, 1)))[0]
+    first = next(iter(BlockStream(pairs, estimate.held_out, stream, 64, CONTEXT, 0, 1)))[0]
     assert len({row_of[float(value)] // 128 for value in first[:, 0]}) == 4
 
 
@@ -77,12 +77,12 @@ def test_from_disk_and_in_memory_are_the_same_where_one_buffer_holds_all(pairs):
 
 def test_small_buffers_and_workers_cost_no_accuracy(pairs):
     estimator = LatentEstimator(hidden=(32,), latent_dim=2, max_epochs=12, permutations=0)
-    found = [
+    estimate = [
         estimate_stream(estimator, pairs, Stream(300, 900, workers, 128, blocks), CONTEXT)
         for workers, blocks in ((0, 100), (2, 2))
     ]
-    spread = found[0].details["standard_error_nats"]
-    assert abs(found[0].nats - found[1].nats) < 4 * spread
+    spread = estimate[0].details["standard_error_nats"]
+    assert abs(estimate[0].nats - estimate[1].nats) < 4 * spread
 
 
 def test_an_epoch_goes_on_where_its_checkpoint_was_written(pairs):
@@ -128,6 +128,6 @@ def test_cached_activations_are_trained_on_from_disk(tmp_path):
     source = Shards(str(tmp_path / "layer_000.safetensors"), str(tmp_path / "layer_001.safetensors"))
     estimator = LatentEstimator(hidden=(32,), latent_dim=2, max_epochs=12, permutations=0)
     stream = Stream(200, 800, 0, block_rows=128, buffer_blocks=4)
-    found = StreamExperiment(source, estimator, stream, compare_in_memory=True).run(CONTEXT).metrics
+    estimate = StreamExperiment(source, estimator, stream, compare_in_memory=True).run(CONTEXT).metrics
     truth = torch.log(torch.tensor(2.0)).item()
-    assert abs(found["estimate_nats"] - truth) < 0.2 and abs(found["difference_nats"]) < 0.2
+    assert abs(estimate["estimate_nats"] - truth) < 0.2 and abs(estimate["difference_nats"]) < 0.2

@@ -26,10 +26,10 @@ def pairs(n, r, seed=0):
 @pytest.mark.slow
 def test_bounds_find_a_moderate_dependence(name):
     x, y = pairs(2000, 0.7)
-    found = lmi.estimate(x, y, name, max_epochs=25)
+    estimate = lmi.estimate(x, y, name, max_epochs=25)
     truth = -math.log(1 - 0.49)
-    assert truth - 0.2 < found.nats < truth + 0.12
-    assert found.verdict is not None and found.interval[0] < found.nats < found.interval[1]
+    assert truth - 0.2 < estimate.nats < truth + 0.12
+    assert estimate.verdict is not None and estimate.interval[0] < estimate.nats < estimate.interval[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,9 +40,9 @@ def test_bounds_find_nothing_in_independent_samples(name):
 
 def test_infonce_stays_under_the_log_of_its_block():
     x, _ = pairs(1000, 0.0, 2)
-    found = lmi.estimate(x, x, "infonce", max_epochs=15)
-    assert found.nats <= found.ceiling == pytest.approx(math.log(400))
-    assert found.verdict.level != "reliable"
+    estimate = lmi.estimate(x, x, "infonce", max_epochs=15)
+    assert estimate.nats <= estimate.ceiling == pytest.approx(math.log(400))
+    assert estimate.verdict.level != "reliable"
 
 
 def test_a_critic_over_a_base_is_no_worse_than_the_base():
@@ -73,10 +73,10 @@ def test_too_few_to_split():
 def test_a_bound_far_below_what_the_closed_form_finds_is_doubted(name):
     source = Pushforward(LowRankGaussian(rank=9, bits=1.5, x_dim=10, y_dim=10), ("coordinates",))
     drawn = source.sample(2000, torch.Generator().manual_seed(0))
-    found = lmi.estimate(drawn.x, drawn.y, name)
-    assert found.bits < 1.0
-    assert found.verdict.level != "reliable"
-    assert any("normal closed form" in reason for reason in found.verdict.reasons)
+    estimate = lmi.estimate(drawn.x, drawn.y, name)
+    assert estimate.bits < 1.0
+    assert estimate.verdict.level != "reliable"
+    assert any("normal closed form" in reason for reason in estimate.verdict.reasons)
 
 
 def test_a_fit_to_half_of_the_samples_that_diverges_is_a_doubt_and_not_the_end(monkeypatch):
@@ -90,6 +90,6 @@ def test_a_fit_to_half_of_the_samples_that_diverges_is_a_doubt_and_not_the_end(m
         return fit_critic(*words)
 
     monkeypatch.setattr(neural, "fit_critic", once)
-    found = lmi.estimate(*pairs(400, 0.8), "infonce", max_epochs=3)
-    assert found.verdict.level == "doubtful" and len(fits) == 2
-    assert any("the fit diverged" in reason for reason in found.verdict.reasons)
+    estimate = lmi.estimate(*pairs(400, 0.8), "infonce", max_epochs=3)
+    assert estimate.verdict.level == "doubtful" and len(fits) == 2
+    assert any("the fit diverged" in reason for reason in estimate.verdict.reasons)

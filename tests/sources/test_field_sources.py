@@ -102,8 +102,8 @@ def test_interactions_by_the_entropy_of_draws(kind):
     counts, edges = np.histogram(y, 200)
     p = counts / counts.sum()
     entropy = -float((p[p > 0] * np.log(p[p > 0] / np.diff(edges)[p > 0])).sum())
-    own = 0.5 * math.log(2 * math.pi * math.e * source.noise**2)
-    assert pairs.truth == pytest.approx(entropy - own, abs=6e-3)
+    noise_entropy = 0.5 * math.log(2 * math.pi * math.e * source.noise**2)
+    assert pairs.truth == pytest.approx(entropy - noise_entropy, abs=6e-3)
 
 
 @pytest.mark.parametrize("strength", [0.5, 0.9])
@@ -138,8 +138,8 @@ def test_network_truth_does_not_depend_on_its_grid():
     centres = [source.centres(z, side) for side in (0, 1)]
 
     def terms(count, generator):
-        own = source.latents(count, generator)
-        sides = [source.given(own, side, generator) for side in (0, 1)]
+        latents = source.latents(count, generator)
+        sides = [source.given(latents, side, generator) for side in (0, 1)]
         x, y = (-0.5 * torch.cdist(v, c).square() for v, c in zip(sides, centres, strict=True))
         return (x + y).logsumexp(1) - x.logsumexp(1) - y.logsumexp(1) + math.log(4000)
 
@@ -152,8 +152,8 @@ def test_present_columns_by_draws_of_their_patterns(one_factor):
     there = torch.rand(2, 4000, 4, generator=seeded(3)) >= 0.4
     loading, total = 0.8, 0.0
     cross = torch.full((4, 4), loading**2) if one_factor else loading**2 * torch.eye(4)
-    own = (loading**2 * (1 - torch.eye(4)) if one_factor else torch.zeros(4, 4)) + torch.eye(4)
-    whole = torch.cat((torch.cat((own, cross), 1), torch.cat((cross.T, own), 1))).double()
+    within = (loading**2 * (1 - torch.eye(4)) if one_factor else torch.zeros(4, 4)) + torch.eye(4)
+    whole = torch.cat((torch.cat((within, cross), 1), torch.cat((cross.T, within), 1))).double()
     for a, b in zip(*there, strict=True):
         i = torch.cat((a, b)).nonzero().flatten()
         k = int(a.sum())

@@ -22,8 +22,8 @@ def test_monotone_maps_are_monotone(name):
 def test_truth_stays_and_ksg_agrees(name):
     pairs = Pushforward(PLAIN, (name,)).sample(4000, torch.Generator().manual_seed(0))
     assert pairs.truth == PLAIN.sample(2, torch.Generator()).truth
-    found = float(ksg_pointwise(standardised(pairs.x), standardised(pairs.y)).mean())
-    assert found == pytest.approx(pairs.truth, abs=0.08)
+    value = float(ksg_pointwise(standardised(pairs.x), standardised(pairs.y)).mean())
+    assert value == pytest.approx(pairs.truth, abs=0.08)
 
 
 def test_rotation_and_spiral_keep_norms():

@@ -44,13 +44,13 @@ def rectangle_edges(pictures, source):
 
 def waves(pictures, source):
     """Waves per picture from z(r + 1) + z(r - 1) = 2 cos(2 pi p / size) z(r)."""
-    z, found = pictures[:, 0].double(), []
+    z, value = pictures[:, 0].double(), []
     for axis in (1, 2):
         inner = z.narrow(axis, 1, source.size - 2)
         sums = z.narrow(axis, 0, source.size - 2) + z.narrow(axis, 2, source.size - 2)
         cosine = (inner * sums).sum((1, 2)) / (2 * inner.square().sum((1, 2)))
-        found.append((cosine.acos() * source.size / (2 * math.pi) - 1) / (source.waves - 1))
-    return torch.stack(found, 1)
+        value.append((cosine.acos() * source.size / (2 * math.pi) - 1) / (source.waves - 1))
+    return torch.stack(value, 1)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_the_parameters_can_be_read_back_and_share_the_truth(source, read_back):
     pairs = source.sample(N, torch.Generator().manual_seed(0))
     normal = [torch.special.ndtri(read_back(z, source).clamp(1e-6, 1 - 1e-6)) for z in (pairs.x, pairs.y)]
     torch.testing.assert_close(normal[0], pairs.core[0], atol=0.1, rtol=0.05)
-    found = lmi.estimate(*normal, "gaussian", permutations=0)
-    assert abs(found.nats - pairs.truth) < 0.06
+    value = lmi.estimate(*normal, "gaussian", permutations=0)
+    assert abs(value.nats - pairs.truth) < 0.06
 
 
 @pytest.mark.parametrize("source", [Bumps(bits=0.0), Rectangles(bits=0.0), Textures(bits=0.0)])

@@ -79,9 +79,9 @@ def test_gaussian_shards_carry_the_information_that_they_claim_and_are_written_o
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "g").iterdir()}
     whole = source.sample(None, torch.Generator())
     # Eight noiseless mixtures of four signals are singular: four columns hold all of them.
-    found = estimate(whole.x[:, :4], whole.y[:, :4], "gaussian")
-    low, high = found.interval
-    assert abs(found.nats - whole.truth) < 2 * (high - low)
+    result = estimate(whole.x[:, :4], whole.y[:, :4], "gaussian")
+    low, high = result.interval
+    assert abs(result.nats - whole.truth) < 2 * (high - low)
     assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "g").iterdir()}
     with pytest.raises(ValueError, match="other shards"):
         GaussianShards(str(tmp_path / "g"), 6000, 8, 7, rank=1).open()

@@ -68,11 +68,11 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
     records.mkdir()
     folder = tmp_path / "sweep"
     sweep(folder, *SMALL, "trainer=ddp_cpu", *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
-    found = trials(folder)
-    assert len(found) == 2
+    by_place = trials(folder)
+    assert len(by_place) == 2
     processes = [json.loads(path.read_text()) for path in records.glob("*.json")]
     places = set()
-    for place, record in found.items():
+    for place, record in by_place.items():
         assert record["status"] == "done", record
         ranks = {p["rank"]: p["argv"] for p in processes if any(str(place) in word for word in p["argv"])}
         assert set(ranks) == {"0", "1"}
@@ -88,7 +88,7 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
     # Nothing ran anywhere else, and no process of the sweep trained outside its trial.
     assert not (tmp_path / "runs").exists() and not (tmp_path / "multirun").exists()
     assert {path for path in folder.iterdir() if path.is_dir() and path.name not in ("figures",)} == places
-    rates = {tuple(word for word in r["overrides"] if "learning_rate" in word) for r in found.values()}
+    rates = {tuple(word for word in r["overrides"] if "learning_rate" in word) for r in by_place.values()}
     assert len(rates) == 2
 
 

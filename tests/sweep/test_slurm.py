@@ -53,11 +53,11 @@ def port():
 
 def wait(until, what, seconds=240, every=0.1):
     end = time.monotonic() + seconds
-    while not (found := until()):
+    while not (matches := until()):
         if time.monotonic() > end:
             pytest.fail(f"waited {seconds} s for {what}")
         time.sleep(every)
-    return found
+    return matches
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, bound_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -39,7 +39,7 @@ class Clusters(Candidate):
         """See ``Candidate``."""
         centres = self._centres(self.space.x, "x"), self._centres(self.space.y, "y")
         critics = [self._critic(fold, *centres) for fold in folds]
-        return FittedClusters(self, self.name, Traits(2), judge(self.space, folds, critics), self.count)
+        return FittedClusters(self, self.name, Traits(2), score_folds(self.space, folds, critics), self.count)
 
     def _centres(self, z: Tensor, side: str) -> Tensor:
         from sklearn.cluster import KMeans
@@ -84,5 +84,5 @@ class FittedClusters(FittedScores):
 
         Each cell of a table costs about 1 / 2n, which clear-cut clusters do not show in their terms.
         """
-        cost = self.count**2 / (2 * self.judged.space.num_samples)
-        return bound_number(self.judged, self.judged.optimism(), cost)
+        cost = self.count**2 / (2 * self.cross_fit.space.num_samples)
+        return bound_number(self.cross_fit, self.cross_fit.optimism(), cost)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import ratio_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -15,7 +15,7 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.missing import MissingNormal, fit_missing
 from lmi.types import Context
 
-JUDGED = 300  # pairs of a fold: every x is held against every y with a matrix of its own
+HELD_OUT = 300  # pairs of a fold: every x is held against every y with a matrix of its own
 MEASURED = 2000  # rows of either part of a fold, of which the number is the mean
 
 
@@ -39,8 +39,8 @@ class DropoutNormal(Candidate):
     def fit(self, folds: list[Fold]) -> FittedDropoutNormal:
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
-        judged = judge(self.space, folds, [model.scores for model in models], JUDGED)
-        return FittedDropoutNormal(self, self.name, Traits(2, rises=False, costly=True), judged, models)
+        cross_fit = score_folds(self.space, folds, [model.scores for model in models], HELD_OUT)
+        return FittedDropoutNormal(self, self.name, Traits(2, rises=False, costly=True), cross_fit, models)
 
     def _model(self, fold: Fold, index: int) -> ThereAndNot:
         x, y = self.space.x, self.space.y
@@ -80,5 +80,5 @@ class FittedDropoutNormal(FittedScores):
 
     def number(self) -> Number:
         """The mean log ratio, on seen and on fresh pairs."""
-        space = self.judged.space
-        return ratio_number(self.judged.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
+        space = self.cross_fit.space
+        return ratio_number(self.cross_fit.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)

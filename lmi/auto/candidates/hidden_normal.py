@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import ratio_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -14,7 +14,7 @@ from lmi.estimators.trust.thresholds import BLURRED
 from lmi.types import Context
 
 COMPLEXITY = 0.5  # it is the normal model, with as many parameters, less what is known to be wrong with it
-JUDGED = 400  # pairs of a fold: every x is held against every y with several draws each
+HELD_OUT = 400  # pairs of a fold: every x is held against every y with several draws each
 MEASURED = 1500  # rows of either part of a fold, of which the number is the mean
 
 
@@ -38,8 +38,8 @@ class HiddenNormal(Candidate):
     def fit(self, folds: list[Fold]) -> FittedHiddenNormal:
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
-        judged = judge(self.space, folds, [model.scores for model in models], JUDGED)
-        return FittedHiddenNormal(self, self.name, Traits(COMPLEXITY, blurred=BLURRED, costly=True), judged, models)
+        cross_fit = score_folds(self.space, folds, [model.scores for model in models], HELD_OUT)
+        return FittedHiddenNormal(self, self.name, Traits(COMPLEXITY, blurred=BLURRED, costly=True), cross_fit, models)
 
     def _model(self, fold: Fold, index: int) -> IntervalNormal:
         seed = self.context.derive("hidden normal", index)
@@ -54,5 +54,5 @@ class FittedHiddenNormal(FittedScores):
 
     def number(self) -> Number:
         """The mean log ratio, on seen and on fresh pairs."""
-        space = self.judged.space
-        return ratio_number(self.judged.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
+        space = self.cross_fit.space
+        return ratio_number(self.cross_fit.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Judged, Number, Traits
+from lmi.auto.candidate import Candidate, CrossFit, FittedCandidate, Number, Traits
 from lmi.auto.candidates.normal import FittedNormal
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import HeldOut
@@ -39,8 +39,8 @@ class Independence(Candidate):
         """Nothing is fitted: all scores are 0."""
         zero = torch.zeros(self.space.num_samples, dtype=torch.float64)
         flat = [HeldOut(*(zero[fold.test] for _ in range(3))) for fold in folds]
-        judged = Judged(self.space, folds, [no_score for _ in folds], zero, flat)
-        return FittedIndependence(self, self.name, Traits(0, linear=True, rises=False), judged, self.normals)
+        cross_fit = CrossFit(self.space, folds, [no_score for _ in folds], zero, flat)
+        return FittedIndependence(self, self.name, Traits(0, linear=True, rises=False), cross_fit, self.normals)
 
 
 def no_score(x: Tensor, y: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class FittedIndependence(FittedCandidate):
 
     def number(self) -> Number:
         """0, give or take half of a nat per parameter and sample that a closed form would have needed."""
-        n = self.judged.space.counted
+        n = self.cross_fit.space.counted
         return Number(0.0, max(1 / n, min([0.5 * normal.rank / n for normal in self.normals], default=1 / n)))
 
     def null(self, permutations: int, generator: torch.Generator) -> Null | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Judged, Number, Traits, judge
+from lmi.auto.candidate import Candidate, CrossFit, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -32,7 +32,7 @@ class Trial(NamedTuple):
 
     variates: list[KernelVariates]
     models: list[Mixture]
-    judged: Judged
+    cross_fit: CrossFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +67,12 @@ class KernelMixture(Candidate):
                 # Too few samples for so many components: fewer have been fitted, or none and that is said below.
                 reason = str(error)
                 continue
-            if best is None or trial.judged.bound > best.judged.bound:
+            if best is None or trial.cross_fit.bound > best.cross_fit.bound:
                 best = trial
         if best is None:
             raise ValueError(reason)
         traits = Traits(COMPLEXITY, exceeds_bound=True)
-        return FittedKernelMixture(self, self.name, traits, best.judged, best.variates, best.models, self.context)
+        return FittedKernelMixture(self, self.name, traits, best.cross_fit, best.variates, best.models, self.context)
 
     def _variates(self, fold: Fold, index: int) -> KernelVariates:
         generator = self.context.generator("kernel", self.space.name, index)
@@ -81,7 +81,7 @@ class KernelMixture(Candidate):
     def _trial(self, folds: list[Fold], variates: list[KernelVariates], most: int, count: int) -> Trial:
         models = [self._model(fold, most, count, i) for i, fold in enumerate(variates)]
         critics = [_critic(fold, model) for fold, model in zip(variates, models, strict=True)]
-        return Trial(variates, models, judge(self.space, folds, critics))
+        return Trial(variates, models, score_folds(self.space, folds, critics))
 
     def _model(self, variates: KernelVariates, most: int, count: int, index: int) -> Mixture:
         u, v = variates.x(self.space.x[variates.rest]), variates.y(self.space.y[variates.rest])
@@ -106,9 +106,9 @@ class FittedKernelMixture(FittedScores):
 
         What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error.
         """
-        space = self.judged.space
+        space = self.cross_fit.space
 
         def of_fold(variates: KernelVariates) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
             return lambda rows: (variates.x(space.x[rows]), variates.y(space.y[rows]))
 
-        return neighbours_number(self.judged, [of_fold(fold) for fold in self.variates], self.models, self.context)
+        return neighbours_number(self.cross_fit, [of_fold(fold) for fold in self.variates], self.models, self.context)

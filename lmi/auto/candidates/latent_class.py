@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, bound_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -36,7 +36,7 @@ class LatentClass(Candidate):
     def fit(self, folds: list[Fold]) -> FittedLatentClass:
         """See ``Candidate``."""
         critics = [self._critic(fold, i) for i, fold in enumerate(folds)]
-        return FittedLatentClass(self, self.name, Traits(3), judge(self.space, folds, critics))
+        return FittedLatentClass(self, self.name, Traits(3), score_folds(self.space, folds, critics))
 
     def _critic(self, fold: Fold, index: int) -> Scores:
         rows = fold.fit[:FIT_SAMPLES]
@@ -50,4 +50,4 @@ class FittedLatentClass(FittedScores):
 
     def number(self) -> Number:
         """The bound, half of what fitting cost added."""
-        return bound_number(self.judged, self.judged.optimism())
+        return bound_number(self.cross_fit, self.cross_fit.optimism())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
 from lmi.auto.numbers import bound_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -45,12 +45,12 @@ class NeuralCritic(Candidate):
     def fit(self, folds: list[Fold]) -> FittedNeuralCritic:
         """See ``Candidate``. On other folds than the base's, the base is fitted again too."""
         base = self.base
-        if base is not None and base.judged.folds is not folds:
+        if base is not None and base.cross_fit.folds is not folds:
             base = base.candidate.fit(folds)
-        below = [None] * len(folds) if base is None else base.judged.critics
+        below = [None] * len(folds) if base is None else base.cross_fit.critics
         critics = [self._critic(fold, scores, i) for i, (fold, scores) in enumerate(zip(folds, below, strict=True))]
         traits = Traits(COMPLEXITY, margin=NEURAL_MARGIN, learned=True)
-        return FittedNeuralCritic(self, self.name, traits, judge(self.space, folds, critics), base=base)
+        return FittedNeuralCritic(self, self.name, traits, score_folds(self.space, folds, critics), base=base)
 
     def _critic(self, fold: Fold, below: Scores | None, index: int) -> Scores:
         x, y = self.space.x, self.space.y
@@ -89,9 +89,9 @@ class FittedNeuralCritic(FittedScores):
         What a network remembers of its training part says nothing about fresh pairs; what its base lost to fitting does.
         """
         if self.base is None or self.base.traits.exceeds_bound:
-            return bound_number(self.judged, self.base.judged.optimism() if self.base else 0.0)
+            return bound_number(self.cross_fit, self.base.cross_fit.optimism() if self.base else 0.0)
         number = self.base.number()
-        gain = (self.judged.terms - self.base.judged.terms)[~self.judged.terms.isnan()]
+        gain = (self.cross_fit.terms - self.base.cross_fit.terms)[~self.cross_fit.terms.isnan()]
         return Number(
             number.nats + float(gain.mean()), math.hypot(number.error, float(gain.std()) / gain.numel() ** 0.5)
         )

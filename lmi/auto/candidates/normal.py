@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
@@ -48,14 +48,14 @@ class Normal(Candidate):
             ValueError: where a direction of one side determines one of the other.
         """
         x, y = self.space.x, self.space.y
-        trials = [(rank, judge(self.space, folds, self._critics(folds, rank))) for rank in self._ranks(folds)]
-        rank, judged = max(trials, key=lambda trial: trial[1].bound)
+        trials = [(rank, score_folds(self.space, folds, self._critics(folds, rank))) for rank in self._ranks(folds)]
+        rank, cross_fit = max(trials, key=lambda trial: trial[1].bound)
         if float(canonical_fit(x[:, :rank], y[:, :rank]).correlations[0]) > DETERMINED:
             raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
         name = self.name if self.low_dimensional else f"{self.name} ({rank} components)"
         loss = gaussian_bias(folds[0].fit.numel(), rank, rank)
         return FittedNormal(
-            self, name, Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss), judged, rank
+            self, name, Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss), cross_fit, rank
         )
 
     def _critics(self, folds: list[Fold], rank: int) -> list[Scores]:
@@ -78,7 +78,7 @@ class FittedNormal(FittedCandidate):
     @property
     def closed_form(self) -> ClosedForm:
         """The debiased closed form on all samples."""
-        space = self.judged.space
+        space = self.cross_fit.space
         return closed_form(space.x, space.y, self.rank, space.counted)
 
     def number(self) -> Number:
@@ -87,11 +87,11 @@ class FittedNormal(FittedCandidate):
 
     def null(self, permutations: int, generator: torch.Generator) -> Null:
         """The closed form of shuffled pairs."""
-        return self.null_of(random_orders(self.judged.space.num_samples, permutations, generator))
+        return self.null_of(random_orders(self.cross_fit.space.num_samples, permutations, generator))
 
     def null_of(self, orders: list[Tensor]) -> Null:
         """The closed form of pairs in these orders (n,) of y's rows."""
-        space = self.judged.space
+        space = self.cross_fit.space
         values = [closed_form(space.x, space.y[order], self.rank, space.counted).nats for order in orders]
         return Null(torch.tensor(values, dtype=torch.float64), self.closed_form.nats)
 

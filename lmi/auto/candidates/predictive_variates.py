@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -58,11 +58,11 @@ class PredictiveVariates(Candidate):
                 generator = self.context.generator("predicted", count, i)
                 models.append(fit_mixture(apart, known, count, generator, iterations=100, tolerance=1e-4))
             critics = [self._critic(predict, model) for (predict, _, _), model in zip(fits, models, strict=True)]
-            trials.append((judge(self.space, folds, critics), models))
-        judged, models = max(trials, key=lambda trial: trial[0].bound)
+            trials.append((score_folds(self.space, folds, critics), models))
+        cross_fit, models = max(trials, key=lambda trial: trial[0].bound)
         traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True)
         predictors = [predict for predict, _, _ in fits]
-        return FittedPredictiveVariates(self, self.name, traits, judged, predictors, models, self.of_y, self.context)
+        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, self.of_y, self.context)
 
     def _critic(self, predict: Predict, model: Mixture) -> Scores:
         if self.of_y:
@@ -81,12 +81,12 @@ class FittedPredictiveVariates(FittedScores):
 
     def number(self) -> Number:
         """What neighbours say of fresh predictions and what they predict; a lower bound, so the interval opens upwards."""
-        space = self.judged.space
+        space = self.cross_fit.space
         source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
 
         def of_fold(predict: Predict) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
             return lambda rows: (predict(source[rows]), target[rows])
 
         variates = [of_fold(predict) for predict in self.predictors]
-        number = neighbours_number(self.judged, variates, self.models, self.context.child("predicted draws"))
+        number = neighbours_number(self.cross_fit, variates, self.models, self.context.child("predicted draws"))
         return number._replace(above=UNPREDICTED * max(number.nats, 0.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.candidates.t_mixture import shape_name
 from lmi.auto.numbers import FIT_SAMPLES, density_number
 from lmi.auto.scores import FittedScores
@@ -39,8 +39,8 @@ class TDensity(Candidate):
     def fit(self, folds: list[Fold]) -> FittedTDensity:
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
-        judged = judge(self.space, folds, [self._critic(model) for model in models])
-        return FittedTDensity(self, self.name, Traits(1 + self.count), judged, models)
+        cross_fit = score_folds(self.space, folds, [self._critic(model) for model in models])
+        return FittedTDensity(self, self.name, Traits(1 + self.count), cross_fit, models)
 
     def _model(self, fold: Fold, index: int) -> Mixture:
         x, y = (z[fold.fit[:FIT_SAMPLES], : self.rank] for z in (self.space.x, self.space.y))
@@ -60,4 +60,4 @@ class FittedTDensity(FittedScores):
 
     def number(self) -> Number:
         """The mean log ratio, on seen and on fresh pairs."""
-        return density_number(self.judged, self.models)
+        return density_number(self.cross_fit, self.models)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, bound_null, density_number, refit_density
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
@@ -39,8 +39,8 @@ class TMixture(Candidate):
     def fit(self, folds: list[Fold]) -> FittedTMixture:
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
-        judged = judge(self.space, folds, [model.scores for model in models])
-        return FittedTMixture(self, self.name, Traits(1 + self.count), judged, models, self.context)
+        cross_fit = score_folds(self.space, folds, [model.scores for model in models])
+        return FittedTMixture(self, self.name, Traits(1 + self.count), cross_fit, models, self.context)
 
     def _model(self, fold: Fold, index: int) -> Mixture:
         fit = fold.fit[:FIT_SAMPLES]
@@ -62,11 +62,11 @@ class FittedTMixture(FittedCandidate):
 
     def number(self) -> Number:
         """The mean log ratio, on seen and on fresh pairs."""
-        return density_number(self.judged, self.models)
+        return density_number(self.cross_fit, self.models)
 
     def null(self, permutations: int, generator: torch.Generator) -> Null:
         """The bound of shuffled pairs."""
-        return bound_null(self.judged, permutations, generator)
+        return bound_null(self.cross_fit, permutations, generator)
 
     def density(self, rivals: Sequence[FittedCandidate], x: Tensor, y: Tensor, context: Context) -> Mixture:
         """As many components, fitted once more to all samples; see ``FittedCandidate``."""

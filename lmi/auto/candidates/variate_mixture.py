@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import Candidate, Number, Traits, judge
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.candidates.t_mixture import shape_name
 from lmi.auto.numbers import FIT_SAMPLES, bound_number
 from lmi.auto.scores import FittedScores
@@ -42,7 +42,7 @@ class VariateMixture(Candidate):
     def fit(self, folds: list[Fold]) -> FittedVariateMixture:
         """See ``Candidate``."""
         critics = [self._critic(fold, i) for i, fold in enumerate(folds)]
-        return FittedVariateMixture(self, self.name, Traits(1 + self.count), judge(self.space, folds, critics))
+        return FittedVariateMixture(self, self.name, Traits(1 + self.count), score_folds(self.space, folds, critics))
 
     def _critic(self, fold: Fold, index: int) -> Scores:
         x, y, rows = self.space.x, self.space.y, fold.fit[:FIT_SAMPLES]
@@ -59,4 +59,4 @@ class FittedVariateMixture(FittedScores):
 
     def number(self) -> Number:
         """The bound, half of what fitting cost added."""
-        return bound_number(self.judged, self.judged.optimism())
+        return bound_number(self.cross_fit, self.cross_fit.optimism())

@@ -89,15 +89,15 @@ def fit_kernel_variates(x: Tensor, y: Tensor, fit: Tensor, most: int, generator:
         raise ValueError(f"{fit.numel()} samples are too few for kernel variates; expected at least 20")
     order = fit[torch.randperm(fit.numel(), generator=generator)]
     cut = round(FIT_SHARE * fit.numel())
-    own, rest = order[:cut], order[cut:]
-    marks_x, marks_y = (z[own[torch.randperm(cut, generator=generator)[:LANDMARKS]]] for z in (x, y))
+    fitted_rows, rest = order[:cut], order[cut:]
+    marks_x, marks_y = (z[fitted_rows[torch.randperm(cut, generator=generator)[:LANDMARKS]]] for z in (x, y))
     unit_x, unit_y = (_median_distance(marks) for marks in (marks_x, marks_y))
     chosen: tuple[float, Bumps, Bumps, Tensor] | None = None
     for width in WIDTHS:
         features = [
             (_bumps(z[part], marks, width * unit), part)
             for z, marks, unit in ((x, marks_x, unit_x), (y, marks_y, unit_y))
-            for part in (own, rest)
+            for part in (fitted_rows, rest)
         ]
         (own_x, _), (rest_x, _), (own_y, _), (rest_y, _) = features
         mean_x, mean_y = own_x.mean(0), own_y.mean(0)

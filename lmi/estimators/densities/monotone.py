@@ -85,10 +85,10 @@ def jointly_normal(z: Tensor, choose: bool = True) -> Tensor:
                         bent, chosen[j] = other, quantiles
     drafts = [draft(j, chosen[j], n) for j in range(d)]
     rows = slice(None, None, -(-n // FIT_ROWS))
-    bent = _fitted([own[rows] for own in drafts])
+    bent = _fitted([column[rows] for column in drafts])
     out = []
-    for own, few, coefficients in zip(drafts, bent.first, bent.coefficients, strict=True):
-        out.append(own + _splines(own, float(few.min()), float(few.max()))[0] @ coefficients)
+    for column, few, coefficients in zip(drafts, bent.first, bent.coefficients, strict=True):
+        out.append(column + _splines(column, float(few.min()), float(few.max()))[0] @ coefficients)
     mapped = torch.stack(out, 1)
     return (mapped - mapped.mean(0)) / mapped.std(0, correction=0)
 
@@ -128,11 +128,11 @@ def information_lost(x: Tensor, y: Tensor, generator: torch.Generator) -> float:
     draws = torch.randn(n, both.shape[1], generator=generator, dtype=torch.float64)
     draws = draws @ torch.linalg.cholesky(covariance).T
     u, v = draws[:, :dx], draws[:, dx:]
-    exact, found = (
+    exact, mapped = (
         float(gaussian_pointwise(canonical_fit(*sides)).mean())
         for sides in ((u, v), (jointly_normal(u, choose=False), jointly_normal(v, choose=False)))
     )
-    return exact - found
+    return exact - mapped
 
 
 def _fitted(first: list[Tensor], like: Bent | None = None, changed: int = 0) -> Bent:
@@ -141,29 +141,29 @@ def _fitted(first: list[Tensor], like: Bent | None = None, changed: int = 0) -> 
     splines: list[Tensor] = []
     slopes: list[Tensor] = []
     penalties: list[Tensor] = []
-    for j, own in enumerate(first):
+    for j, column in enumerate(first):
         if like is not None and j != changed:
             made = like.splines[j], like.slopes[j], like.penalties[j]
         else:
-            low, high = float(own.min()), float(own.max())
-            made = *_splines(own, low, high), _bridge(low, high)
+            low, high = float(column.min()), float(column.max())
+            made = *_splines(column, low, high), _bridge(low, high)
         for kept, one in zip((splines, slopes, penalties), made, strict=True):
             kept.append(one)
     drafts = torch.stack(first, 1)
     start = torch.zeros(d, SPLINES, dtype=torch.float64) if like is None else like.coefficients
-    centred = torch.cat([own - own.mean(0) for own in splines], 1)
+    centred = torch.cat([basis - basis.mean(0) for basis in splines], 1)
     products = (centred.T @ centred / n).reshape(d, SPLINES, d, SPLINES)
     eye = torch.eye(d, dtype=torch.float64)
 
     def at(coefficients: Tensor) -> tuple[Bent, Tensor, Tensor]:
         """The columns there, their maps' derivatives (n, d), and their covariance (d, d)."""
-        z = drafts + torch.stack([own @ c for own, c in zip(splines, coefficients, strict=True)], 1)
-        rises = 1 + torch.stack([own @ c for own, c in zip(slopes, coefficients, strict=True)], 1)
+        z = drafts + torch.stack([basis @ c for basis, c in zip(splines, coefficients, strict=True)], 1)
+        rises = 1 + torch.stack([basis @ c for basis, c in zip(slopes, coefficients, strict=True)], 1)
         apart = z - z.mean(0)
         covariance = apart.T @ apart / n + FLOOR * eye
         value = -math.inf
         if float(rises.min()) > 1e-3:
-            rough = torch.stack([c @ own @ c for own, c in zip(penalties, coefficients, strict=True)]).sum()
+            rough = torch.stack([c @ penalty @ c for penalty, c in zip(penalties, coefficients, strict=True)]).sum()
             value = float(rises.log().sum(1).mean() - 0.5 * torch.linalg.slogdet(covariance).logabsdet - 0.5 * rough)
         return Bent(first, splines, slopes, penalties, coefficients, z, value), rises, covariance
 

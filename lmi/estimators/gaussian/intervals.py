@@ -82,11 +82,11 @@ class IntervalNormal:
         u, v = (side.float() for side in self.variates(x, y, DRAWS))
         r = self.linear.correlations.float()
         rest = 1 - r**2
-        own = 0.5 * r**2 / rest
+        weight = 0.5 * r**2 / rest
         # exp(s) of all draws is one product a tile: what a draw has alone is taken into it once, not for every pair.
         flat_u, flat_v = u.flatten(0, 1), v.flatten(0, 1)
-        left = torch.cat((flat_u * (r / rest), -(flat_u**2 @ own)[:, None], torch.ones(flat_u.shape[0], 1)), 1)
-        right = torch.cat((flat_v, torch.ones(flat_v.shape[0], 1), -(flat_v**2 @ own)[:, None]), 1).T.contiguous()
+        left = torch.cat((flat_u * (r / rest), -(flat_u**2 @ weight)[:, None], torch.ones(flat_u.shape[0], 1)), 1)
+        right = torch.cat((flat_v, torch.ones(flat_v.shape[0], 1), -(flat_v**2 @ weight)[:, None]), 1).T.contiguous()
         out = torch.empty(x.shape[0], y.shape[0])
         height = max(1, TILE // (DRAWS**2 * y.shape[0]))
         for first in range(0, x.shape[0], height):
@@ -100,9 +100,9 @@ class IntervalNormal:
         u, v = self.variates(x, y, DRAWS)
         r = self.linear.correlations
         rest = 1 - r**2
-        own = 0.5 * r**2 / rest
+        weight = 0.5 * r**2 / rest
         s = torch.bmm(u * (r / rest), v.transpose(1, 2)) - 0.5 * rest.log().sum()
-        s -= (u**2 @ own)[:, :, None] + (v**2 @ own)[:, None, :]
+        s -= (u**2 @ weight)[:, :, None] + (v**2 @ weight)[:, None, :]
 
         return _log_mean_exp(s, 1, 2)
 
@@ -141,8 +141,8 @@ def fit_intervals(x: Tensor, y: Tensor, seed: int) -> IntervalNormal:
         if step >= SWEEPS // 2:
             total += correlations
     dx = low_x.shape[1]
-    found = total / total.diagonal().mean()
-    return IntervalNormal(found[:dx, :dx], found[dx:, dx:], fit_correlations(found, dx), seed)
+    scaled = total / total.diagonal().mean()
+    return IntervalNormal(scaled[:dx, :dx], scaled[dx:, dx:], fit_correlations(scaled, dx), seed)
 
 
 def _log_mean_exp(s: Tensor, one: int, other: int) -> Tensor:
@@ -187,10 +187,10 @@ def _sweep(z: Tensor, low: Tensor, high: Tensor, correlations: Tensor, generator
         rows = (low[:, j] < high[:, j]).nonzero()[:, 0]
         if not rows.numel():
             continue
-        own = precision[j, j]
+        precision_j = precision[j, j]
         few = z if rows.numel() == z.shape[0] else z[rows]
-        mean = few[:, j] - (few @ precision[j]) / own
-        z[rows, j] = _between(low[rows, j], high[rows, j], mean, float(own) ** -0.5, generator)
+        mean = few[:, j] - (few @ precision[j]) / precision_j
+        z[rows, j] = _between(low[rows, j], high[rows, j], mean, float(precision_j) ** -0.5, generator)
 
 
 def _between(low: Tensor, high: Tensor, mean: Tensor, spread: float, generator: torch.Generator) -> Tensor:

@@ -48,9 +48,9 @@ class LinearCritic:
         """(n, m) the same of canonical variates u (n, r), v (m, r)."""
         r = self.correlations
         rest = 1 - r**2
-        own = 0.5 * r**2 / rest
+        weight = 0.5 * r**2 / rest
         constant = -0.5 * rest.log().sum()
-        return constant - (u**2 @ own)[:, None] - (v**2 @ own)[None, :] + (u * (r / rest)) @ v.T
+        return constant - (u**2 @ weight)[:, None] - (v**2 @ weight)[None, :] + (u * (r / rest)) @ v.T
 
 
 def fit_linear(x: Tensor, y: Tensor, rank: int) -> LinearCritic:
@@ -87,9 +87,9 @@ def fit_correlations(correlations: Tensor, dx: int) -> LinearCritic:
     """
     x, y, across = correlations[:dx, :dx], correlations[dx:, dx:], correlations[:dx, dx:]
     white_x, white_y = _inverse_root(x), _inverse_root(y)
-    left, found, right = torch.linalg.svd(white_x.T @ across @ white_y, full_matrices=False)
+    left, canonical, right = torch.linalg.svd(white_x.T @ across @ white_y, full_matrices=False)
     zero_x, zero_y = (torch.zeros(z.shape[0], dtype=z.dtype) for z in (x, y))
-    return LinearCritic(zero_x, zero_y, white_x @ left, white_y @ right.T, found.clamp(max=CLOSEST))
+    return LinearCritic(zero_x, zero_y, white_x @ left, white_y @ right.T, canonical.clamp(max=CLOSEST))
 
 
 def leading_components(x: Tensor, y: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -45,20 +45,20 @@ class MissingNormal:
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """(n, m) the same of every x with every y: the density of y's present columns given x's, over that without x."""
         dx, dy = self.dx, y.shape[1]
-        across, own = self.covariance[:dx, dx:], self.covariance[dx:, dx:]
+        across, within = self.covariance[:dx, dx:], self.covariance[dx:, dx:]
         there_x, values_x = _split(x)
         there, values = _split(y)
         # (n, dx, dy) weights of x's present columns, and what they leave of y's covariance.
         weights = torch.linalg.solve(_present(self.covariance[:dx, :dx], there_x), there_x[:, :, None] * across)
         means = torch.einsum("ni,nij->nj", values_x, weights)
-        left = own - across.T @ (there_x[:, :, None] * weights)
+        left = within - across.T @ (there_x[:, :, None] * weights)
         out = torch.empty(x.shape[0], y.shape[0], dtype=torch.float64)
         height = max(1, TILE // (y.shape[0] * dy * dy))
         for first in range(0, x.shape[0], height):
             rows = slice(first, first + height)
             covariance = _present(left[rows, None].expand(-1, y.shape[0], -1, -1), there)
             out[rows] = _normal(there * (values - means[rows, None]), covariance, there)
-        return out - log_density(y, own)
+        return out - log_density(y, within)
 
 
 def fit_missing(x: Tensor, y: Tensor) -> MissingNormal:

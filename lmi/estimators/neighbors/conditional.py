@@ -134,12 +134,12 @@ def ross_pointwise(x: Tensor, label: Tensor, k: int = 3) -> Tensor:
     kept = torch.zeros(x.shape[0], dtype=torch.bool)
     radius, sizes, neighbours = (torch.zeros(x.shape[0], dtype=torch.float64) for _ in range(3))
     for value in torch.unique(label):
-        own = (label == value).nonzero().flatten()
-        if own.numel() < 2:
+        rows = (label == value).nonzero().flatten()
+        if rows.numel() < 2:
             continue
-        near = min(k, own.numel() - 1)
-        radius[own] = nearest(x[own], near)[0][:, -1]
-        sizes[own], neighbours[own], kept[own] = float(own.numel()), float(near), True
+        near = min(k, rows.numel() - 1)
+        radius[rows] = nearest(x[rows], near)[0][:, -1]
+        sizes[rows], neighbours[rows], kept[rows] = float(rows.numel()), float(near), True
     if not kept.any():
         raise ValueError("every sample has a label of its own: expected a label, got what looks like a number")
     counted = x[kept]

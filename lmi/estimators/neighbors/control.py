@@ -70,12 +70,12 @@ def controlled_ksg(
         else:
             a, b = model.sample(n, generator)
         expected.append(_terms(a, b, model, k)[1])
-    own, beyond = _terms(x, y, model, k)
+    terms, beyond = _terms(x, y, model, k)
     elsewhere = torch.cat(expected)
     correction = float(beyond.mean() - elsewhere.mean())
     noise = math.sqrt(float(beyond.var()) / n + float(elsewhere.var()) / elsewhere.numel())
     base = 0.0 if model is None else float(model.ratio(x, y).mean())
-    return Controlled(base + correction, correction, noise, math.hypot(float(own.std()) / n**0.5, noise))
+    return Controlled(base + correction, correction, noise, math.hypot(float(terms.std()) / n**0.5, noise))
 
 
 def _terms(x: Tensor, y: Tensor, model: Mixture | None, k: int) -> tuple[Tensor, Tensor]:

@@ -133,9 +133,9 @@ def _nearest_tree(points: Tensor, query: Tensor, k: int, metric: Metric, exclude
         return blocks, where
     # Among duplicates the tree may list a twin first, or not list the point at all: drop the point itself where it
     # stands, else the last neighbour.
-    own = where == torch.arange(points.shape[0])[:, None]
-    own[:, -1] |= ~own.any(1)
-    return blocks[~own].view(-1, k), where[~own].view(-1, k)
+    is_self = where == torch.arange(points.shape[0])[:, None]
+    is_self[:, -1] |= ~is_self.any(1)
+    return blocks[~is_self].view(-1, k), where[~is_self].view(-1, k)
 
 
 def _distances(chunk: Tensor, points: Tensor, metric: Metric) -> Tensor:
@@ -161,8 +161,8 @@ def _nearest_chunked(
     for start in range(0, query.shape[0], rows):
         distances = _distances(query[start : start + rows], points, metric)
         if exclude_self:
-            own = torch.arange(distances.shape[0], device=points.device)
-            distances[own, own + start] = torch.inf
+            places = torch.arange(distances.shape[0], device=points.device)
+            distances[places, places + start] = torch.inf
         blocks.append(torch.topk(distances, k, dim=1, largest=False))
     return torch.cat([part[0] for part in blocks]), torch.cat([part[1] for part in blocks])
 

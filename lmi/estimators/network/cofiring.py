@@ -82,14 +82,14 @@ def cofiring(
     elif null not in ("auto", "g_test"):
         raise ValueError(f"null={null!r} moves documents; got documents=None")
     tested = varying * (varying - 1) // 2
-    found = count_pairs(rows, rows, scale, rate, {"together": 1, "apart": -1, "both": 0}[sign])
-    return _edges(found, fires, n, tested, rate, most, scheme, varying)
+    counts = count_pairs(rows, rows, scale, rate, {"together": 1, "apart": -1, "both": 0}[sign])
+    return _edges(counts, fires, n, tested, rate, most, scheme, varying)
 
 
 def _edges(
-    found: Counts, fires: np.ndarray, n: int, tested: int, rate: float, most: int | None, scheme: str, varying: int
+    counts: Counts, fires: np.ndarray, n: int, tested: int, rate: float, most: int | None, scheme: str, varying: int
 ) -> Edges:
-    a, b, together, nats, p = found
+    a, b, together, nats, p = counts
     rare = np.flatnonzero(fires[a].astype(float) * fires[b] < DOUBTFUL * n)
     log_factorial = gammaln(np.arange(n + 1) + 1.0)
     p[rare] = np.maximum(p[rare], _fisher(together[rare], fires[a[rare]], fires[b[rare]], n, log_factorial))

@@ -131,7 +131,7 @@ def _pairs(
 ) -> Any:  # fmt: skip
     """How many pairs each feature has; with ``places``, they are written from there on."""
     d = of_left.size
-    found = np.zeros(d, np.int64)
+    number = np.zeros(d, np.int64)
     for chunk in prange((d + CHUNK - 1) // CHUNK):
         counts = np.zeros(d, np.int32)
         for a in range(chunk * CHUNK, min(d, (chunk + 1) * CHUNK)):
@@ -152,10 +152,10 @@ def _pairs(
                 g = max(0.0, 2 * n * value / max(1.0, scale[a] * scale[b]))
                 if g >= least:
                     if places.size:
-                        here = places[a] + found[a]
+                        here = places[a] + number[a]
                         b_out[here], together[here], nats[here], g_out[here] = b, counts[b], value, g
-                    found[a] += 1
-    return found
+                    number[a] += 1
+    return number
 
 
 def null_inflation(

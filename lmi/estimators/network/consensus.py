@@ -65,18 +65,18 @@ def consensus_edges(
     if not 0 < agreement <= 1:
         raise ValueError(f"agreement is {agreement!r}; expected a share above 0, at most 1")
     targets = None if targets is None else list(targets)
-    found = pairwise_edges(x, estimator, documents=documents, targets=targets, seed=seed, folder=folder, **settings)
-    found = found if prune is None else found.pruned(prune)
+    edges = pairwise_edges(x, estimator, documents=documents, targets=targets, seed=seed, folder=folder, **settings)
+    edges = edges if prune is None else edges.pruned(prune)
     brought = [read_matrix(x, "x", settings.get("layer"))]
     if documents is not None:
         brought.append(read_labels(documents, "documents"))
     (side, *labels), _ = read_matrices(*brought, missing=settings.get("missing", "refuse"))
     groups = labels[0].values[:, 0] if labels else torch.arange(len(side.values))
     present = groups.unique()
-    numbers = None if targets is None else [found.names.index(str(target)) for target in targets]
-    size = len(found.names)
-    codes, times = found.a * size + found.b, np.zeros(len(found))
-    codes = np.minimum(codes, found.b * size + found.a)
+    numbers = None if targets is None else [edges.names.index(str(target)) for target in targets]
+    size = len(edges.names)
+    codes, times = edges.a * size + edges.b, np.zeros(len(edges))
+    codes = np.minimum(codes, edges.b * size + edges.a)
     settings = {name: value for name, value in settings.items() if name not in ("layer", "missing")}
     for resample in range(resamples):
         generator = Context(seed).generator("consensus", resample)
@@ -93,5 +93,5 @@ def consensus_edges(
         )
         part = part if prune is None else part.pruned(prune)
         times += np.isin(codes, np.minimum(part.a * size + part.b, part.b * size + part.a))
-    scored = replace(found, extra={**found.extra, "frequency": times / resamples})
+    scored = replace(edges, extra={**edges.extra, "frequency": times / resamples})
     return scored.chosen(times / resamples >= agreement)

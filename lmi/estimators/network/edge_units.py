@@ -92,7 +92,7 @@ class EdgeSearch:
         least = None if self.null is None else self.null.least(self.rate)
         left = self.columns.take(torch.arange(unit.a, unit.a_end))
         row_sums, column_sums = np.zeros((3, unit.a_end - unit.a)), np.zeros((3, unit.b_end - unit.b))
-        found = []
+        tiles = []
         for b in range(unit.b, unit.b_end, self.side):
             end = min(b + self.side, unit.b_end)
             right = self.columns.take(torch.arange(b, end))
@@ -102,8 +102,8 @@ class EdgeSearch:
             for place, table in enumerate((above.astype(float), values, values**2)):
                 row_sums[place] += table.sum(1)
                 column_sums[place, b - unit.b : end - unit.b] = table.sum(0)
-            found.append(self._candidates(tile, above, unit.a, b, least))
-        a, b_, nats, p = (np.concatenate(parts) for parts in zip(*found))
+            tiles.append(self._candidates(tile, above, unit.a, b, least))
+        a, b_, nats, p = (np.concatenate(parts) for parts in zip(*tiles))
         if self.most is not None and len(nats) > self.most:
             kept = np.sort(np.argsort(-nats, kind="stable")[: self.most])
             a, b_, nats, p = a[kept], b_[kept], nats[kept], p[kept]
@@ -166,18 +166,18 @@ def measured_units(
         for index in mine:
             if index in there:
                 continue
-            found = measure(units[index])
+            candidates = measure(units[index])
             path = paths[index]
             if path is None:
-                held[index] = found
-                kept += len(found.a)
+                held[index] = candidates
+                kept += len(candidates.a)
                 if kept > MOST_HELD:
                     raise ValueError(
                         f"over {MOST_HELD} pairs may be edges, too many to hold; expected a smaller rate, or most=m"
                     )
             else:
                 with whole_file(path) as partial, partial.open("wb") as file:
-                    np.savez(file, **vars(found))
+                    np.savez(file, **vars(candidates))
             bar.update(units[index].pairs())
     if ranks > 1:
         fabric.barrier()

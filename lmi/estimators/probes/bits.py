@@ -92,11 +92,11 @@ def bits_curve(
     sparse, refitted = np.full((2, points, n), np.nan)
     counts = np.zeros(points)
     for rest, part in bar(splits, "bits against sparsity"):
-        fitted, judged = scale(h[rest], h[rest]), scale(h[part], h[rest])
+        fitted, held_out = scale(h[rest], h[rest]), scale(h[part], h[rest])
         path = l1_path(fitted, positive[rest], strengths[:points] * n / rest.size, most_kept=most_kept)
         points = path.strengths.size
-        sparse[:points, part] = path.logits(judged)
-        refitted[:points, part] = refitted_logits(path, fitted, positive[rest], judged)
+        sparse[:points, part] = path.logits(held_out)
+        refitted[:points, part] = refitted_logits(path, fitted, positive[rest], held_out)
         counts[:points] += path.kept.sum(axis=1) / len(splits)
     gains = gained_bits(refitted[:points], positive)
     bits, error = gains.mean(axis=1), standard_error(gains, documents)
@@ -134,10 +134,10 @@ def layer_probe(
     precisions, n = list(precisions), positive.size
     logits = np.empty((len(precisions), n))
     for rest, part in bar(splits, "whole layer"):
-        fitted, judged = rotate(scale(h[rest], h[rest]), scale(h[part], h[rest]))
+        fitted, held_out = rotate(scale(h[rest], h[rest]), scale(h[part], h[rest]))
         for index, precision in enumerate(precisions):
             coefficients, intercept = refit(fitted, positive[rest], precision)
-            logits[index, part] = judged @ coefficients + intercept
+            logits[index, part] = held_out @ coefficients + intercept
     gains = gained_bits(logits, positive)
     chosen = others_choice(gains, splits)
     known = gains[chosen, np.arange(n)]
@@ -158,15 +158,15 @@ def scale(h: Array, by: Array) -> Array:
     return np.asarray((h - by.mean(axis=0)) / np.where(deviation > 0, deviation, np.inf))
 
 
-def rotate(fitted: Array, judged: Array) -> tuple[Array, Array]:
+def rotate(fitted: Array, held_out: Array) -> tuple[Array, Array]:
     """The same inner products in as many columns as there are fitted rows: for a Gaussian prior nothing else counts."""
     n, d = fitted.shape
     if d <= n:
-        return fitted, judged
+        return fitted, held_out
     gram = fitted @ fitted.T
     gram[np.diag_indices(n)] += 1e-9 * np.trace(gram) / n
     factor = np.linalg.cholesky(gram)
-    return np.asarray(factor), np.asarray(np.linalg.solve(factor, fitted @ judged.T).T)
+    return np.asarray(factor), np.asarray(np.linalg.solve(factor, fitted @ held_out.T).T)
 
 
 def refit(h: Array, positive: Booleans, precision: float = 1.0) -> tuple[Array, float]:

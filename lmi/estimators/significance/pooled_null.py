@@ -183,10 +183,10 @@ def _solve_sparse(left: Tensor, right: Tensor, sums: Tensor, middle: Tensor, rid
     gram = half + half.T
     counts = np.asarray(gram.sum(1)).ravel()
     gram = gram + sparse.diags(counts + ridge)
-    found, code = cg(gram, sums.numpy() - float(middle) * 2 * counts, rtol=1e-12, maxiter=1000)
+    solution, code = cg(gram, sums.numpy() - float(middle) * 2 * counts, rtol=1e-12, maxiter=1000)
     if code:
         raise RuntimeError(f"the effects of {d} columns on the null did not converge in 1000 steps")
-    return torch.from_numpy(found)
+    return torch.from_numpy(solution)
 
 
 def pooled_p_values(z: Tensor, null_z: Tensor, draws: int) -> Tensor:

@@ -62,5 +62,5 @@ def with_groups(
     reasons = () if estimate.verdict is None else estimate.verdict.reasons
     if null is not None and null.mean > LEFT_OVER:
         reasons += (f"groups paired anew share {null.mean:.3f} nats: rows of one group resemble each other",)
-    found = replace(estimate, interval=(estimate.nats - half, estimate.nats + half), null=null)
-    return replace(found, verdict=default_verdict(found, reasons))
+    grouped = replace(estimate, interval=(estimate.nats - half, estimate.nats + half), null=null)
+    return replace(grouped, verdict=default_verdict(grouped, reasons))

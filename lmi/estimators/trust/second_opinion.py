@@ -34,8 +34,8 @@ def linear_doubts(x: Tensor, y: Tensor, nats: float, error: float, generator: to
     """
     fit = canonical_fit(*leading_components(normal_scores(x), normal_scores(y), 0, generator))
     said = float(gaussian_pointwise(fit).mean()) - gaussian_bias(x.shape[0], fit.rank_x, fit.rank_y)
-    own = gaussian_standard_error(fit)
-    if said - nats <= max(4 * own, 4 * error, TOLERANCE * said, 0.02):
+    gaussian_error = gaussian_standard_error(fit)
+    if said - nats <= max(4 * gaussian_error, 4 * error, TOLERANCE * said, 0.02):
         return ()
     return (f"the normal closed form of the columns' normal scores finds {said:.2f} nats, and a bound lies below",)
 
@@ -80,7 +80,7 @@ def neighbours_doubt(x: Tensor, y: Tensor, nats: float, error: float, generator:
         error: its standard error, nats.
         generator: deals the folds.
     """
-    bound, own = confirmed(x, y, 3, generator)
-    if bound - nats <= max(4 * own, 4 * error, TOLERANCE * bound, 0.02):
+    bound, bound_error = confirmed(x, y, 3, generator)
+    if bound - nats <= max(4 * bound_error, 4 * error, TOLERANCE * bound, 0.02):
         return ()
     return (f"a normal model finds {bound:.2f} nats in fresh pairs, a lower bound: neighbours see too little here",)

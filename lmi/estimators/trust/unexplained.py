@@ -56,10 +56,10 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
     drawn, rest = torch.zeros(DRAWS, *seen.shape, dtype=torch.float64), torch.zeros(h.shape[1], dtype=torch.float64)
     for row, f in blocks:
         f = f.double()
-        own, others = g[row], h[row]
-        seen += own.T @ others / total
+        block, others = g[row], h[row]
+        seen += block.T @ others / total
         for moments, matching in zip(drawn, drawn_matchings(f, generator), strict=True):
-            moments += own.T @ others[matching] / total
+            moments += block.T @ others[matching] / total
         rest += (others - f.softmax(1) @ others).square().sum(0) / total
     scale = rest.sqrt().clamp(min=LEAST_REST)
     line_g, line_h = (sum(" " not in name for name in names) for names in (names_g, names_h))

@@ -32,9 +32,9 @@ class SMILEObjective(nn.Module):
         """
         scores = self.critic(zx, zy)
         b = scores.shape[0]
-        own = scores.diagonal()
-        apart = (softplus(scores).sum() - softplus(own).sum()) / (b * (b - 1))
-        jensen_shannon = -softplus(-own).mean() - apart
+        joint = scores.diagonal()
+        apart = (softplus(scores).sum() - softplus(joint).sum()) / (b * (b - 1))
+        jensen_shannon = -softplus(-joint).mean() - apart
         with torch.no_grad():
             difference = smile(scores) - jensen_shannon
         return jensen_shannon + difference

@@ -51,14 +51,16 @@ class Edges:
             return self.dim * (line_entropy(density, -9.0, 9.0 + w) - math.log(w))
         if self.kind == "steps":
             steps = torch.arange(STEPS, dtype=torch.float64)
-            own = 0.5 * (1 + LOG_2PI) + math.log(w)
+            noise_entropy = 0.5 * (1 + LOG_2PI) + math.log(w)
             entropy = line_entropy(
                 lambda y: normal_log_density(y[:, None] - steps, w**2).exp().mean(1), -9 * w, STEPS - 1 + 9 * w
             )
-            return self.dim * (entropy - own)
+            return self.dim * (entropy - noise_entropy)
         wraps = 2 * math.pi * torch.arange(-3, 4, dtype=torch.float64)
-        own = line_entropy(lambda e: normal_log_density(e[:, None] - wraps, w**2).exp().sum(1), -math.pi, math.pi)
-        return self.dim * (math.log(2 * math.pi) - own)
+        noise_entropy = line_entropy(
+            lambda e: normal_log_density(e[:, None] - wraps, w**2).exp().sum(1), -math.pi, math.pi
+        )
+        return self.dim * (math.log(2 * math.pi) - noise_entropy)
 
     def sample(self, num_samples: int | None, generator: torch.Generator) -> Pairs:
         """``num_samples`` pairs.

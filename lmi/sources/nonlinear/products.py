@@ -89,7 +89,7 @@ def interaction_information(source: ProductsAndSigns) -> float:
     if source.kind == "modular":
         wraps = torch.arange(-20, 21, dtype=torch.float64)
         return -line_entropy(lambda y: normal_log_density(y[:, None] - wraps, s**2).exp().sum(1), 0.0, 1.0)
-    own = 0.5 * (1 + LOG_2PI) + math.log(s)
+    noise_entropy = 0.5 * (1 + LOG_2PI) + math.log(s)
     w, weights = normal_nodes(8.0, 801)
     if source.kind == "sign":
         w, weights = torch.tensor([-1.0, 1.0]).double(), torch.tensor([0.5, 0.5]).double()
@@ -102,4 +102,4 @@ def interaction_information(source: ProductsAndSigns) -> float:
         parts = [normal_log_density(p[:, None] - centres, variances).exp() @ weights for p in y.split(2000)]
         return torch.cat(parts)
 
-    return line_entropy(density, -reach, reach) - own
+    return line_entropy(density, -reach, reach) - noise_entropy

@@ -19,8 +19,8 @@ def circle(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_fresh_variates_are_correlated_where_columns_are_not() -> None:
     x, y = circle(3000)
-    found = fit_kernel_variates(x, y, torch.arange(1000), 3, generator())
-    u, v = found.x(x[1000:])[:, 0], found.y(y[1000:])[:, 0]
+    variates = fit_kernel_variates(x, y, torch.arange(1000), 3, generator())
+    u, v = variates.x(x[1000:])[:, 0], variates.y(y[1000:])[:, 0]
     assert torch.corrcoef(torch.stack((u, v)))[0, 1] > 0.95
     assert torch.corrcoef(torch.cat((x, y), 1).T)[:2, 2].abs().max() < 0.1
     assert 0.8 < u.std() < 1.2
@@ -39,8 +39,8 @@ def test_samples_outside_the_fitting_part_change_nothing() -> None:
 def test_independent_sides_share_nothing_in_fresh_variates() -> None:
     x = torch.randn(3000, 5, generator=generator(), dtype=torch.float64)
     y = torch.randn(3000, 4, generator=generator(1), dtype=torch.float64)
-    found = fit_kernel_variates(x, y, torch.arange(1000), 1, generator())
-    u, v = found.x(x[1000:])[:, 0], found.y(y[1000:])[:, 0]
+    variates = fit_kernel_variates(x, y, torch.arange(1000), 1, generator())
+    u, v = variates.x(x[1000:])[:, 0], variates.y(y[1000:])[:, 0]
     assert abs(float(torch.corrcoef(torch.stack((u, v)))[0, 1])) < 4 / 2000**0.5
 
 

@@ -59,8 +59,8 @@ def test_densities_and_scores_equal_the_slow_formula(degrees):
     for i in range(7):
         for j in range(7):
             pair = torch.cat((x[i], y[j]))[None]
-            own = [slow_log_density(part, pair[:, side]) for part, side in zip(parts, sides, strict=True)]
-            expected = float(slow_log_density(mixture, pair) - own[0] - own[1])
+            log_densities = [slow_log_density(part, pair[:, side]) for part, side in zip(parts, sides, strict=True)]
+            expected = float(slow_log_density(mixture, pair) - log_densities[0] - log_densities[1])
             assert float(mixture.scores(x, y)[i, j]) == pytest.approx(expected, abs=1e-4, rel=1e-5)
 
 
@@ -74,8 +74,8 @@ def slow_fit(z, components, dx, steps):
         centres = torch.stack([(share[:, k, None] * z).sum(0) / share[:, k].sum() for k in range(components)])
         scales = []
         for k in range(components):
-            own = sum(share[i, k] * torch.outer(z[i] - centres[k], z[i] - centres[k]) for i in range(n))
-            scales.append(own / share[:, k].sum() + floor)
+            scatter = sum(share[i, k] * torch.outer(z[i] - centres[k], z[i] - centres[k]) for i in range(n))
+            scales.append(scatter / share[:, k].sum() + floor)
         normals = [torch.distributions.MultivariateNormal(centres[k], scales[k]) for k in range(components)]
         logs = torch.stack([weights[k].log() + normals[k].log_prob(z) for k in range(components)], 1)
         share = torch.softmax(logs, 1)

@@ -103,15 +103,15 @@ def test_what_the_maps_cost_is_about_what_they_lose() -> None:
 
 def test_auto_finds_what_ranks_lose() -> None:
     _, _, x, y = bent_pairs(4000, 3, 1.0, 100.0, 6)
-    found = lmi.estimate(x, y, seed=0)
-    assert "joint maps" in found.choice
-    assert found.interval[0] < 1.0 < found.interval[1]
-    assert abs(found.nats - 1.0) < 0.06
-    assert found.details["maps_correction_nats"] > 0
+    estimate = lmi.estimate(x, y, seed=0)
+    assert "joint maps" in estimate.choice
+    assert estimate.interval[0] < 1.0 < estimate.interval[1]
+    assert abs(estimate.nats - 1.0) < 0.06
+    assert estimate.details["maps_correction_nats"] > 0
 
 
 def test_auto_doubts_what_the_samples_hardly_show() -> None:
     _, _, x, y = bent_pairs(2000, 3, 1.0, 2000.0, 7)
-    found = lmi.estimate(x, y, seed=0)
-    assert found.verdict.level != "reliable"
-    assert any("hardly tell apart" in reason for reason in found.verdict.reasons)
+    estimate = lmi.estimate(x, y, seed=0)
+    assert estimate.verdict.level != "reliable"
+    assert any("hardly tell apart" in reason for reason in estimate.verdict.reasons)

@@ -85,9 +85,9 @@ def test_the_verdict_sees_that_the_model_is_wrong():
     bent = GaussianEstimator(permutations=0).estimate((2 * x).exp(), x + noise, Context()).verdict
     assert bent.level == "doubtful" and any("normal scores" in reason for reason in bent.reasons)
     for ranks in (False, True):
-        found = GaussianEstimator(permutations=0, ranks=ranks).estimate(x, x**2 + 0.1 * noise, Context())
-        assert found.verdict.level == "doubtful"
-        assert any("nearest neighbours find" in reason for reason in found.verdict.reasons)
+        estimate = GaussianEstimator(permutations=0, ranks=ranks).estimate(x, x**2 + 0.1 * noise, Context())
+        assert estimate.verdict.level == "doubtful"
+        assert any("nearest neighbours find" in reason for reason in estimate.verdict.reasons)
 
 
 def test_wide_normal_samples_are_not_doubted():

@@ -23,12 +23,12 @@ def test_more_dimensions_than_samples(n, rank, bits, dim):
         pairs = draw(n, rank, bits, seed, dim)
         with pytest.raises(ValueError, match="ridge=true"):
             lmi.estimate(pairs.x, pairs.y, "gaussian")
-        found = lmi.estimate(pairs.x, pairs.y, "gaussian", ridge=True, permutations=10)
-        errors.append(found.nats - pairs.truth)
-        spreads.append(found.details["standard_error_nats"])
-        assert found.null.p_value == pytest.approx(1 / 11) and abs(found.null.mean) < 0.02
-        assert float(found.pointwise.mean()) == pytest.approx(found.nats, abs=1e-12)
-        assert "shrinkage" in found.choice and found.verdict is not None
+        estimate = lmi.estimate(pairs.x, pairs.y, "gaussian", ridge=True, permutations=10)
+        errors.append(estimate.nats - pairs.truth)
+        spreads.append(estimate.details["standard_error_nats"])
+        assert estimate.null.p_value == pytest.approx(1 / 11) and abs(estimate.null.mean) < 0.02
+        assert float(estimate.pointwise.mean()) == pytest.approx(estimate.nats, abs=1e-12)
+        assert "shrinkage" in estimate.choice and estimate.verdict is not None
     mean, error = sum(errors) / 4, sum(spreads) / 4 / 2
     assert -0.1 < mean < 3 * error
 

@@ -193,6 +193,6 @@ def test_gpt2_blocks() -> None:
         jacobian_mi(block, x, torch.arange(8) % 2)
     block.eval()
     loop = torch.stack([torch.autograd.functional.jacobian(lambda z: block(z[None])[0], token) for token in x])
-    ((_, found),) = jacobians(block, x)
-    torch.testing.assert_close(found, loop)
+    ((_, together),) = jacobians(block, x)
+    torch.testing.assert_close(together, loop)
     assert jacobian_mi(block, x, torch.arange(8) % 2, dtype=torch.float64).nats > 0

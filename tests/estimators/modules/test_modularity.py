@@ -16,9 +16,9 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_planted_modules_are_recovered_and_score(seed: int) -> None:
     layer, labels = LinearModules(40, (6, 8, 10), coupling=0.1, weight_seed=seed, shuffled=True).build()
     y = layer(layer.inputs(4000, generator(seed)))
-    found = find_modules(pairwise_mi(y[:2000], k=30), 3)
-    assert adjusted_rand_score(labels, found) == 1.0
-    score = modularity_score(y[2000:], found, 20, generator(1))
+    modules = find_modules(pairwise_mi(y[:2000], k=30), 3)
+    assert adjusted_rand_score(labels, modules) == 1.0
+    score = modularity_score(y[2000:], modules, 20, generator(1))
     assert score.cut < 0.1 < score.random_cut
     assert score.p_value == pytest.approx(1 / 21)
     assert score.modularity == pytest.approx(float(score.random.mean()) - score.between)

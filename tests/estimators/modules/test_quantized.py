@@ -64,12 +64,12 @@ def test_interval_holds_the_closed_form(sizes: tuple[int, int]) -> None:
 
 def test_the_estimator_of_that_name_is_the_pair() -> None:
     pairs = LinearModules(15, (1, 2)).sample(2000, generator())
-    found = lmi.estimate(pairs.x, pairs.y, "quantized", bins=16, permutations=5)
+    estimate = lmi.estimate(pairs.x, pairs.y, "quantized", bins=16, permutations=5)
     direct = quantized_mi(
         torch.cat([pairs.x, pairs.y], 1), [0, 1, 1], 16, permutations=5, generator=Context().generator("quantized")
     )
-    assert found.nats == direct.pair(0, 1).nats
-    assert found.null is not None
+    assert estimate.nats == direct.pair(0, 1).nats
+    assert estimate.null is not None
 
 
 def test_too_many_bins_are_said() -> None:

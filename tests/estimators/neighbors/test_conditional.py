@@ -36,9 +36,9 @@ CHAIN_TRUTH = 0.5 * math.log(1 + 0.64)  # given z, y - (1.8 z) = 0.8 ex + ey
 @pytest.mark.parametrize("estimator", ["ksg", "auto"])
 def test_conditional_information_of_normal_variables(estimator):
     x, y, z = chain(2500, 0)
-    found = lmi.estimate(x, y, estimator, given=z)
-    assert abs(found.nats - CHAIN_TRUTH) < 0.06
-    assert found.verdict is not None
+    estimate = lmi.estimate(x, y, estimator, given=z)
+    assert abs(estimate.nats - CHAIN_TRUTH) < 0.06
+    assert estimate.verdict is not None
 
 
 def test_what_the_condition_explains_is_gone():
@@ -52,9 +52,9 @@ def test_what_the_condition_explains_is_gone():
 @pytest.mark.parametrize("estimator", ["ksg", "auto"])
 def test_information_about_a_label(estimator):
     x, label, truth = labelled(3000, 2)
-    found = lmi.estimate(x, label, estimator, y_is_label=True)
-    assert abs(found.nats - truth) < 0.04
-    assert found.ceiling < math.log(2)
+    estimate = lmi.estimate(x, label, estimator, y_is_label=True)
+    assert abs(estimate.nats - truth) < 0.04
+    assert estimate.ceiling < math.log(2)
 
 
 def test_names_of_labels_do_not_matter():
@@ -103,9 +103,9 @@ def table(levels, n, seed):
 @pytest.mark.parametrize("levels", [2, 5])
 def test_conditional_information_of_discrete_variables(estimator, levels):
     x, y, z, truth = table(levels, 3000, levels)
-    found = lmi.estimate(x, y, estimator, given=z)
-    assert abs(found.nats - truth) < 0.03
-    assert found.interval[0] < found.nats < found.interval[1]
+    estimate = lmi.estimate(x, y, estimator, given=z)
+    assert abs(estimate.nats - truth) < 0.03
+    assert estimate.interval[0] < estimate.nats < estimate.interval[1]
 
 
 def test_conditional_information_of_a_discrete_and_a_continuous_variable():
@@ -129,8 +129,8 @@ def test_ties_change_nothing_where_nothing_repeats():
 
 def test_a_condition_widens_the_interval_to_the_side_that_is_open():
     x, y, z = chain(600, 9)
-    found = lmi.estimate(x, y, "auto", given=z)
-    assert found.interval[0] < CHAIN_TRUTH < found.interval[1]
+    estimate = lmi.estimate(x, y, "auto", given=z)
+    assert estimate.interval[0] < CHAIN_TRUTH < estimate.interval[1]
 
 
 @pytest.mark.parametrize("estimator", ["ksg", "auto"])

@@ -87,8 +87,8 @@ def test_mixture_form_on_discrete_variables_is_their_plug_in_mi():
     table.index_put_((x[:, 0], y[:, 0]), torch.ones(4000, dtype=torch.float64), accumulate=True)
     p = table / 4000
     plug_in = float((p * (p / (p.sum(1, keepdim=True) * p.sum(0))).log()).sum())
-    found = float(ksg_pointwise(x.double(), y.double(), 3, "mixture").mean())
-    assert found == pytest.approx(plug_in, abs=0.005)
+    estimate = float(ksg_pointwise(x.double(), y.double(), 3, "mixture").mean())
+    assert estimate == pytest.approx(plug_in, abs=0.005)
 
 
 def test_mixture_form_on_a_label_and_a_number():
@@ -108,11 +108,11 @@ def test_auto_takes_the_form_for_ties_where_rows_repeat():
 
 def test_identical_variables_reach_the_ceiling_and_it_is_said():
     x, _ = correlated(800, 0.0, seed=4)
-    found = KSGEstimator(permutations=0).estimate(x, x.clone(), Context())
+    estimate = KSGEstimator(permutations=0).estimate(x, x.clone(), Context())
     # Each k-th neighbour is on the border of both counts: c = k, one psi below the published ceiling of c = k + 1.
-    assert found.nats == pytest.approx(float(digamma(800) - digamma(3)), abs=1e-9)
-    assert found.ceiling == pytest.approx(ksg_ceiling(800, 3))
-    assert any("near the most" in warning for warning in found.warnings)
+    assert estimate.nats == pytest.approx(float(digamma(800) - digamma(3)), abs=1e-9)
+    assert estimate.ceiling == pytest.approx(ksg_ceiling(800, 3))
+    assert any("near the most" in warning for warning in estimate.warnings)
 
 
 def test_out_of_sample_terms_have_the_same_mean():
@@ -125,11 +125,11 @@ def test_out_of_sample_terms_have_the_same_mean():
 
 def test_pointwise_mean_is_the_estimate_and_the_interval_holds_it():
     x, y = correlated(1000, 0.6, seed=6, dims=2)
-    found = KSGEstimator(permutations=10).estimate(x, y, Context(seed=1))
-    assert float(found.pointwise.mean()) == pytest.approx(found.nats, abs=1e-12)
-    assert found.interval[0] < found.nats < found.interval[1]
-    assert found.null.p_value == pytest.approx(1 / 11)
-    assert abs(found.null.mean) < 0.1
+    estimate = KSGEstimator(permutations=10).estimate(x, y, Context(seed=1))
+    assert float(estimate.pointwise.mean()) == pytest.approx(estimate.nats, abs=1e-12)
+    assert estimate.interval[0] < estimate.nats < estimate.interval[1]
+    assert estimate.null.p_value == pytest.approx(1 / 11)
+    assert abs(estimate.null.mean) < 0.1
 
 
 def test_too_few_samples_for_k_is_refused():
@@ -143,9 +143,9 @@ def test_columns_that_only_a_line_tells_apart_are_a_doubt():
     a, b = (torch.randn(2000, 2, generator=generator, dtype=torch.float64) for _ in range(2))
     mixing = torch.tensor([[1.0, 1.0], [0.005, -0.005]], dtype=torch.float64)
     x, y = a @ mixing, (0.8 * a + 0.6 * b) @ mixing  # 1.02 nats, half of them in the difference of the columns
-    found = KSGEstimator(permutations=0).estimate(x, y, Context())
-    assert found.nats < 0.7
-    assert any("normal model finds" in reason for reason in found.verdict.reasons)
+    estimate = KSGEstimator(permutations=0).estimate(x, y, Context())
+    assert estimate.nats < 0.7
+    assert any("normal model finds" in reason for reason in estimate.verdict.reasons)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -18,9 +18,9 @@ def fires(n=2000, d=30, seed=0, rate=0.1):
 
 def test_pairs_equal_scipys_contingency_test():
     table = fires()
-    found = count_pairs(read_firing(table), read_firing(table), np.ones(30), 1.0, 0)
-    assert len(found.a) == 30 * 29 // 2
-    for a, b, together, nats, p in zip(*found):
+    counts = count_pairs(read_firing(table), read_firing(table), np.ones(30), 1.0, 0)
+    assert len(counts.a) == 30 * 29 // 2
+    for a, b, together, nats, p in zip(*counts):
         cells = [[(i & j).sum() for j in (table[:, b], ~table[:, b])] for i in (table[:, a], ~table[:, a])]
         expected = chi2_contingency(cells, correction=False, lambda_="log-likelihood")
         assert together == cells[0][0]
@@ -54,8 +54,8 @@ def test_rare_pairs_have_fishers_tail():
     n, log_factorial = 400, np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 401)))])
     a, b = generator.integers(1, 30, 60), generator.integers(1, 30, 60)
     c = np.array([generator.integers(max(0, i + j - n), min(i, j) + 1) for i, j in zip(a, b)])
-    found = _fisher(c, a, b, n, log_factorial)
-    for p, k, i, j in zip(found, c, a, b):
+    p_values = _fisher(c, a, b, n, log_factorial)
+    for p, k, i, j in zip(p_values, c, a, b):
         cells = [[k, i - k], [j - k, n - i - j + k]]
         tails = [fisher_exact(cells, alternative=side).pvalue for side in ("less", "greater")]
         assert p == pytest.approx(min(1.0, 2 * min(tails)), rel=1e-9)
@@ -104,8 +104,8 @@ def test_independent_rows_are_not_widened():
 
 
 def test_nothing_is_found_where_nothing_is():
-    found = sum(len(lmi.cofiring(fires(1000, 60, seed, 0.05)[:, 2:])) for seed in range(10))
-    assert found <= 3
+    number = sum(len(lmi.cofiring(fires(1000, 60, seed, 0.05)[:, 2:])) for seed in range(10))
+    assert number <= 3
 
 
 @pytest.mark.parametrize(

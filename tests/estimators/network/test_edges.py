@@ -164,8 +164,8 @@ def test_files_read_back(tmp_path):
     root = ElementTree.parse(tmp_path / "edges.graphml").getroot()
     space = {"g": "http://graphml.graphdrawing.org/xmlns"}
     names = {node.get("id"): node.find("g:data", space).text for node in root.iterfind(".//g:node", space)}
-    found = [(names[edge.get("source")], names[edge.get("target")]) for edge in root.iterfind(".//g:edge", space)]
-    assert found == list(map(tuple, edges.frame()[["a", "b"]].values))
+    read = [(names[edge.get("source")], names[edge.get("target")]) for edge in root.iterfind(".//g:edge", space)]
+    assert read == list(map(tuple, edges.frame()[["a", "b"]].values))
     first = {data.get("key"): float(data.text) for data in root.find(".//g:edge", space)}
     assert first["nats"] == edges.nats[0]
 

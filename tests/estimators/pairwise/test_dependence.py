@@ -23,9 +23,9 @@ def test_measures_equal_their_libraries() -> None:
 def test_covariance_misses_the_circle_and_mi_sees_it() -> None:
     generator = torch.Generator().manual_seed(0)
     x, y = noisy_shape("circle", 300, 0.1, generator)
-    found = dependence(x, y, 99, generator)
-    assert found.p_values[0] > 0.05
-    assert found.p_values[3] == 0.01
+    measures = dependence(x, y, 99, generator)
+    assert measures.p_values[0] > 0.05
+    assert measures.p_values[3] == 0.01
 
 
 def test_p_values_of_independent_columns_are_uniform() -> None:

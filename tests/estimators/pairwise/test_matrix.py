@@ -237,7 +237,7 @@ def test_strips_give_the_numbers_of_the_window(n, monkeypatch):
 def test_products_of_bits_are_the_counts(correction, monkeypatch):
     h = torch.from_numpy(np.random.default_rng(0).standard_normal((700, 7)))
     h[:, 1], h[:, 2] = h[:, 0] + 0.1 * h[:, 1], h[:, 2].round()
-    found = pairwise_mi(h, None, "histogram", correction=correction, bins=11)
+    values = pairwise_mi(h, None, "histogram", correction=correction, bins=11)
     monkeypatch.setattr(histogram_pairs, "BIT_ROWS", 10**9)
     expected = pairwise_mi(h, None, "histogram", correction=correction, bins=11)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(values, expected, rtol=0, atol=1e-12)

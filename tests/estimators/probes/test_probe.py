@@ -107,10 +107,10 @@ def test_folds_that_cannot_be_are_refused() -> None:
 
 def test_planted_neurons_are_stable_and_false_ones_are_few() -> None:
     data, positive = planted(800, 200)
-    found = stability_selection(bits.scale(data.h, data.h), positive, data.documents, 10, 0.75, 1.0, 0, plain)
-    assert set(data.informative) <= set(found.stable)
-    assert found.stable.size <= data.informative.size + 2
-    assert found.false_bound <= 1
+    kept = stability_selection(bits.scale(data.h, data.h), positive, data.documents, 10, 0.75, 1.0, 0, plain)
+    assert set(data.informative) <= set(kept.stable)
+    assert kept.stable.size <= data.informative.size + 2
+    assert kept.false_bound <= 1
 
 
 def test_halves_differ_from_deal_to_deal_and_keep_documents_whole() -> None:

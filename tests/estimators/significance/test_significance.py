@@ -48,14 +48,14 @@ def test_planted_pairs_are_found_and_nothing_else(estimator, scheme):
     _, h, documents = next(source.layers(Context(seed=2)))
     measure = pairwise_measure(estimator, bins=6)
     nats = tiled(measure, h)
-    found = pairwise_significance(nats, h, measure, documents, torch.Generator().manual_seed(0), scheme)
-    assert torch.equal(found.q, found.q.T)
+    pairs = pairwise_significance(nats, h, measure, documents, torch.Generator().manual_seed(0), scheme)
+    assert torch.equal(pairs.q, pairs.q.T)
     planted = torch.zeros(24, 24, dtype=torch.bool)
     for pair in range(6):
         planted[2 * pair, 2 * pair + 1] = True
-    assert (found.q[planted] <= 0.05).all()
+    assert (pairs.q[planted] <= 0.05).all()
     upper = torch.ones(24, 24).triu(1).bool()
-    assert int((found.q[upper & ~planted] <= 0.05).sum()) <= 1
+    assert int((pairs.q[upper & ~planted] <= 0.05).sum()) <= 1
 
 
 def test_ignoring_autocorrelation_would_have_faked_discoveries():

@@ -62,9 +62,9 @@ def test_an_interval_opens_only_where_the_estimate_moves_and_then_holds_the_trut
     held = opened = 0
     for seed in range(10):
         pairs = source.sample(2000, torch.Generator().manual_seed(seed))
-        found = KSGEstimator(permutations=0).estimate(*pairs.core, Context(seed=seed))
-        held += found.interval[0] <= pairs.truth <= found.interval[1]
-        opened += found.interval[1] - found.nats > 1.5 * found.details["sampling_error_nats"]
+        estimate = KSGEstimator(permutations=0).estimate(*pairs.core, Context(seed=seed))
+        held += estimate.interval[0] <= pairs.truth <= estimate.interval[1]
+        opened += estimate.interval[1] - estimate.nats > 1.5 * estimate.details["sampling_error_nats"]
     assert opened >= 9
     assert held >= 8
     flat = LowRankGaussian(rank=1, bits=0.5, x_dim=1, y_dim=1).sample(2000, torch.Generator().manual_seed(0))

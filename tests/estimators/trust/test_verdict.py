@@ -21,10 +21,10 @@ def test_extrapolation_of_a_noisy_mean_covers_it():
     hits = 0
     for seed in range(40):
         values = 1.0 + torch.randn(900, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        found = drift(
+        estimate = drift(
             lambda part, v=values: float(v[part].mean()) + 30.0 / part.numel(), 900, torch.Generator().manual_seed(seed)
         )
-        low, high = found.interval
+        low, high = estimate.interval
         hits += low <= 1.0 <= high
     assert hits >= 33
 

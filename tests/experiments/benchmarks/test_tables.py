@@ -11,9 +11,9 @@ from lmi.results import Result
 
 
 def test_every_table_names_code_that_is_there():
-    found = tables()
-    assert len(found) >= 15
-    for table in found:
+    listed = tables()
+    assert len(listed) >= 15
+    for table in listed:
         for path in table.code:
             assert (ROOT / path).exists(), f"{table.page}: {table.name}: {path}"
 

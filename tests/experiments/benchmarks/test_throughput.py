@@ -18,8 +18,8 @@ def test_every_loop_is_measured_beside_the_plain_one_of_its_networks():
         repeats=1,
         peer=False,
     )
-    found = experiment.run(Context())
-    rows = {row["loop"]: row for row in found.tables["samples a second"]}
+    rate = experiment.run(Context())
+    rows = {row["loop"]: row for row in rate.tables["samples a second"]}
     assert {"lmi", "lmi, into a run folder", "lmi, bfloat16", "plain PyTorch"} <= set(rows)
     assert rows["plain PyTorch"]["of plain PyTorch"] == rows["plain PyTorch"]["in processor time"] == 1
-    assert all(math.isfinite(value) and value > 0 for value in found.metrics.values())
+    assert all(math.isfinite(value) and value > 0 for value in rate.metrics.values())
