@@ -15,7 +15,8 @@ from lmi.estimators.probes.bits import bits_curve, path_strengths, scale
 from lmi.estimators.probes.l1 import l1_path
 from lmi.estimators.probes.probe import folds
 from lmi.estimators.probes.stability import stability_selection
-from lmi.experiments.covariance import Covariance, measure_sweep
+from lmi.experiments.covariance import Covariance
+from lmi.experiments.covariance_sweep import measure_sweep
 from lmi.experiments.measure import bar_row
 from lmi.experiments.probes import Probe
 from lmi.results import Result

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lmi.experiments.benchmarks.teaching_bars import TeachingBars
-from lmi.experiments.probes import Probe, drop_constant, extremes
+from lmi.experiments.probe_strengths import extremes
+from lmi.experiments.probes import Probe, drop_constant
 from lmi.results import Result
 from lmi.sources.planted.labelled import Labelled, PlantedNeurons, ShiftedClasses
 from lmi.types import Context
