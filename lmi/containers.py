@@ -15,6 +15,7 @@ from torch import Tensor
 
 Convert = Callable[[np.ndarray, str], Tensor]
 Kind = Literal["tensor", "array", "frame"]
+CLASSES = "classes go into y of lmi.estimate with y_is_label=True"
 EXACT = 2**53  # whole numbers up to here are float64 numbers
 
 
@@ -68,14 +69,27 @@ def open_container(data: Any, name: str, layer: str | None = None, is_sample: bo
     return Opened(convert(plain_array(data, name), name), "array")
 
 
-def plain_array(data: Any, name: str) -> np.ndarray:
+def labels_of(data: Any) -> tuple[Any, tuple[Any, ...] | None]:
+    """What the rows (a pandas Index) and the columns of a frame or AnnData are called; ``None`` for what has no names."""
+    if hasattr(data, "obs_names"):
+        return data.obs_names, tuple(data.var_names)
+    columns = getattr(data, "columns", None)
+    return (data.index if hasattr(data, "iloc") else None), (None if columns is None else tuple(columns))
+
+
+def plain_array(data: Any, name: str, expected: str = "a matrix (n, d) of numbers") -> np.ndarray:
     """A NumPy array of whatever is held.
+
+    Args:
+        data: the container.
+        name: of the argument, for messages.
+        expected: what it should have been, for the message.
 
     Raises:
         ValueError: for what is no container, or is ragged.
     """
     if isinstance(data, (str, bytes, dict, set)) or not hasattr(type(data), "__len__"):
-        raise ValueError(f"{name} is a {type(data).__name__}; expected a matrix (n, d) of numbers")
+        raise ValueError(f"{name} is a {type(data).__name__}; expected {expected}")
     if callable(getattr(data, "toarray", None)):  # SciPy sparse
         try:
             return np.asarray(data.toarray())
@@ -137,7 +151,7 @@ def _told_apart(exact: np.ndarray, floats: np.ndarray, name: str) -> Tensor:
 
 def _hint(array: np.ndarray) -> str:
     if array.size and isinstance(array.flat[0], str):
-        return f" and got text such as {str(array.flat[0])!r}: classes go into y with y_is_label=True"
+        return f" and got text such as {str(array.flat[0])!r}: {CLASSES}"
     if array.dtype.kind in "Mm":
         return ": turn dates into numbers first, such as seconds"
     return ""
@@ -191,8 +205,7 @@ def _pandas_column(column: Any, label: str, convert: Convert) -> Tensor:
     if column.dtype.kind not in "fiub":
         example = column.dropna().iloc[:1].tolist()
         raise ValueError(
-            f"{label} is {column.dtype} (such as {', '.join(map(repr, example))}); expected real numbers: classes go into "
-            "y with y_is_label=True"
+            f"{label} is {column.dtype} (such as {', '.join(map(repr, example))}); expected real numbers: {CLASSES}"
         )
     absent = column.isna().to_numpy()
     bits = column.dtype.kind == "b"

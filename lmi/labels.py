@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lmi.containers import Kind, plain_array, refuse_odd_tensor
-from lmi.inputs import Matrix
+from lmi.inputs import Matrix, aligned
 
 
 def read_labels(data: Any, name: str) -> Matrix:
@@ -29,7 +29,7 @@ def read_labels(data: Any, name: str) -> Matrix:
         dense = data.detach().cpu() if data.layout == torch.strided else data.detach().cpu().to_dense()
         values = (dense.float() if dense.is_floating_point() and dense.dtype.itemsize < 4 else dense).numpy()
     elif not hasattr(data, "iloc"):
-        values = data if isinstance(data, np.ma.MaskedArray) else plain_array(data, name)
+        values = data if isinstance(data, np.ma.MaskedArray) else plain_array(data, name, "labels (n,), one a row")
         if values.dtype.kind == "V":
             raise ValueError(f"{name} has dtype {values.dtype}; expected one label a row")
     kind: Kind = "tensor" if isinstance(data, Tensor) else "frame" if hasattr(data, "iloc") else "array"
@@ -52,17 +52,19 @@ def read_labels(data: Any, name: str) -> Matrix:
     return Matrix(name, numbers, kind, values.index if hasattr(values, "iloc") else None)
 
 
-def read_groups(data: Any, name: str, rows: int) -> Tensor:
-    """(n,) group numbers 0, 1, ... of the rows, in the order of their labels; ``None`` is one group.
+def read_groups(data: Any, name: str, side: Matrix) -> Tensor:
+    """(n,) group numbers 0, 1, ... of the rows of ``side``, in the order of their labels; ``None`` is one group.
 
     Raises:
-        ValueError: for another number of rows, or rows without a label.
+        ValueError: for another number of rows, rows without a label, or rows that are called otherwise than those of side.
     """
+    rows = len(side.values)
     if data is None:
         return torch.zeros(rows, dtype=torch.long)
-    codes = read_labels(data, name).values[:, 0]
-    if len(codes) != rows:
-        raise ValueError(f"{name} has {len(codes)} labels for {rows} rows; expected one a row")
+    labels = read_labels(data, name)
+    if len(labels.values) != rows:
+        raise ValueError(f"{name} has {len(labels.values)} labels for {rows} rows; expected one a row")
+    codes = aligned(side, labels)[0][1].values[:, 0]
     if codes.isnan().any():
         raise ValueError(f"{name} has no label for row {int(codes.isnan().nonzero()[0])}; expected one for every row")
     return codes.long()

@@ -6,6 +6,7 @@ scikit-learn adds noise of 1e-10 to break ties; here nothing is random, and wher
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +17,14 @@ import torch
 from joblib import effective_n_jobs
 from scipy.sparse import issparse
 from sklearn.metrics import mutual_info_score
-from sklearn.utils import check_array, check_X_y
+from sklearn.utils import check_array
+from torch import Tensor
 
 from lmi.arguments import whole
 from lmi.estimators.neighbors.conditional import ross_pointwise
 from lmi.estimators.pairwise.ksg import KsgPairs, scaled
+from lmi.inputs import Matrix, read_matrices, read_matrix
+from lmi.labels import read_labels
 
 
 def mutual_info_regression(
@@ -36,7 +40,7 @@ def mutual_info_regression(
     """I(X_j; y) of every column with a continuous target: KSG, and Ross's estimate for discrete columns.
 
     Args:
-        X: (n, d) array or DataFrame, or a sparse matrix, whose columns are discrete.
+        X: (n, d) in any container; of a sparse matrix the columns are discrete.
         y: (n,) numbers.
         discrete_features: "auto" (sparse ones are), one bool for all, a mask (d,) or column numbers.
         n_neighbors: k of both estimates.
@@ -48,14 +52,14 @@ def mutual_info_regression(
         (d,) nats, 0 in place of what is negative.
 
     Raises:
-        ValueError: for NaN or infinite values, unequal lengths, or no more rows than neighbours.
+        ValueError: for NaN or infinite values, unequal lengths or labels, or no more rows than neighbours.
 
     >>> from sklearn.feature_selection import SelectKBest
     >>> X = np.random.default_rng(0).normal(size=(300, 3))
     >>> SelectKBest(mutual_info_regression, k=1).fit(X, X[:, 1] ** 2).get_support()
     array([False,  True, False])
     """
-    X, y = check_X_y(X, y, accept_sparse="csc", y_numeric=True)
+    X, y = _read(X, read_matrix(y, "y"))
     discrete = _discrete_mask(X, discrete_features)
     k = whole(n_neighbors, "n_neighbors", 1, len(y) - 1)
     with _threads(n_jobs):
@@ -82,7 +86,7 @@ def mutual_info_classif(
     """I(X_j; y) of every column with a class as target: Ross's estimate, and the contingency table for discrete columns.
 
     Args:
-        X: (n, d) array or DataFrame, or a sparse matrix, whose columns are discrete.
+        X: (n, d) in any container; of a sparse matrix the columns are discrete.
         y: (n,) classes, numbers or text.
         discrete_features: "auto" (sparse ones are), one bool for all, a mask (d,) or column numbers.
         n_neighbors: k of Ross's estimate.
@@ -100,12 +104,42 @@ def mutual_info_classif(
     >>> mutual_info_classif(X, ["a", "a", "b", "b"], discrete_features=True).round(4)
     array([0.6931])
     """
-    X, y = check_X_y(X, y, accept_sparse="csc", y_numeric=False)
+    X, y = _read(X, _classes(y))
     discrete = _discrete_mask(X, discrete_features)
     k = whole(n_neighbors, "n_neighbors", 1)
     with _threads(n_jobs):
-        nats = [mutual_info_score(_dense(X, j), y) if discrete[j] else _ross(X[:, j], y, k) for j in range(X.shape[1])]
+        nats = [
+            mutual_info_score(_codes(_dense(X, j)), y) if discrete[j] else _ross(X[:, j], y, k)
+            for j in range(X.shape[1])
+        ]
     return np.maximum(np.array(nats, dtype=np.float64), 0.0)
+
+
+def _read(X: Any, target: Matrix) -> tuple[Any, np.ndarray]:
+    """X (n, d), an array or CSC where it is sparse, and the target (n,), paired as ``lmi.estimate`` pairs them."""
+    if target.values.shape[1] != 1:
+        raise ValueError(f"y has {target.values.shape[1]} columns; expected one")
+    is_sparse = issparse(X) and X.dtype.kind in "fiub"
+    columns = read_matrix(np.arange(X.shape[0]) if is_sparse else X, "X")
+    (columns, target), notes = read_matrices(columns, target, least=1)
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+    table = check_array(X, accept_sparse="csc", input_name="X") if is_sparse else columns.values.cpu().numpy()
+    return table, target.values[:, 0].cpu().numpy()
+
+
+def _classes(y: Any) -> Matrix:
+    read = read_labels(y, "y")
+    values = np.asarray(y if not isinstance(y, Tensor) else y.detach().cpu().to_dense().double())
+    if values.dtype.kind == "f" and (values % 1 > 0).any():
+        raise ValueError(
+            f"y holds {values[values % 1 > 0][0]}, which names no class; expected classes, whole numbers or text"
+        )
+    return read
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1]
 
 
 def _ross(values: np.ndarray, labels: np.ndarray, k: int) -> float:

@@ -12,6 +12,7 @@ import scipy.sparse
 import torch
 
 import lmi
+import lmi.sklearn
 from lmi.activations.text import read_documents
 from lmi.estimators.modules.closed_form import gaussian_mi_samples
 from lmi.estimators.pairwise.matrix import pairwise_measure
@@ -41,6 +42,10 @@ def values(result):
     return np.asarray(result, dtype=np.float64)
 
 
+def edges(found):
+    return np.concatenate([found.a, found.b, found.nats, found.q])
+
+
 FUNCTIONS = {  # each of samples (n, 4) in some container -> numbers
     "estimate x": lambda x: lmi.estimate(x, Y, "ksg", permutations=0).nats,
     "estimate y": lambda x: lmi.estimate(Y, x, "gaussian").nats,
@@ -55,6 +60,19 @@ FUNCTIONS = {  # each of samples (n, 4) in some container -> numbers
     "modularity_score": lambda x: lmi.modularity_score(x, [0, 0, 1, 1], 3, random()).modularity,
     "quantized_mi": lambda x: lmi.quantized_mi(x, [0, 0, 1, 1], 4, permutations=1).nats,
     "jacobian_mi": lambda x: lmi.jacobian_mi(lambda h: h.double() ** 2 + 1, x, [0, 0, 1, 1], noise=1.0).nats,
+    "pairwise_edges": lambda x: edges(lmi.pairwise_edges(x, "gaussian", rate=1.0, documents=GROUPS, draws=4)),
+    "consensus_edges": lambda x: edges(lmi.consensus_edges(x, "gaussian", resamples=2, rate=1.0, draws=4)),
+    "cofiring": lambda x: edges(lmi.cofiring(x, rate=1.0)),
+    "mutual_info_regression": lambda x: lmi.sklearn.mutual_info_regression(x, Y[:, 0], discrete_features=False),
+    "mutual_info_classif": lambda x: lmi.sklearn.mutual_info_classif(x, GROUPS, discrete_features=False),
+}
+FIRING = {"cofiring"}  # a feature fires where it is not 0
+SQUARE = {  # each of a table (4, 4) in some container -> numbers
+    "gaussian_mi": lambda s: lmi.gaussian_mi(s, [0, 0, 1, 1]),
+    "find_modules": lambda s: values(lmi.find_modules(s, 2)),
+    "g_test": lambda s: lmi.g_test(s, 120, 4),
+    "benjamini_hochberg": lambda s: lmi.benjamini_hochberg(s),
+    "pairwise_significance nats": lambda s: lmi.pairwise_significance(s, X, MEASURE, GROUPS, random(), draws=4).p,
 }
 ONE_COLUMN = {
     "histogram_mi x": lambda x: lmi.histogram_mi(x, Y[:, 0]),
@@ -91,6 +109,7 @@ KINDS = {
     "bfloat16 tensor": lambda x: torch.from_numpy(x).bfloat16(),
     "frame of mixed precision": lambda x: frame(x).astype({"u": np.float32}),
 }
+DIGITS = ("pairwise", "pairwise_significance", "quantized_mi", "pairwise_edges", "consensus_edges")
 PRECISION = {"single": 5e-4, "frame of mixed precision": 5e-4, "half tensor": 0.05, "bfloat16 tensor": 0.2}
 
 
@@ -100,15 +119,71 @@ PRECISION = {"single": 5e-4, "frame of mixed precision": 5e-4, "half tensor": 0.
 def test_every_function_takes_every_container_with_the_same_number(function, kind):
     if function == "jacobian_mi" and kind == "sparse tensor":
         pytest.skip("a tensor goes to the function as it is")
-    given = KINDS[kind](X)
-    expected = values(FUNCTIONS[function](torch.from_numpy(X)))
+    samples = np.where(X > 0.5, X, 0.0) if function in FIRING else X
+    given = KINDS[kind](samples)
+    if function.startswith("mutual_info") and kind in ("sparse matrix", "sparse array"):
+        pytest.skip("columns of sparse matrices are discrete there")
+    expected = values(FUNCTIONS[function](torch.from_numpy(samples)))
     tolerance = PRECISION.get(kind, 1e-12)
     if kind == "bfloat16 tensor" and function in ("pairwise_mi x", "nonlinearity", "estimate x", "estimate given"):
         tolerance = 0.6  # of values with three digits
     tolerance = max(tolerance, 1e-5) if function == "jacobian_mi" else tolerance
-    if function in ("pairwise", "pairwise_significance", "quantized_mi") and kind in PRECISION:
+    if function in DIGITS and kind in PRECISION:
         tolerance = 1.0  # p-values and cluster borders follow the digits; that it runs is what is asked
     np.testing.assert_allclose(values(FUNCTIONS[function](given)), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "mixed" not in kind])  # of which no table is symmetric
+@pytest.mark.parametrize("function", SQUARE)
+def test_every_function_of_a_table_takes_every_container(function, kind):
+    if function == "benjamini_hochberg":
+        if "anndata" in kind or "sparse" in kind or kind in ("list", "polars"):
+            pytest.skip("p is one column")
+        table = np.linspace(0.0, 1.0, 8) ** 2
+        make = lambda z: (lambda held: getattr(held, "iloc", held)[:, 0])(KINDS[kind](z[:, None]))  # noqa: E731
+    else:
+        table, make = np.abs(np.corrcoef(X.T)).round(6) / 2 + np.eye(4) / 2, KINDS[kind]
+    expected = values(SQUARE[function](table))
+    given = make(table)
+    if isinstance(given, anndata.AnnData):
+        given.obs_names = given.var_names
+    elif hasattr(given, "iloc") and given.ndim == 2:
+        given.index = given.columns
+    tolerance = 0.1 if kind in PRECISION else 1e-12
+    np.testing.assert_allclose(values(SQUARE[function](given)), expected, rtol=0, atol=tolerance)
+
+
+def test_the_table_has_every_public_function():
+    classes = {"Activations", "Context", "Estimate", "LanguageModel", "Result", "Verdict", "__version__"}
+    of_models = {"capture", "record"}  # take a network and texts or batches
+    tested = {name.split()[0] for name in (*FUNCTIONS, *ONE_COLUMN, *SQUARE)}
+    assert {*lmi.__all__} - classes - of_models <= tested
+
+
+class Seen:
+    """An estimator that keeps what reaches it."""
+
+    def estimate(self, x, y, context):
+        self.x, self.y = x, y
+        return lmi.Estimate(0.5, "seen", len(x))
+
+    estimate_shaped = estimate
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_numbers_reach_every_estimator(kind):
+    seen = Seen()
+    lmi.estimate(KINDS[kind](X), Y, seen)
+    np.testing.assert_allclose(seen.x, X, atol=PRECISION.get(kind, 0.0))
+    assert seen.x.shape == (ROWS, 4) and seen.y.shape == (ROWS, 2)
+
+
+def test_sequences_reach_estimators_that_take_them():
+    seen = Seen()
+    stacked = X.reshape(ROWS, 2, 2)
+    for given in (stacked, torch.from_numpy(stacked), stacked.tolist(), stacked.astype(">f8")):
+        lmi.estimate(given, Y, seen)
+        np.testing.assert_array_equal(seen.x, stacked)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "mixed" not in kind])
@@ -145,7 +220,8 @@ SPOILED = {  # what is brought -> what is said
 }
 ARGUMENT = {
     "estimate y": "y", "estimate given": "given", "pairwise_mi y": "y", "gaussian_mi_samples": "activations",
-    "modularity_score": "activations", "quantized_mi": "activations",
+    "modularity_score": "activations", "quantized_mi": "activations", "mutual_info_regression": "X",
+    "mutual_info_classif": "X",
 }  # fmt: skip
 
 

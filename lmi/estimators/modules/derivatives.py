@@ -12,6 +12,8 @@ from torch.func import jacfwd, jacrev, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from lmi.containers import refuse_odd_tensor
+
 BatchFunction = Callable[[Tensor], Tensor]
 
 # What lives at once while one row of a Jacobian is pulled back, in units of the widest activation: measured 3 to 4.
@@ -43,9 +45,10 @@ def jacobians(
     tensor([[[2., 0.],
              [0., 6.]]])
     """
-    if x.ndim < 2 or x.shape[0] == 0:
+    refuse_odd_tensor(x, "x")
+    if x.ndim < 2 or x.numel() == 0:
         raise ValueError(f"x of shape {tuple(x.shape)}: expected at least one sample, (n, ...)")
-    if not x.is_floating_point():
+    if not x.is_floating_point() or x.itemsize < 2:
         raise TypeError(f"x of type {x.dtype}: expected floating point, to differentiate at")
     if isinstance(fn, nn.Module):
         _refuse_training(fn)

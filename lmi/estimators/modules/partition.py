@@ -77,13 +77,14 @@ def partition_of(partition: Any, columns: Sequence[Any] | None) -> Any:
 def _table(partition: PartitionLike) -> Tensor:
     if isinstance(partition, Tensor):
         refuse_odd_tensor(partition, "partition")
-        return partition.cpu()
-    array = plain_array(partition, "partition")
+        table = partition.detach().cpu() if partition.layout == torch.strided else partition.detach().cpu().to_dense()
+        return table.long() if table.dtype in (torch.uint16, torch.uint32, torch.uint64) else table
+    array = plain_array(partition, "partition", "labels (d,), one a neuron, or a boolean matrix (modules, d)")
     if array.dtype.kind in "OUST":  # names of modules
         array = np.unique(array.astype(str), return_inverse=True)[1].reshape(array.shape)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"partition has dtype {array.dtype}; expected whole numbers, names or a boolean matrix")
-    return torch.from_numpy(np.array(array))
+    return torch.from_numpy(array.astype(np.int64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("=")))
 
 
 def _from_labels(labels: Tensor, num_neurons: int) -> tuple[Tensor, ...]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numba import njit, prange
 from scipy.special import gammaln
 
 from lmi.arguments import whole
+from lmi.containers import labels_of
 from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, count_pairs, null_inflation, read_firing
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.significance.document_nulls import chosen_scheme
+from lmi.inputs import Matrix
 from lmi.labels import read_groups
 from lmi.types import Context
 
@@ -37,8 +40,8 @@ def cofiring(
     and G is divided by how much larger than a chi-squared these are for the two features. Nothing of size (d, d) is held.
 
     Args:
-        x: (n, d) SciPy sparse, NumPy or torch: a feature fires where it is not 0; or, with ``features``, (n, k) whole
-            numbers, the features that fire in each row, -1 for none.
+        x: (n, d) SciPy sparse, NumPy, torch, pandas, polars, AnnData or lists: a feature fires where it is not 0; or, with
+            ``features``, (n, k) whole numbers, the features that fire in each row, -1 for none.
         features: d, where x holds numbers of features.
         documents: (n,) what each row belongs to, the rows of a document in order.
         null: "g_test" takes rows as independent, "documents" and "shift" move documents as in ``lmi.pairwise``, "auto"
@@ -67,15 +70,15 @@ def cofiring(
     if not 0 < rate <= 1:
         raise ValueError(f"rate is {rate!r}; expected a false-discovery rate above 0, at most 1")
     most = None if most is None else whole(most, "most", 1)
-    rows = read_firing(x, features)
-    n, d = rows.shape
+    rows, (labels, columns) = read_firing(x, features), labels_of(x)
+    (n, d), names = rows.shape, columns if columns is not None and features is None else range(rows.shape[1])
     fires = np.bincount(rows.indices, minlength=d)
     varying = int(((fires > 0) & (fires < n)).sum())
     if varying < 2:
         raise ValueError(f"{varying} of {d} features fire in some rows and not in others; pairs need two")
     scale, scheme = np.ones(d), "g_test"
     if null != "g_test" and documents is not None:
-        groups = read_groups(documents, "documents", n)
+        groups = read_groups(documents, "documents", Matrix("x", torch.empty(n, 0), "array", labels))
         scheme = chosen_scheme(groups, null)
         generator = Context(seed).generator("cofiring")
         scale = null_inflation(rows, groups, scheme, generator, whole(draws, "draws", 1))
@@ -83,11 +86,19 @@ def cofiring(
         raise ValueError(f"null={null!r} moves documents; got documents=None")
     tested = varying * (varying - 1) // 2
     counts = count_pairs(rows, rows, scale, rate, {"together": 1, "apart": -1, "both": 0}[sign])
-    return _edges(counts, fires, n, tested, rate, most, scheme, varying)
+    return _edges(counts, fires, tuple(map(str, names)), n, tested, rate, most, scheme, varying)
 
 
 def _edges(
-    counts: Counts, fires: np.ndarray, n: int, tested: int, rate: float, most: int | None, scheme: str, varying: int
+    counts: Counts,
+    fires: np.ndarray,
+    names: tuple[str, ...],
+    n: int,
+    tested: int,
+    rate: float,
+    most: int | None,
+    scheme: str,
+    varying: int,
 ) -> Edges:
     a, b, together, nats, p = counts
     rare = np.flatnonzero(fires[a].astype(float) * fires[b] < DOUBTFUL * n)
@@ -111,7 +122,6 @@ def _edges(
         words.append(
             "p-values take rows as independent; tokens of one document are not: documents= says which belong together"
         )
-    names = tuple(map(str, range(len(fires))))
     return Edges(
         a.astype(np.int64),
         b.astype(np.int64),

@@ -11,7 +11,9 @@ from scipy import sparse
 from scipy.special import chdtri
 
 from lmi.arguments import whole
+from lmi.containers import plain_array, refuse_odd_tensor
 from lmi.estimators.significance.document_nulls import Scheme, null_rows
+from lmi.inputs import read_matrices, read_matrix
 
 DOUBTFUL = 5.0  # expected rows below which the chi-squared law is not trusted
 CHUNK = 16  # features a thread takes at a time
@@ -39,7 +41,7 @@ def read_firing(x: Any, features: int | None = None) -> sparse.csr_matrix:
     """(n, d) whether each feature fires in each row, as CSR with sorted int32 indices and no stored zeros.
 
     Args:
-        x: SciPy sparse or dense (n, d), or with ``features`` whole numbers (n, k), -1 for none.
+        x: (n, d) in any container, or with ``features`` whole numbers (n, k), -1 for none; sparse ones stay sparse.
         features: d of the numbers.
 
     Raises:
@@ -50,14 +52,14 @@ def read_firing(x: Any, features: int | None = None) -> sparse.csr_matrix:
     """
     if features is not None:
         return _from_numbers(x, whole(features, "features", 2))
-    if isinstance(x, torch.Tensor):
-        x = x.detach().cpu()
-        x = x.to_dense().numpy() if x.layout != torch.strided else x.numpy()
-    if not sparse.issparse(x):
-        x = np.asarray(x)
-        if x.ndim != 2 or x.dtype.kind not in "biuf":
-            raise ValueError(f"x has shape {x.shape} and type {x.dtype}; expected a table (n, d) of numbers")
-    fires = sparse.csr_matrix(x, copy=True)
+    held = getattr(x, "X", x)  # of an AnnData
+    is_small = type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind in "biu" and x.dtype.isnative
+    if not sparse.issparse(held) and not is_small:
+        ((read,), _) = read_matrices(read_matrix(x, "x", is_sample=False))
+        held = read.values.cpu().numpy()
+    if held.dtype.kind not in "biuf":
+        raise ValueError(f"x has dtype {held.dtype}; expected real numbers")
+    fires = sparse.csr_matrix(held, copy=True)
     if fires.dtype.kind == "f" and not np.isfinite(fires.data).all():
         raise ValueError(f"x has {int((~np.isfinite(fires.data)).sum())} value(s) that are NaN or infinite")
     fires.sum_duplicates()
@@ -66,7 +68,10 @@ def read_firing(x: Any, features: int | None = None) -> sparse.csr_matrix:
 
 
 def _from_numbers(x: Any, features: int) -> sparse.csr_matrix:
-    numbers = np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x)
+    if isinstance(x, torch.Tensor):
+        refuse_odd_tensor(x, "x")
+        x = x.detach().cpu().numpy()
+    numbers = plain_array(x, "x", "whole numbers (n, k)")
     if numbers.ndim != 2 or numbers.dtype.kind not in "iu":
         raise ValueError(f"x has shape {numbers.shape} and type {numbers.dtype}; expected whole numbers (n, k)")
     low, high = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)

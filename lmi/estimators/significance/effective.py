@@ -35,7 +35,7 @@ def effective_samples(x: Any, documents: Any = None, lags: int = 50) -> Any:
     """
     (side,) = read_columns(("x", x))
     n, lags = len(side.values), whole(lags, "lags", 1)
-    places = document_places(read_groups(documents, "documents", n))
+    places = document_places(read_groups(documents, "documents", side))
     lengths = torch.tensor([len(place) for place in places])
     lags = min(lags, int(lengths.max()) - 1)
     columns = (side.values.double() - side.values.double().mean(0)).T[:, torch.cat(places).to(side.values.device)]

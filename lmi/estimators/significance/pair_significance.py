@@ -71,9 +71,9 @@ def pairwise_significance(
     """
     if not isinstance(measure, Measure):
         raise ValueError(f"measure is a {type(measure).__name__}; expected one from pairwise_measure")
-    x, nats = read_columns(("x", x))[0].values, read_matrix(nats, "nats", is_sample=False).values
-    n, d = x.shape
-    documents, draws = read_groups(documents, "documents", n), whole(draws, "draws", 2)
+    (side,), nats = read_columns(("x", x)), read_matrix(nats, "nats", is_sample=False).values
+    x, documents, draws = side.values, read_groups(documents, "documents", side), whole(draws, "draws", 2)
+    d = x.shape[1]
     if nats.shape != (d, d) or d < 2:
         raise ValueError(f"nats has shape {tuple(nats.shape)}; expected ({d}, {d}) for {d} columns, at least 2 of them")
     plans = null_plans(documents, scheme, generator, draws, d)

@@ -115,7 +115,7 @@ def test_nothing_is_found_where_nothing_is():
         (np.array([[0, 9]]), {"features": 5}, "numbers from 0 to 9; expected features 0 to 4"),
         (np.array([[0.0, 1.0]]), {"features": 5}, "expected whole numbers"),
         (np.array([[0.0, np.nan], [1, 1]]), {}, "1 value"),
-        (np.array(["a"]), {}, "expected a table"),
+        (np.array(["a"]), {}, "expected real numbers"),
         (np.eye(5), {"rate": 0}, "rate is 0"),
         (np.eye(5), {"sign": "plus"}, "sign is 'plus'"),
         (np.eye(5), {"null": "shift"}, "documents=None"),
