@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lmi.types import Context as Context
     from lmi.types import Estimate as Estimate
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "estimate": "lmi.api",

@@ -170,7 +170,7 @@ def target(path: Any, place: str = "_target_", packages: Iterable[str] = ()) -> 
     Traceback (most recent call last):
     lmi.settings.SettingsError: _target_: 'lmi.types.Path' is no settings class of lmi
     """
-    path = f"lmi.{path}" if str(path).startswith("experiments.") else path  # as folders written before 0.2 have it
+    path = f"lmi.{path}" if str(path).startswith("experiments.") else path  # as folders written by version 0.1 have it
     module_path, _, name = str(path).rpartition(".")
     root, allowed = module_path.split(".")[0], (*OWN, *packages)
     if root not in allowed and path not in LOGGERS:
