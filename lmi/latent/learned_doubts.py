@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import (
     LATENT_FOLDS_APART,
     LATENT_FOLDS_APART_ERRORS,
     LATENT_FOLDS_APART_LEAST,
+    LATENT_NOTHING,
     LATENT_OPTIMISM,
     LATENT_OPTIMISM_LEAST,
     LATENT_RISING,
     LATENTS_TOO_FEW,
 )
-from lmi.latent.leading import Leading
+from lmi.estimators.trust.uncertainty import Z_90
+from lmi.latent.leading import NEIGHBOURS, Leading
 from lmi.latent.learning_curve import LearningCurve
 from lmi.latent.paired_encoders import PairedEncoders
+from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Estimate
+
+RAW_SAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,55 +34,89 @@ class Fitted:
     """Encoders of a fold and what they make of the samples.
 
     Args:
-        model: the encoders.
-        latents: (n, l) of each side.
+        models: the encoders, member after member.
+        latents: (n, members * l) of each side.
         leading: directions that are measured.
-        fresh_nats: the objective of the stopping part's latents.
+        fresh_nats: the objective of the stopping part's latents, mean over members.
     """
 
-    model: PairedEncoders
+    models: tuple[PairedEncoders, ...]
     latents: tuple[Tensor, Tensor]
     leading: Leading
     fresh_nats: float
 
 
 def learned_doubts(
-    fits: Sequence[Fitted], estimates: Sequence[Estimate], whole: Estimate, curve: LearningCurve | None
+    settings: RepresentationSettings,
+    fits: Sequence[Fitted],
+    estimates: Sequence[Estimate],
+    whole: Estimate,
+    curve: LearningCurve | None,
+    raw: tuple[float, float],
 ) -> tuple[str, ...]:
     """Reasons in words: more data finds more, folds disagree, the fit knows its samples by heart, too few latents.
 
     Args:
+        settings: of the fits.
         fits: by fold.
-        estimates: of the folds.
+        estimates: the folds' estimates.
         whole: the pooled one.
         curve: what halves of the training data find; ``None`` where it was not asked.
+        raw: what neighbours find in the samples as they come, and its error, nats.
     """
     nats, error = whole.nats, whole.details["standard_error_nats"]
     reasons = []
-    if curve is not None and curve.missing > LATENT_RISING and curve.missing * nats > 2 * error:
+    if nats <= max(2 * error, LATENT_NOTHING):
+        reasons.append("encoders that find nothing say little about what is there: the number is a lower bound")
+    elif curve is None:
+        reasons.append(
+            "how much the encoders miss was not asked (learning_curve=false, or too few samples): the interval is of what "
+            "their latents share"
+        )
+    elif curve.missing > LATENT_RISING and curve.missing * nats > 2 * error:
         a, b, c = curve.nats
         reasons.append(
             f"more data would find more: encoders of {curve.samples[0]}, {curve.samples[1]} and {curve.samples[2]} samples "
-            f"find {a:.2f}, {b:.2f} and {c:.2f} nats (KSG), which leaves about {curve.missing * nats:.2f} nats to be found"
+            f"find {a:.2f}, {b:.2f} and {c:.2f} nats, {curve.members} of the last together {curve.together:.2f}, which "
+            f"leaves about {curve.missing * nats:.2f} nats to be found"
         )
+    if raw[0] - nats > max(2 * Z_90 * (raw[1] ** 2 + error**2) ** 0.5, LATENT_FOLDS_APART * nats):
+        reasons.append(f"nearest neighbours find {raw[0]:.2f} nats in the samples as they come, more than in the latents")
     each = [estimate.nats for estimate in estimates]
     if len(each) > 1:
         worst = max(estimate.details.get("standard_error_nats", 0.0) for estimate in estimates)
         allowed = max(LATENT_FOLDS_APART_ERRORS * worst, LATENT_FOLDS_APART * nats, LATENT_FOLDS_APART_LEAST)
         if max(each) - min(each) > allowed:
             reasons.append(f"its folds disagree: {min(each):.2f} to {max(each):.2f} nats")
-    best = [min(range(len(c)), key=c.__getitem__) for c in (fit.model.curves["stop_loss"] for fit in fits)]
-    train = sum(-fit.model.curves["train_loss"][i] for fit, i in zip(fits, best)) / len(fits)
+    models = [model for fit in fits for model in fit.models]
+    best = [min(range(len(c)), key=c.__getitem__) for c in (model.curves["stop_loss"] for model in models)]
+    train = sum(-model.curves["train_loss"][i] for model, i in zip(models, best)) / len(models)
     stop = sum(fit.fresh_nats for fit in fits) / len(fits)
     if train - stop > max(LATENT_OPTIMISM * train, LATENT_OPTIMISM_LEAST):
         reasons.append(
             f"the objective is {train:.2f} nats on the training part and {stop:.2f} on fresh pairs: the encoders know their "
             f"samples by heart"
         )
-    last = [fit.leading for fit in fits if fit.leading.count == fit.leading.nats.numel()]
-    if len(last) == len(fits) and all(float(a.nats[-1]) > LATENTS_TOO_FEW * max(nats, 0.0) for a in last):
+    last = [float(fit.leading.nats[fit.leading.kept[-1]]) for fit in fits if fit.leading.count >= settings.latent_dim]
+    if len(last) == len(fits) and min(last) > LATENTS_TOO_FEW * max(nats, 0.0):
         reasons.append(
-            f"all {last[0].count} latents are measured and the last still adds about {float(last[0].nats[-1]):.2f} nats: a "
-            f"larger latent_dim may find more"
+            f"{fits[0].leading.count} latents are measured and the last still adds about {last[0]:.2f} nats: a larger "
+            f"latent_dim may find more"
         )
     return tuple(reasons)
+
+
+def raw_neighbours(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[float, float]:
+    """KSG of at most 2,000 samples x (n, *shape), y (n, *shape) as they come, and its standard error, nats.
+
+    Columns have deviation 1, pictures and sequences as a whole. By itself it is too low, so that a number above what
+    encoders find is one that they missed.
+    """
+    rows = torch.randperm(x.shape[0], generator=generator)[:RAW_SAMPLES]
+    sides = []
+    for z in (x[rows].double(), y[rows].double()):
+        deviation = z.std(0, correction=0) if z.ndim == 2 else z.std()
+        sides.append((z / torch.where(deviation > 0, deviation, 1.0)).flatten(1))
+    u, v = sides
+    terms = ksg_pointwise(u, v, NEIGHBOURS)
+    return float(terms.mean()), float(terms.std()) / rows.numel() ** 0.5

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
+from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import Fold
-from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.latent.leading import NEIGHBOURS, leading_latents
 from lmi.latent.representation_fit import encode_all, fit_pair
 from lmi.latent.representation_settings import RepresentationSettings
@@ -20,36 +22,51 @@ SMALLEST = 0.05  # nats, below which nothing is scaled to the estimate
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """KSG of the test part in the leading latents of encoders that were fitted to so many samples.
+    """Information of the test part in the leading latents of encoders that were fitted to so many samples.
 
     Args:
         samples: of a quarter, a half and all of the training part.
-        nats: KSG in their latents: by itself too low, by about as much for each.
+        nats: by neighbours held against a normal model, of one member each.
+        together: the same of all members at all of the training part.
+        members: how many.
     """
 
     samples: tuple[int, int, int]
     nats: tuple[float, float, float]
+    together: float
+    members: int = 1
 
     @property
-    def gain(self) -> float:
-        """What all of the training part finds beyond its half, as a share of what it finds."""
-        return (self.nats[2] - self.nats[1]) / self.nats[2] if self.nats[2] > SMALLEST else 0.0
-
-    @property
-    def missing(self) -> float:
-        """What infinitely many would find beyond it, as a share, if what is missing falls as a power of the samples.
+    def by_samples(self) -> float:
+        """What infinitely many samples would find beyond one member of all, nats, if what is missing falls as a power of n.
 
         I(n) = I - c n^-a: the gains of two doublings have the ratio r = 2^-a, and gain * r / (1 - r) is left.
 
-        >>> round(LearningCurve((1, 2, 4), (0.6, 0.8, 0.9)).missing * 0.9, 3)
+        >>> round(LearningCurve((1, 2, 4), (0.6, 0.8, 0.9), 0.9).by_samples, 3)
         0.1
         """
-        if self.gain <= 0:
+        earlier, gain = self.nats[1] - self.nats[0], self.nats[2] - self.nats[1]
+        if gain <= 0:
             return 0.0
-        earlier = self.nats[1] - self.nats[0]
-        ratio = (self.nats[2] - self.nats[1]) / earlier if earlier > 0 else SLOWEST
-        ratio = min(max(ratio, FASTEST), SLOWEST)
-        return self.gain * ratio / (1 - ratio)
+        ratio = min(max(gain / earlier, FASTEST), SLOWEST) if earlier > 0 else SLOWEST
+        return gain * ratio / (1 - ratio)
+
+    @property
+    def by_members(self) -> float:
+        """What infinitely many members would find beyond these, nats, if what is missing by chance falls as 1 / members.
+
+        >>> round(LearningCurve((1, 2, 4), (0.9, 0.9, 0.9), 1.0, members=2).by_members, 3)
+        0.1
+        """
+        return max(self.together - self.nats[2], 0.0) / (self.members - 1) if self.members > 1 else 0.0
+
+    @property
+    def missing(self) -> float:
+        """The larger of both, as a share of what all members find; what members found already is not missing from samples."""
+        if self.together <= SMALLEST:
+            return 0.0
+        beyond = self.by_samples - max(self.together - self.nats[2], 0.0)
+        return max(beyond, self.by_members, 0.0) / self.together
 
 
 def learning_curve(
@@ -67,21 +84,29 @@ def learning_curve(
         x: (n, *shape of X).
         y: (n, *shape of Y).
         fold: whose training part is cut.
-        latents: (n, l) of each side, by the encoders of the whole training part.
+        latents: (n, members * l) of each side, by the encoders of the whole training part, member after member.
         context: seeds.
     """
     n = fold.train.numel()
     if n // 4 < FEWEST:
         return None
-    fit_context = replace(context.child("learning curve"), folder=None)
+    stream = replace(context.child("learning curve"), folder=None, loggers=())
 
-    def ksg_nats(zx: Tensor, zy: Tensor, part: Fold) -> float:
-        u, v = leading_latents(zx, zy, part).variates(zx[fold.test], zy[fold.test])
-        return float(ksg_pointwise(u, v, NEIGHBOURS).mean())
+    def information(zx: Tensor, zy: Tensor, cut: Fold) -> float:
+        u, v = leading_latents(zx, zy, cut).variates(zx[fold.test], zy[fold.test])
+        generator = stream.generator("control")
+        return controlled_ksg(u, v, fit_mixture(u, v, 1, generator, heavy=False), NEIGHBOURS, generator).nats
 
     values = []
     for count in (n // 4, n // 2):
-        part = replace(fold, train=fold.train[:count])
-        model, _ = fit_pair(replace(settings, restarts=0), x, y, part, fit_context)
-        values.append(ksg_nats(*encode_all(model, x, y), part))
-    return LearningCurve((n // 4, n // 2, n), (values[0], values[1], ksg_nats(*latents, fold)))
+        cut = replace(fold, train=fold.train[:count])
+        model, _ = fit_pair(replace(settings, restarts=0), x, y, cut, stream)
+        values.append(information(*encode_all([model], x, y, cut), cut))
+    zx, zy = latents
+    singles = [
+        information(*pair, fold)
+        for pair in zip(zx.split(settings.latent_dim, 1), zy.split(settings.latent_dim, 1), strict=True)
+    ]
+    values.append(float(torch.tensor(singles).mean()))
+    together = values[2] if len(singles) == 1 else information(zx, zy, fold)
+    return LearningCurve((n // 4, n // 2, n), (values[0], values[1], values[2]), together, len(singles))

@@ -103,6 +103,13 @@ class PairedEncoders(LightningModule):
         zx, zy = (torch.cat(side).double().cpu() for side in zip(*parts))
         return zx, zy
 
+    @torch.no_grad()
+    def fresh_objective(self, x: Tensor, y: Tensor) -> float:
+        """The objective of samples x (n, *shape) and y (n, *shape) that trained nothing, by the averaged weights, nats."""
+        self.eval()
+        x, y = self.scaled(x, y)
+        return float(self.averaged["objective"](*self.latents(x, y), x, y))
+
     def latents(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(b, latent_dim) of each side, of scaled samples (b, *shape), by the averaged weights."""
         return self.averaged["x"](x), self.averaged["y"](y)

@@ -15,10 +15,10 @@ from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
 from lmi.latent.leading import leading_latents
-from lmi.latent.learned_doubts import Fitted, learned_doubts
+from lmi.latent.learned_doubts import Fitted, learned_doubts, raw_neighbours
 from lmi.latent.learning_curve import LearningCurve, learning_curve
 from lmi.latent.measures import measure_latents, pool_folds
-from lmi.latent.representation_fit import encode_all, fit_pair
+from lmi.latent.representation_fit import encode_all, fit_members
 from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Context, Estimate
 
@@ -44,40 +44,43 @@ class RepresentationEstimator(RepresentationSettings):
         folds = representation_folds(self, n, context)
         estimates, fits, curve = [], [], None
         for i, fold in enumerate(folds):
-            fold_context = (
+            stream = (
                 context if len(folds) == 1 else replace(context.child("fold", i), loggers=() if i else context.loggers)
             )
-            fit, estimate = self._fit_and_measure(x, y, fold, fold_context)
+            fit, estimate = self._fit_and_measure(x, y, fold, stream)
             if i == 0 and self.learning_curve:
-                curve = learning_curve(self, x, y, fold, fit.latents, fold_context)
+                curve = learning_curve(self, x, y, fold, fit.latents, stream)
             fits.append(fit)
             estimates.append(estimate)
         whole = pool_folds(estimates, folds, n)
-        doubts = (*learned_doubts(fits, estimates, whole, curve), *time_doubts(x.flatten(1), y.flatten(1)))
+        raw = raw_neighbours(x, y, context.generator("raw"))
+        doubts = (
+            *learned_doubts(self, fits, estimates, whole, curve, raw),
+            *time_doubts(x.flatten(1), y.flatten(1)),
+        )
         zx, zy = (z.clone() for z in fits[0].latents)
         for fit, fold in zip(fits, folds):
             zx[fold.test], zy[fold.test] = (z[fold.test] for z in fit.latents)
         verdict = whole.verdict or Verdict("doubtful")
         return replace(
-            opened_upwards(whole, curve),
+            opened_upwards(whole, curve, raw),
             latents=(zx, zy),
-            model=tuple(fit.model for fit in fits),
+            model=tuple(model for fit in fits for model in fit.models),
             details=whole.details | details_of(fits, curve),
             verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
             choice=f"{self.measure} in "
-            + " and ".join(f"{fit.leading.count} of {self.latent_dim}" for fit in fits)
-            + f" learned latents ({self.objective}); a lower bound by the data processing inequality"
+            + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
+            + f" learned latents ({self.objective}{f', {self.members} members' if self.members > 1 else ''}); a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )
 
     def _fit_and_measure(self, x: Tensor, y: Tensor, fold: Fold, context: Context) -> tuple[Fitted, Estimate]:
         """Encoders of a fold and the information of its test part, measured in the first process for all."""
-        model, trainer = fit_pair(self, x, y, fold, context)
-        latents = encode_all(model, x, y)
+        models, trainer = fit_members(self, x, y, fold, context)
+        latents = encode_all(models, x, y, fold)
         leading = leading_latents(*latents, fold)
-        stop = tuple(z[fold.stop].to(model.x_mean.dtype) for z in latents)
-        fresh = model.averaged["objective"](*stop, *model.scaled(x[fold.stop], y[fold.stop]))
-        fit = Fitted(model, latents, leading, float(fresh.detach()))
+        stop = [model.fresh_objective(x[fold.stop], y[fold.stop]) for model in models]
+        fit = Fitted(tuple(models), latents, leading, sum(stop) / len(stop))
         estimate = None
         if trainer is None or trainer.is_global_zero:
             estimate = measure_latents(self.measure, leading.variates(*latents), fold, self.permutations, context)
@@ -113,22 +116,30 @@ def representation_folds(settings: RepresentationSettings, n: int, context: Cont
     return folds
 
 
-def opened_upwards(estimate: Estimate, curve: LearningCurve | None) -> Estimate:
-    """The interval reaches up to what infinitely many training samples might find, by the learning curve."""
-    if curve is None or estimate.interval is None:
+def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[float, float]) -> Estimate:
+    """The interval reaches up to what infinitely many training samples, or members, might find, by the learning curve.
+
+    Args:
+        estimate: with an interval for what its latents share.
+        curve: of the first fold; ``None`` leaves what is missing out.
+        raw: what neighbours find in samples as they come, and its error, nats: no less can be there.
+    """
+    if estimate.interval is None:
         return estimate
     low, high = estimate.interval
-    return replace(estimate, interval=(low, high + max(estimate.nats, 0.0) * curve.missing))
+    missing = 0.0 if curve is None else max(estimate.nats, 0.0) * curve.missing
+    return replace(estimate, interval=(low, max(high + missing, raw[0])))
 
 
 def details_of(fits: list[Fitted], curve: LearningCurve | None) -> dict[str, float]:
     """Numbers of the fits and of the learning curve, each with its unit in its name."""
-    details: dict[str, float] = {"epochs": float(sum(len(fit.model.curves["stop_loss"]) for fit in fits))}
+    details: dict[str, float] = {"epochs": float(sum(len(model.curves["stop_loss"]) for fit in fits for model in fit.models))}
     for i, fit in enumerate(fits):
         details[f"fold_{i + 1}_leading_latents_count"] = float(fit.leading.count)
-        details[f"fold_{i + 1}_stop_bound_nats"] = -min(fit.model.curves["stop_loss"])
+        details[f"fold_{i + 1}_stop_bound_nats"] = max(-min(model.curves["stop_loss"]) for model in fit.models)
     if curve is not None:
         for name, value in zip(("quarter", "half", "all"), curve.nats):
             details[f"learned_from_{name}_nats"] = value
+        details["learned_by_members_nats"] = curve.together
         details["still_missing_ratio"] = curve.missing
     return details

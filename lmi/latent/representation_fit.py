@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -81,7 +82,41 @@ def _fit(
     return model, trainer
 
 
-def encode_all(model: PairedEncoders, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, latent_dim) latents of each side, of samples x (n, *shape) and y (n, *shape)."""
-    with torch.no_grad():
-        return model.encode(x, y)
+def fit_members(
+    settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context
+) -> tuple[list[PairedEncoders], Trainer | None]:
+    """``members`` pairs of encoders, each from first weights and batches of its own; the last Trainer.
+
+    Args:
+        settings: of the encoders and their fits.
+        x: (n, *shape of X) float32.
+        y: (n, *shape of Y) float32.
+        fold: its train part is fitted to, its stop part ends each fit.
+        context: seeds, folder, loggers, which only the first writes to.
+    """
+    models, trainer = [], None
+    for i in range(settings.members):
+        member = replace(context.child("member", i), loggers=()) if i else context
+        model, trainer = fit_pair(settings, x, y, fold, member)
+        models.append(model)
+    return models, trainer
+
+
+def encode_all(models: Sequence[PairedEncoders], x: Tensor, y: Tensor, fold: Fold) -> tuple[Tensor, Tensor]:
+    """(n, members * latent_dim) latents of each side, scaled to deviation 1 over the training part.
+
+    Args:
+        models: members of one fold.
+        x: (n, *shape of X).
+        y: (n, *shape of Y).
+        fold: its train part sets the scale.
+    """
+    sides = zip(*(model.encode(x, y) for model in models))
+    zx, zy = (torch.cat(side, 1) for side in sides)
+    return zx / scale_of(zx[fold.train]), zy / scale_of(zy[fold.train])
+
+
+def scale_of(z: Tensor) -> Tensor:
+    """(l,) deviation of each latent z (n, l); 1 for a constant one."""
+    deviation = z.std(0, correction=0)
+    return torch.where(deviation > 0, deviation, 1.0)

@@ -31,6 +31,8 @@ class RepresentationSettings:
         batch_size: samples a step and process; with several processes the objective sees the latents of all of them.
         max_epochs: passes over the training part; the schedule is made for so many.
         patience: epochs without a higher bound on the stopping part before training ends.
+        members: encoders per fold, from further first weights and batches, whose latents are measured together: what one of
+            them has by chance the others do not share.
         restarts: fits from further first weights, of which the highest bound on the stopping part is kept.
         train_share: share of the samples that the encoders are fitted to.
         stop_share: share that decides when to stop and how many latents are measured; the rest is measured.
@@ -54,6 +56,7 @@ class RepresentationSettings:
     batch_size: Annotated[int, Field(ge=8)] = 500
     max_epochs: Annotated[int, Field(ge=1)] = 40
     patience: Annotated[int, Field(ge=1)] = 40
+    members: Annotated[int, Field(ge=1)] = 2
     restarts: Annotated[int, Field(ge=0)] = 0
     train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1

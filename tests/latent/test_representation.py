@@ -14,13 +14,13 @@ from lmi.latent.learned_doubts import learned_doubts
 from lmi.latent.learning_curve import LearningCurve
 from lmi.latent.objectives import build_objective
 from lmi.latent.objectives.cca import canonical_nats
-from lmi.latent.representation import opened_upwards
+from lmi.latent.representation import RepresentationEstimator, opened_upwards
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.pictures.bumps import Bumps
 from lmi.sources.series.hidden_chain import HiddenChain
 from lmi.types import Estimate
 
-SMALL = {"folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
+SMALL = {"members": 1, "folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
 
 
 def bumps(n=1200, bits=2.0, size=8, seed=0):
@@ -33,6 +33,16 @@ def test_each_objective_finds_what_pictures_share(objective):
     result = lmi.estimate(pairs.x, pairs.y, "representation", objective=objective, seed=1, **SMALL)
     assert 0.7 * pairs.truth < result.nats < pairs.truth + 0.1
     assert result.num_samples == 1200 and not bool(result.pointwise.isnan().any())
+
+
+def test_members_are_measured_together_and_differ():
+    pairs = bumps(900)
+    settings = SMALL | {"members": 2, "folds": 0}
+    result = lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings)
+    assert len(result.model) == 2 and result.latents[0].shape == (900, 32) and "of 32 learned latents" in result.choice
+    a, b = (model.encode(pairs.x.float(), pairs.y.float())[0] for model in result.model)
+    assert float((a - b).abs().max()) > 0.1
+    assert 0.7 * pairs.truth < result.nats < pairs.truth + 0.1
 
 
 def test_independent_pictures_share_nothing():
@@ -118,34 +128,44 @@ def test_functions_of_one_signal_are_measured_once():
     ("nats", "missing"), [((0.5, 0.7, 0.8), 0.125), ((0.8, 0.8, 0.8), 0.0), ((0.9, 0.9, 0.8), 0.0), ((0, 0, 0.01), 0.0)]
 )
 def test_a_learning_curve_says_what_is_missing(nats, missing):
-    assert LearningCurve((100, 200, 400), nats).missing == pytest.approx(missing)
+    assert LearningCurve((100, 200, 400), nats, nats[2]).missing == pytest.approx(missing)
 
 
-def doubts_of(train, stop, folds, curve):
+def doubts_of(train, stop, folds, curve, raw=(0.0, 0.02)):
     whole = Estimate(sum(folds) / len(folds), "representation", 1000, details={"standard_error_nats": 0.01})
     model = SimpleNamespace(curves={"stop_loss": [0.0, -1.0], "train_loss": [0.0, -train]})
-    leading = SimpleNamespace(count=1, nats=torch.tensor([1.0, 0.5]))
-    fits = [SimpleNamespace(model=model, fresh_nats=stop, leading=leading) for _ in folds]
-    result = [Estimate(nats, "auto", 500, details={"standard_error_nats": 0.01}) for nats in folds]
-    return learned_doubts(fits, result, whole, curve)
+    leading = SimpleNamespace(count=1, nats=torch.tensor([1.0, 0.5]), kept=torch.tensor([0]))
+    fits = [SimpleNamespace(models=(model,), fresh_nats=stop, leading=leading) for _ in folds]
+    estimates = [Estimate(nats, "auto", 500, details={"standard_error_nats": 0.01}) for nats in folds]
+    return learned_doubts(RepresentationEstimator(), fits, estimates, whole, curve, raw)
 
 
 def test_each_doubt_comes_with_its_number():
-    flat, rising = (LearningCurve((100, 200, 400), nats) for nats in ((1.0, 1.0, 1.0), (0.5, 0.7, 0.8)))
-    assert doubts_of(1.0, 0.9, (1.0, 1.02), flat) == doubts_of(1.0, 0.9, (1.0, 1.02), None) == ()
-    assert (
-        "find 0.50, 0.70 and 0.80 nats (KSG), which leaves about 0.13 nats"
-        in doubts_of(1.0, 0.9, (1.0, 1.0), rising)[0]
-    )
+    flat, rising = (LearningCurve((100, 200, 400), nats, nats[2]) for nats in ((1.0, 1.0, 1.0), (0.5, 0.7, 0.8)))
+    assert doubts_of(1.0, 0.9, (1.0, 1.02), flat) == ()
+    assert "was not asked (learning_curve=false" in doubts_of(1.0, 0.9, (1.0, 1.02), None)[0]
+    assert "find nothing" in doubts_of(0.0, 0.0, (0.0, 0.01), flat)[0]
+    assert "neighbours find 1.30 nats in the samples" in doubts_of(1.0, 0.9, (1.0, 1.0), flat, (1.3, 0.02))[0]
+    reason = doubts_of(1.0, 0.9, (1.0, 1.0), rising)[0]
+    assert "find 0.50, 0.70 and 0.80 nats, 1 of the last together 0.80, which leaves about 0.13 nats" in reason
     assert doubts_of(1.0, 0.9, (0.8, 1.2), flat) == ("its folds disagree: 0.80 to 1.20 nats",)
     assert "2.00 nats on the training part and 0.90 on fresh pairs" in doubts_of(2.0, 0.9, (1.0, 1.0), flat)[0]
 
 
 def test_the_interval_is_open_upwards_by_what_is_missing():
     estimate = Estimate(0.8, "representation", 1000, interval=(0.7, 0.9))
-    low, high = opened_upwards(estimate, LearningCurve((100, 200, 400), (0.5, 0.7, 0.8))).interval
+    low, high = opened_upwards(estimate, LearningCurve((100, 200, 400), (0.5, 0.7, 0.8), 0.8), (0.6, 0.02)).interval
     assert low == 0.7 and high == pytest.approx(1.0)
-    assert opened_upwards(estimate, None).interval == (0.7, 0.9)
+    assert opened_upwards(estimate, None, (0.6, 0.02)).interval == (0.7, 0.9)
+    assert opened_upwards(estimate, None, (1.3, 0.02)).interval == (0.7, 1.3)
+
+
+def test_what_members_find_together_says_what_more_of_them_would():
+    flat = (0.8, 0.8, 0.8)
+    assert LearningCurve((100, 200, 400), flat, 1.0, members=2).missing == pytest.approx(0.2)
+    assert LearningCurve((100, 200, 400), flat, 1.0, members=3).missing == pytest.approx(0.1)
+    # What members found already does not wait for more samples: 0.1 of 0.1 + 0.1.
+    assert LearningCurve((100, 200, 400), (0.5, 0.7, 0.8), 0.9, members=3).missing == pytest.approx(0.05 / 0.9)
 
 
 def test_too_few_latents_are_a_doubt():

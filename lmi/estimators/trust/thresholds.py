@@ -140,6 +140,7 @@ LATENT_OPTIMISM = Threshold(
 LATENT_OPTIMISM_LEAST = Threshold(
     0.1, "nats", "the same, for small objectives: six latents of 500 pairs show .04 by chance"
 )
+LATENT_NOTHING = Threshold(0.02, "nats", "of a learned representation, below which it found nothing")
 LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
 
 TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}
