@@ -81,7 +81,9 @@ def learned_doubts(
             f"leaves about {curve.missing * nats:.2f} nats to be found"
         )
     if raw[0] - nats > max(2 * Z_90 * (raw[1] ** 2 + error**2) ** 0.5, LATENT_FOLDS_APART * nats):
-        reasons.append(f"nearest neighbours find {raw[0]:.2f} nats in the samples as they come, more than in the latents")
+        reasons.append(
+            f"nearest neighbours find {raw[0]:.2f} nats in the samples as they come, more than in the latents"
+        )
     each = [estimate.nats for estimate in estimates]
     if len(each) > 1:
         worst = max(estimate.details.get("standard_error_nats", 0.0) for estimate in estimates)

@@ -70,7 +70,7 @@ class RepresentationEstimator(RepresentationSettings):
             verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
-            + f" learned latents ({self.objective}{f', {self.members} members' if self.members > 1 else ''}); a lower bound by the data processing inequality"
+            + f" learned latents ({self.objective}, {self.members} members); a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )
 
@@ -133,7 +133,9 @@ def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[f
 
 def details_of(fits: list[Fitted], curve: LearningCurve | None) -> dict[str, float]:
     """Numbers of the fits and of the learning curve, each with its unit in its name."""
-    details: dict[str, float] = {"epochs": float(sum(len(model.curves["stop_loss"]) for fit in fits for model in fit.models))}
+    details: dict[str, float] = {
+        "epochs": float(sum(len(model.curves["stop_loss"]) for fit in fits for model in fit.models))
+    }
     for i, fit in enumerate(fits):
         details[f"fold_{i + 1}_leading_latents_count"] = float(fit.leading.count)
         details[f"fold_{i + 1}_stop_bound_nats"] = max(-min(model.curves["stop_loss"]) for model in fit.models)
