@@ -16,7 +16,8 @@ from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.neighbors.search import nearest
 from lmi.estimators.pairwise.gaussian import rank_normal
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairsTorch
-from lmi.estimators.pairwise.matrix import Measure, PairEstimator, pairwise_measure, tiled
+from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_measure, tiled
+from lmi.estimators.pairwise.prepared import Measure
 from lmi.estimators.significance.effective import effective_samples
 from lmi.experiments.measure import bars_met
 from lmi.latent.trainer import TrainerSettings

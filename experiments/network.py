@@ -19,9 +19,9 @@ from lmi.arguments import checked_device
 from lmi.estimators.network.consensus import consensus_edges
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.network.pairwise_edges import pairwise_edges
+from lmi.estimators.pairwise.constant import constant_columns
 from lmi.estimators.pairwise.histogram import Binning
 from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_mi
-from lmi.estimators.pairwise.ties import constant_columns
 from lmi.experiments.pairwise import ActivationSource, NamedColumns
 from lmi.report import network as draw
 from lmi.results import Result

@@ -16,21 +16,20 @@ import torch
 from torch import Tensor
 
 from lmi.arguments import checked_device
-from lmi.estimators.pairwise.gaussian import GaussianPairs, rank_normal
+from lmi.estimators.pairwise.column_sorts import sort_columns
+from lmi.estimators.pairwise.constant import constant_columns
 from lmi.estimators.pairwise.histogram import Binning, Correction
-from lmi.estimators.pairwise.histogram_pairs import g_test_columns
-from lmi.estimators.pairwise.matrix import (
-    nonlinearity,
-    pairwise_measure,
-    pairwise_mi,
-    tiled,
-)
-from lmi.estimators.pairwise.ties import constant_columns, tied_columns
+from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch, g_test_columns
+from lmi.estimators.pairwise.matrix import pairwise_measure, rows_needed, score_tables, tiled
+from lmi.estimators.pairwise.prepared import TILE, PreparedColumns
 from lmi.estimators.significance.document_nulls import chosen_scheme
-from lmi.estimators.significance.effective import effective_samples
-from lmi.estimators.significance.pair_significance import pairwise_significance
+from lmi.estimators.significance.effective import LAGS, bartlett_samples
+from lmi.estimators.significance.pair_significance import drawn_significance
+from lmi.estimators.significance.pooled_null import null_plans
 from lmi.experiments.pairwise_findings import findings
 from lmi.files import whole_file
+from lmi.inputs import read_columns
+from lmi.labels import read_groups
 from lmi.results import Result
 from lmi.types import Context
 
@@ -179,39 +178,43 @@ class Pairwise:
         dims = torch.tensor([dim for dim in range(h.shape[1]) if dim not in constant])
         if len(dims) < 2:
             raise ValueError(f"{name}: {len(dims)} of {h.shape[1]} columns vary, and pairs need two")
-        h = h[:, dims]
-        settings: dict[str, Any] = {"k": self.k, "bins": self.bins, "binning": self.binning, "device": device}
-        nats = pairwise_mi(
-            h, None, self.estimator, correction=self.correction, fabric=fabric, bar=context.bar, name=name, **settings
+        least, why = rows_needed(self.estimator, self.k)
+        (side,) = read_columns((name, h[:, dims] if constant else h), least=least, why=why)
+        h, documents = side.values, read_groups(documents, "documents", side)
+        measure = pairwise_measure(
+            self.estimator, k=self.k, bins=self.bins, binning=self.binning, correction=self.correction, device=device
         )
+        prepared = PreparedColumns(measure, h)
+        nats = tiled(measure, h, None, fabric, context.bar, f"{self.estimator} {name}", prepared)
+        sorts = sort_columns(h.cpu(), self.k, with_scores=self.atlas)
         arrays: dict[str, Any] = {
             "nats": nats,
             "dims": dims,
             "constant": torch.tensor(sorted(constant)),
             "tokens": torch.tensor(len(h)),
-            "tied": dims[tied_columns(h, self.k)],
+            "tied": dims[sorts.mostly_tied()],
         }
         if name in columns:
             arrays["columns"] = np.asarray(columns[name])[dims]
         if self.null != "none":
-            measure = pairwise_measure(self.estimator, correction=self.correction, **settings)
             scheme = chosen_scheme(documents, self.null)
             arrays["null"] = scheme
-            significance = pairwise_significance(
-                nats, h, measure, documents, context.generator("null", name), scheme, self.draws, fabric, context.bar
-            )
+            plans = null_plans(documents, scheme, context.generator("null", name), self.draws, len(nats))
+            significance = drawn_significance(nats, prepared, plans, fabric, context.bar)
             arrays |= {"p": significance.p, "null_nats": significance.null_nats}
             arrays |= {"z": significance.z, "null_z": significance.null_z}
-            arrays["effective"] = effective_samples(h, documents)
-            if self.estimator == "histogram":
-                plug_in = nats
+            arrays["effective"] = bartlett_samples(h, documents, LAGS)
+            if isinstance(measure, HistogramPairs | HistogramPairsTorch):
+                plug_in, uncorrected = nats, replace(measure, correction="none")
                 if self.correction != "none":
-                    plug_in = pairwise_mi(h, None, "histogram", fabric=fabric, name=name, **settings)
-                arrays["g_p"] = g_test_columns(plug_in, h, arrays["effective"], self.bins, self.binning)
+                    plug_in = tiled(uncorrected, h, None, fabric, context.bar, f"plug-in {name}", prepared)
+                occupied = [measure.occupied(prepared.take(block)) for block in torch.arange(len(nats)).split(TILE)]
+                arrays["g_p"] = g_test_columns(plug_in, torch.cat(occupied), arrays["effective"])
         ranked = [("top", nats)]
         if self.atlas:
-            arrays["atlas"] = nonlinearity(h, self.k, device, fabric, context.bar)
-            arrays["gaussian"] = tiled(GaussianPairs(device), rank_normal(h.to(device))).fill_diagonal_(0.0)
+            scores = torch.from_numpy(sorts.scores).T.to(device)
+            ksg, gaussian = score_tables(scores, self.k, device, fabric, context.bar)
+            arrays["atlas"], arrays["gaussian"] = (ksg - gaussian).fill_diagonal_(0.0), gaussian.fill_diagonal_(0.0)
             ranked.append(("missed", arrays["atlas"]))
         shown = torch.arange(len(h))
         if len(h) > SHOWN_TOKENS:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.estimators.pairwise.histogram_pairs import g_test_columns
+from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch, g_test_columns
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
 from lmi.estimators.significance.document_nulls import Null, chosen_scheme
 from lmi.estimators.significance.effective import effective_samples
@@ -114,8 +114,9 @@ class PairwiseCalibration:
                 singly = torch.randperm(len(h), generator=generator)
                 shuffled = pairwise_significance(nats, h, measure, singly, generator, "documents", self.single_draws)
                 naive.append(false_share(shuffled.q[upper], true, self.rate))
-            if estimator == "histogram":
-                g_test = g_test_columns(nats, h, effective_samples(h, documents), self.bins)
+            if isinstance(measure, HistogramPairs | HistogramPairsTorch):
+                columns: Any = measure.prepare(h)
+                g_test = g_test_columns(nats, measure.occupied(columns), effective_samples(h, documents))
                 g_ratios.append(false_share(benjamini_hochberg(g_test[upper]), true, self.rate))
             ratios.append(false_share(significance.q[upper], true, self.rate))
             power.append(float((significance.q[upper][true] <= self.rate).double().mean()) if planted else float("nan"))

@@ -16,7 +16,7 @@ from lmi.estimators.network.all_pairs import pairwise
 from lmi.estimators.network.cofiring import cofiring
 from lmi.estimators.network.cofiring_counts import count_pairs, read_firing
 from lmi.estimators.network.pairwise_edges import pairwise_edges
-from lmi.estimators.pairwise.ties import tied_columns
+from lmi.estimators.pairwise.column_sorts import sort_columns
 from lmi.experiments.benchmarks.pairwise_speed import activations
 from lmi.experiments.measure import bar_row, bars_met, peak_memory_gib
 from lmi.results import Result
@@ -106,7 +106,7 @@ class PairwiseMany:
 
         def work() -> dict[str, Any]:
             pairs = pairwise(h, "histogram", documents=documents)
-            tied_columns(h, 3)
+            sort_columns(h, 3, with_scores=True)
             return {"found": int((np.asarray(pairs.q) <= 0.05).sum()) // 2, "pairs": 768 * 767 // 2}
 
         return timed(work)

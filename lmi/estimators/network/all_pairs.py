@@ -13,10 +13,12 @@ from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.pairwise.histogram import Binning, Correction
-from lmi.estimators.pairwise.matrix import Bar, PairEstimator, pairwise_measure, tiled
+from lmi.estimators.pairwise.matrix import Bar, PairEstimator, pairwise_measure, rows_needed, tiled
+from lmi.estimators.pairwise.prepared import PreparedColumns
 from lmi.estimators.significance.document_nulls import Null, chosen_scheme
-from lmi.estimators.significance.effective import effective_samples
-from lmi.estimators.significance.pair_significance import pairwise_significance
+from lmi.estimators.significance.effective import LAGS, bartlett_samples
+from lmi.estimators.significance.pair_significance import drawn_significance
+from lmi.estimators.significance.pooled_null import null_plans
 from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels
 from lmi.types import NATS_PER_BIT, Context
@@ -155,7 +157,7 @@ def pairwise(
     brought = [read_matrix(x, "x", layer)]
     if documents is not None:
         brought.append(read_labels(documents, "documents"))
-    least, why = (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (3, "")
+    least, why = rows_needed(estimator, k, 3)
     (side, *labels), warnings = read_matrices(*brought, missing=missing, least=least, why=why)
     refuse_constant(side)
     h = side.values.cpu()
@@ -168,15 +170,16 @@ def pairwise(
             "fewer than 6 documents: each is turned by a random offset, a null that is too narrow for columns that stay "
             "correlated over most of a document"
         )
-    nats = tiled(measure, h, None, None, bar, f"{estimator} x")
-    generator = Context(seed).generator("null")
-    significance = pairwise_significance(nats, h, measure, groups, generator, scheme, draws, None, bar)
+    plans = null_plans(groups, scheme, Context(seed).generator("null"), draws, h.shape[1])
+    columns = PreparedColumns(measure, h)
+    nats = tiled(measure, h, None, None, bar, f"{estimator} x", columns)
+    significance = drawn_significance(nats, columns, plans, None, bar)
     names = range(h.shape[1]) if side.columns is None else side.columns
     return AllPairs(
         nats=like(nats, side),
         p=like(significance.p, side),
         q=like(significance.q, side),
-        effective=like(effective_samples(h, groups), side),
+        effective=like(bartlett_samples(h, groups, LAGS), side),
         names=tuple(map(str, names)),
         num_samples=len(h),
         estimator=estimator,

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from lmi.estimators.pairwise.matrix import TILE
-from lmi.estimators.significance.pooled_null import DrawnColumns, PooledNull
+from lmi.estimators.pairwise.prepared import TILE, PreparedColumns
+from lmi.estimators.significance.pooled_null import PooledNull
 from lmi.files import whole_file
 
 UNIT_TILES = 16  # tiles of a unit: a kill loses no more than that
@@ -81,7 +81,7 @@ class EdgeSearch:
         most: the strongest so many of a unit are candidates; ``None`` for all.
     """
 
-    columns: DrawnColumns
+    columns: PreparedColumns
     side: int
     null: PooledNull | None
     rate: float

@@ -16,9 +16,10 @@ from lmi.containers import device_of
 from lmi.estimators.network.edge_units import Candidates, EdgeSearch, Unit, measured_units, split_units
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.pairwise.histogram import Binning, Correction
-from lmi.estimators.pairwise.matrix import KEPT_BYTES, TILE, PairEstimator, pairwise_measure
+from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_measure
+from lmi.estimators.pairwise.prepared import PreparedColumns, tile_side
 from lmi.estimators.significance.document_nulls import Null, chosen_scheme
-from lmi.estimators.significance.pooled_null import SIDE, DrawnColumns, null_plans, pooled_null
+from lmi.estimators.significance.pooled_null import SIDE, null_plans, pooled_null
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix, refuse_constant
 from lmi.labels import read_labels
 from lmi.types import Context
@@ -101,9 +102,9 @@ def pairwise_edges(
     scheme = "none" if null == "none" else chosen_scheme(groups, null)
     draws = max(32, -(-LEAST_DRAWS * h.shape[1] // (2 * SIDE))) if draws is None else whole(draws, "draws", 2)
     plans = [] if scheme == "none" else null_plans(groups, scheme, generator, draws, h.shape[1], len(chosen))
-    columns = DrawnColumns(measure, h, torch.arange(h.shape[1]))
+    columns = PreparedColumns(measure, h)
     chance = pooled_null(columns, plans) if plans else None
-    tile = max(1, min(TILE, KEPT_BYTES // (64 * len(h))))
+    tile = tile_side(len(h))
     units = split_units(len(chosen), h.shape[1], tile)
     search = EdgeSearch(columns, tile, chance, rate, most if chance is None else None)
     key = f"{measure}{search.most}{rate}{targets is None or order.tolist()}{scheme}{draws}{seed}{tile}"

@@ -10,6 +10,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 BLOCK = 512  # words of each bin at a time, so that those of five bins stay in the nearest cache
+SIDE = 4  # columns of left at a time, which share what is read of right
 
 
 @intrinsic
@@ -36,31 +37,51 @@ def pack_bits(codes: Any, bins: int) -> Any:
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def _count(left: Any, right: Any, counts: Any) -> None:
-    """Counts of all but the last bins, two of left by three of right at a time; what they say of the last is no count."""
-    last, words = left.shape[0] - 1, left.shape[1]
-    counts[:] = 0
-    for start in range(0, words, BLOCK):
-        end = min(start + BLOCK, words)
-        for i in range(0, last, 2):  # slices, whose loops from 0 the compiler vectorises
-            a, b = left[i, start:end], left[i + 1, start:end]
-            for j in range(0, last, 3):
-                second, third = min(j + 1, last), min(j + 2, last)
-                x, y, z = right[j, start:end], right[second, start:end], right[third, start:end]
-                ax, ay, az, bx, by, bz = 0, 0, 0, 0, 0, 0
-                for word in range(a.size):
-                    ax += _ones(a[word] & x[word])
-                    ay += _ones(a[word] & y[word])
-                    az += _ones(a[word] & z[word])
-                    bx += _ones(b[word] & x[word])
-                    by += _ones(b[word] & y[word])
-                    bz += _ones(b[word] & z[word])
-                counts[i, j] += ax
-                counts[i, second] += ay
-                counts[i, third] += az
-                counts[i + 1, j] += bx
-                counts[i + 1, second] += by
-                counts[i + 1, third] += bz
+def _count(left: Any, right: Any, start: int, end: int, counts: Any) -> None:
+    """Add the rows of words ``start`` to ``end`` to the counts of all but the last bins, two of left by three of right.
+
+    What comes to stand at the last bins is no count.
+    """
+    last = left.shape[0] - 1
+    for i in range(0, last, 2):  # slices, whose loops from 0 the compiler vectorises
+        a, b = left[i, start:end], left[i + 1, start:end]
+        for j in range(0, last, 3):
+            second, third = min(j + 1, last), min(j + 2, last)
+            x, y, z = right[j, start:end], right[second, start:end], right[third, start:end]
+            ax, ay, az, bx, by, bz = 0, 0, 0, 0, 0, 0
+            for word in range(a.size):
+                ax += _ones(a[word] & x[word])
+                ay += _ones(a[word] & y[word])
+                az += _ones(a[word] & z[word])
+                bx += _ones(b[word] & x[word])
+                by += _ones(b[word] & y[word])
+                bz += _ones(b[word] & z[word])
+            counts[i, j] += ax
+            counts[i, second] += ay
+            counts[i, third] += az
+            counts[i + 1, j] += bx
+            counts[i + 1, second] += by
+            counts[i + 1, third] += bz
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def _plug_in(counts: Any, of_left: Any, of_right: Any, table: Any, corrected: bool) -> float:
+    """Plug-in MI in nats of the table ``counts`` (bins, bins), whose last row and column the margins fill in."""
+    bins, n = of_left.size, table.size - 1
+    for i in range(bins - 1):
+        counts[i, bins - 1] = of_left[i] - counts[i, : bins - 1].sum()
+    for j in range(bins):
+        counts[bins - 1, j] = of_right[j] - counts[: bins - 1, j].sum()
+    joint, margins = 0.0, 0.0
+    surplus = -1
+    for i in range(bins):
+        margins += table[of_left[i]] + table[of_right[i]]
+        surplus += (of_left[i] > 0) + (of_right[i] > 0)
+        for j in range(bins):
+            joint += table[counts[i, j]]
+            surplus -= counts[i, j] > 0
+    nats = np.log(n) + (joint - margins) / n
+    return nats + surplus / (2 * n) if corrected else nats
 
 
 @njit(parallel=True, nogil=True, error_model="numpy", cache=True)
@@ -76,33 +97,19 @@ def bit_tile(left: Any, right: Any, of_left: Any, of_right: Any, table: Any, cor
         corrected: whether Miller and Madow's correction is added.
         upper: leaves out what is on and below the diagonal.
     """
-    n, bins, columns = table.size - 1, left.shape[1], left.shape[0]
+    columns, bins, words = left.shape
     nats = np.zeros((columns, right.shape[0]))
-    for index in prange(columns):
-        a = index // 2 if index % 2 == 0 else columns - 1 - index // 2  # long and short rows of a triangle in turn
-        counts = np.empty((bins, bins), np.int64)
-        of_a = 0.0
-        a_occupied = 0
-        for i in range(bins):
-            of_a += table[of_left[a, i]]
-            a_occupied += of_left[a, i] > 0
-        for b in range(a + 1 if upper else 0, right.shape[0]):
-            joint, of_b = 0.0, 0.0
-            occupied = 0
-            for j in range(bins):
-                of_b += table[of_right[b, j]]
-                occupied += of_right[b, j] > 0
-            _count(left[a], right[b], counts)
-            cells = 0
-            for i in range(bins - 1):  # what is left of the margins is in the last bin
-                counts[i, bins - 1] = of_left[a, i] - counts[i, : bins - 1].sum()
-            for j in range(bins):
-                counts[bins - 1, j] = of_right[b, j] - counts[: bins - 1, j].sum()
-            for i in range(bins):
-                for j in range(bins):
-                    joint += table[counts[i, j]]
-                    cells += counts[i, j] > 0
-            nats[a, b] = np.log(n) + (joint - of_a - of_b) / n
-            if corrected:
-                nats[a, b] += (a_occupied + occupied - cells - 1) / (2 * n)
+    sides = (columns + SIDE - 1) // SIDE
+    for index in prange(sides):
+        first = SIDE * (index // 2 if index % 2 == 0 else sides - 1 - index // 2)  # long and short rows in turn
+        end = min(first + SIDE, columns)
+        counts = np.empty((SIDE, bins, bins), np.int64)
+        for b in range(first + 1 if upper else 0, right.shape[0]):
+            until = min(end, b) if upper else end
+            counts[:] = 0
+            for start in range(0, words, BLOCK):
+                for a in range(first, until):
+                    _count(left[a], right[b], start, min(start + BLOCK, words), counts[a - first])
+            for a in range(first, until):
+                nats[a, b] = _plug_in(counts[a - first], of_left[a], of_right[b], table, corrected)
     return nats

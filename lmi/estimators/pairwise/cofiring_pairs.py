@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.pairwise.histogram import table_mi
+from lmi.estimators.pairwise.prepared import moved
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,7 @@ class CofiringPairs:
 
     def take(self, columns: Tensor, which: Tensor, rows: Tensor | None = None) -> Tensor:
         """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held."""
-        chosen = columns[which.to(columns.device)]
-        return chosen if rows is None else chosen[:, rows.to(columns.device)]
+        return moved(columns, which, rows)
 
     def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` sets what is on and below the diagonal to 0."""

@@ -11,6 +11,9 @@ from numba import njit, prange
 from scipy.special import ndtri
 from torch import Tensor
 
+from lmi.estimators.pairwise.histogram import Binning
+
+TIED_SHARE = 0.1  # of the rows, beyond which a column counts as tied
 DIGIT = 11  # bits that the radix sort takes at a time
 PASSES = -(-64 // DIGIT)
 CHUNK = 8  # columns that a thread takes at a time
@@ -23,14 +26,20 @@ class ColumnSorts:
     """What one sort of d columns of n rows tells.
 
     Args:
+        rows: n.
         tied: (d,) rows of each column whose value more than k rows have.
         scores: (d, n) normal scores, 0 columns where they were not asked for.
         codes: (d, n) uint16 bins of equal mass, 0 columns where they were not asked for.
     """
 
+    rows: int
     tied: np.ndarray
     scores: np.ndarray
     codes: np.ndarray
+
+    def mostly_tied(self) -> list[int]:
+        """Columns where more than ``TIED_SHARE`` of the rows have such a value."""
+        return np.flatnonzero(self.tied > TIED_SHARE * self.rows).tolist()
 
 
 def sort_columns(x: Tensor, k: int = 1, with_scores: bool = False, bins: int = 0) -> ColumnSorts:
@@ -52,11 +61,29 @@ def sort_columns(x: Tensor, k: int = 1, with_scores: bool = False, bins: int = 0
     tied = np.empty(d, np.int64)
     scores = np.empty((d if with_scores else 0, n))
     codes = np.empty((d if bins else 0, n), np.uint16)
-    step = SIDE * max(1, BLOCK_VALUES // (SIDE * n))
-    for start in range(0, d, step):
-        here = slice(start, start + step)
+    for here in _blocks(n, d):
         _sort(column_rows(x[:, here]), k, quantiles, bins, tied[here], scores[here], codes[here])
-    return ColumnSorts(tied, scores, codes)
+    return ColumnSorts(n, tied, scores, codes)
+
+
+def binned_columns(x: Tensor, bins: int, binning: Binning) -> np.ndarray:
+    """``bin_codes`` of columns of x (n, d) on the CPU, compiled: (d, n) uint16.
+
+    >>> binned_columns(torch.tensor([[0.0], [1.0], [2.0], [4.0]]), 2, "width").tolist()
+    [[0, 0, 1, 1]]
+    """
+    if binning == "mass":
+        return sort_columns(x, bins=bins).codes
+    n, d = x.shape
+    codes = np.empty((d, n), np.uint16)
+    for here in _blocks(n, d):
+        _width_codes(column_rows(x[:, here]), bins, codes[here])
+    return codes
+
+
+def _blocks(rows: int, columns: int) -> list[slice]:
+    step = SIDE * max(1, BLOCK_VALUES // (SIDE * rows))
+    return [slice(start, start + step) for start in range(0, columns, step)]
 
 
 def column_rows(x: Tensor) -> np.ndarray:
@@ -160,13 +187,9 @@ def _quantile(values: Any, rows: Any, place: float) -> float:
 
 
 @njit(parallel=True, nogil=True, error_model="numpy", cache=True)
-def width_codes(columns: Any, bins: int) -> Any:
-    """(t, n) uint16 bins of equal width over the [min, max] of each of ``columns`` (t, n), with NumPy's edges.
-
-    Bins are closed on the left, the last on both sides.
-    """
+def _width_codes(columns: Any, bins: int, codes: Any) -> None:
+    """Bins of equal width over the [min, max] of each of ``columns`` (t, n): closed on the left, the last on both sides."""
     t, n = columns.shape
-    codes = np.empty((t, n), np.uint16)
     for column in prange(t):
         low, high = columns[column].min(), columns[column].max()
         step = (high - low) / bins
@@ -180,4 +203,3 @@ def width_codes(columns: Any, bins: int) -> Any:
             while code < bins - 1 and value >= edges[code + 1]:
                 code += 1
             codes[column, row] = code
-    return codes

@@ -11,6 +11,8 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from lmi.estimators.columns import mean_ranks
+from lmi.estimators.pairwise.column_sorts import sort_columns
+from lmi.estimators.pairwise.prepared import moved
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,7 @@ class GaussianPairs:
 
     def take(self, columns: Tensor, which: Tensor, rows: Tensor | None = None) -> Tensor:
         """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held."""
-        chosen = columns[which.to(columns.device)]
-        return chosen if rows is None else chosen[:, rows.to(columns.device)]
+        return moved(columns, which, rows)
 
     def diagonal(self, columns: Tensor) -> Tensor:
         """(t,) infinities: a continuous variable tells everything about itself."""
@@ -48,6 +49,8 @@ def rank_normal(x: Tensor) -> Tensor:
     >>> rank_normal(torch.tensor([[1.0], [10.0], [100.0]])).flatten()
     tensor([-0.9674,  0.0000,  0.9674], dtype=torch.float64)
     """
+    if x.device.type == "cpu":
+        return torch.from_numpy(sort_columns(x, with_scores=True).scores).T
     halves = np.arange(2, 2 * len(x) + 1) / 2  # every mean rank there can be
     quantiles = torch.from_numpy(ndtri((halves - 0.5) / len(x))).to(x.device)
     return quantiles[(2 * mean_ranks(x.detach()) - 2).long().T.contiguous()].T

@@ -10,10 +10,27 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-from lmi.estimators.pairwise.bit_counts import bit_tile
+from lmi.estimators.pairwise.bit_counts import bit_tile, pack_bits
+from lmi.estimators.pairwise.column_sorts import binned_columns
 from lmi.estimators.pairwise.histogram import Binning, Correction, bin_codes, g_test, table_mi
+from lmi.estimators.pairwise.prepared import moved, selection
 
 BIT_BINS, BIT_ROWS = 24, 512  # bins up to which, and rows from which, products of bits are faster than counting
+
+
+@dataclass(frozen=True, eq=False)
+class BinnedColumns:
+    """t columns in bins.
+
+    Args:
+        codes: (t, n) uint16 bin numbers.
+        bits: (t, bins, words) uint64, bit i of bin b: whether row i is in it; ``None`` where rows are counted one by one.
+        counts: (t, bins) rows in each.
+    """
+
+    codes: np.ndarray
+    bits: np.ndarray | None
+    counts: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -24,30 +41,41 @@ class HistogramPairs:
     binning: Binning = "width"
     correction: Correction = "none"
 
-    def prepare(self, columns: Tensor) -> np.ndarray:
-        """Columns (n, t) -> bin numbers (t, n)."""
-        return bin_codes(columns.cpu(), self.bins, self.binning).numpy().astype(np.uint16)
+    def prepare(self, columns: Tensor) -> BinnedColumns:
+        """Columns (n, t), binned and packed."""
+        return self.pack(binned_columns(columns.cpu(), self.bins, self.binning))
 
-    def tile(self, x: np.ndarray, y: np.ndarray, upper: bool = False) -> Tensor:
+    def pack(self, codes: np.ndarray) -> BinnedColumns:
+        """Bin numbers (t, n), with what their counts need."""
+        if self.bins <= BIT_BINS and codes.shape[1] >= BIT_ROWS:
+            return BinnedColumns(codes, *pack_bits(codes, self.bins))
+        counts = [np.bincount(row, minlength=self.bins) for row in codes]
+        return BinnedColumns(codes, None, np.reshape(counts, (len(codes), self.bins)).astype(np.int64))
+
+    def tile(self, x: BinnedColumns, y: BinnedColumns, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` leaves out what is on and below the diagonal."""
-        counts = np.arange(x.shape[1] + 1)
-        if self.bins <= BIT_BINS and x.shape[1] >= BIT_ROWS:
-            table = counts * np.log(np.maximum(counts, 1))
-            corrected = self.correction == "miller_madow"
-            return torch.from_numpy(bit_tile(x, y, self.bins, table, corrected, upper))
-        weights = np.diff(counts * np.log(np.maximum(counts, 1)))  # what the sum of c log c gains at c -> c + 1
-        nats = _tile(x, y, self.bins, weights, self.correction == "miller_madow", upper)
-        return torch.from_numpy(nats)
+        counts, corrected = np.arange(x.codes.shape[1] + 1), self.correction == "miller_madow"
+        table = counts * np.log(np.maximum(counts, 1))
+        if x.bits is not None:
+            return torch.from_numpy(bit_tile(x.bits, y.bits, x.counts, y.counts, table, corrected, upper))
+        weights = np.diff(table)  # what the sum of c log c gains at c -> c + 1
+        return torch.from_numpy(_tile(x.codes, y.codes, self.bins, weights, corrected, upper))
 
-    def take(self, columns: np.ndarray, which: Tensor, rows: Tensor | None = None) -> np.ndarray:
-        """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held."""
-        chosen = columns[which.numpy()]
-        return chosen if rows is None else np.take(chosen, rows.numpy(), axis=1)
+    def take(self, columns: BinnedColumns, which: Tensor, rows: Tensor | None = None) -> BinnedColumns:
+        """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held: nothing is binned again."""
+        index = selection(which)
+        if rows is not None:
+            return self.pack(np.take(columns.codes[index], rows.numpy(), axis=1))
+        bits = None if columns.bits is None else columns.bits[index]
+        return BinnedColumns(columns.codes[index], bits, columns.counts[index])
 
-    def diagonal(self, columns: np.ndarray) -> Tensor:
+    def diagonal(self, columns: BinnedColumns) -> Tensor:
         """(t,) each prepared column against itself: the entropy of its bins."""
-        counts = np.stack([np.bincount(row, minlength=self.bins) for row in columns])
-        return table_mi(torch.diag_embed(torch.from_numpy(counts)), self.correction)
+        return table_mi(torch.diag_embed(torch.from_numpy(columns.counts)), self.correction)
+
+    def occupied(self, columns: BinnedColumns) -> Tensor:
+        """(t,) bins of each prepared column that hold a row."""
+        return torch.from_numpy((columns.counts > 0).sum(1))
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
@@ -122,8 +150,7 @@ class HistogramPairsTorch:
 
     def take(self, columns: Tensor, which: Tensor, rows: Tensor | None = None) -> Tensor:
         """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held."""
-        chosen = columns[which.to(columns.device)]
-        return chosen if rows is None else chosen[:, rows.to(columns.device)]
+        return moved(columns, which, rows)
 
     def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` sets what is on and below the diagonal to 0."""
@@ -139,9 +166,15 @@ class HistogramPairsTorch:
 
     def diagonal(self, columns: Tensor) -> Tensor:
         """(t,) each prepared column against itself: the entropy of its bins."""
+        return table_mi(torch.diag_embed(self._counts(columns)), self.correction)
+
+    def occupied(self, columns: Tensor) -> Tensor:
+        """(t,) bins of each prepared column that hold a row."""
+        return (self._counts(columns) > 0).sum(1).cpu()
+
+    def _counts(self, columns: Tensor) -> Tensor:
         counts = torch.zeros(len(columns), self.bins, dtype=torch.int64, device=columns.device)
-        counts.scatter_add_(1, columns.long(), torch.ones_like(columns, dtype=torch.int64))
-        return table_mi(torch.diag_embed(counts), self.correction)
+        return counts.scatter_add_(1, columns.long(), torch.ones_like(columns, dtype=torch.int64))
 
     def _one_hot(self, codes: Tensor) -> Tensor:
         """(t, n) bin numbers -> (at least 24, multiple of 8) zeros and ones, int8; what fills up is 0."""
@@ -156,18 +189,15 @@ def _multiple_of_8(size: int) -> int:
     return -(-size // 8) * 8
 
 
-def g_test_columns(
-    nats: Tensor, columns: Tensor, num_samples: Tensor | int, bins: int = 15, binning: Binning = "width"
-) -> Tensor:
-    """p-values (d, d) by the G-test of plug-in MI (d, d) between all columns of (n, d); 1 on the diagonal.
+def g_test_columns(nats: Tensor, occupied: Tensor, num_samples: Tensor | int) -> Tensor:
+    """p-values (d, d) by the G-test of plug-in MI (d, d) between all columns; 1 on the diagonal.
 
-    The degrees of freedom count each column's occupied bins; ``num_samples`` is N or (d, d) effective ones.
+    The degrees of freedom count each column's ``occupied`` (d,) bins; ``num_samples`` is N or (d, d) effective ones.
 
-    >>> x = torch.rand(900, 3, generator=torch.Generator().manual_seed(0))
-    >>> p = g_test_columns(HistogramPairs(4).tile(*(HistogramPairs(4).prepare(x),) * 2), x, 900, 4)
+    >>> measure = HistogramPairs(4)
+    >>> x = measure.prepare(torch.rand(900, 3, generator=torch.Generator().manual_seed(0)))
+    >>> p = g_test_columns(measure.tile(x, x), measure.occupied(x), 900)
     >>> bool(p.diagonal().eq(1).all()), bool((p[0, 1:] > 0.01).all())
     (True, True)
     """
-    codes = bin_codes(columns, bins, binning)
-    occupied = torch.tensor([len(row.unique()) for row in codes])
     return g_test(nats, num_samples, torch.outer(occupied - 1, occupied - 1)).fill_diagonal_(1.0)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lmi.estimators.pairwise.ksg_strips import ksg_strip_pairs
 from lmi.estimators.pairwise.ksg_window import FAR, TINY, WIDTH, ksg_pairs, psi_table
+from lmi.estimators.pairwise.prepared import selection
 
 STRIP_ROWS = 2048  # rows from which strips are faster than the window on any columns
 
@@ -68,7 +69,7 @@ class KsgPairs:
 
     def take(self, columns: SortedColumns, which: Tensor, rows: Tensor | None = None) -> SortedColumns:
         """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held: nothing is sorted again."""
-        index = which.numpy()
+        index = selection(which)
         values, order = columns.values[index], columns.order[index]
         if rows is not None:
             moved = rows.numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,37 +16,13 @@ from lmi.estimators.pairwise.histogram import MOST_BINS, Binning, Correction
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
 from lmi.estimators.pairwise.ksg import KsgPairs
 from lmi.estimators.pairwise.ksg_cuda import KsgPairsCuda
+from lmi.estimators.pairwise.prepared import Measure, PreparedColumns, kept_tiles, tile_side
 from lmi.estimators.pairwise.splines import SplinePairs
 from lmi.inputs import Missing, like, read_columns
 from lmi.settings import near
 
-TILE = 128  # columns on a side of a tile
-KEPT_BYTES = 2**31  # prepared columns held at a time, about
-PREPARED_BYTES = 20  # a prepared value, at most: KSG's, with its order and its place among the sorted
-
 Bar = Callable[[Iterable[Any], str], Iterator[Any]]
 PairEstimator = Literal["ksg", "histogram", "gaussian", "bspline", "cofiring"]
-
-
-@runtime_checkable
-class Measure(Protocol):
-    """What a tile needs: columns made ready once, then the values between two sets of them."""
-
-    def prepare(self, columns: Tensor) -> Any:
-        """Columns (n, t), made ready."""
-        ...
-
-    def take(self, columns: Any, which: Tensor, rows: Tensor | None = None) -> Any:
-        """Prepared columns ``which`` of prepared ones, their row i holding what row ``rows[i]`` held."""
-        ...
-
-    def tile(self, x: Any, y: Any, upper: bool = False) -> Tensor:
-        """(tx, ty) values in nats on the measure's device; ``upper`` sets what is on and below the diagonal to 0."""
-        ...
-
-    def diagonal(self, columns: Any) -> Tensor:
-        """(t,) values in nats of each prepared column against itself."""
-        ...
 
 
 def pairwise_measure(
@@ -146,15 +122,26 @@ def pairwise_mi(
     """
     device = checked_device(device, device_of(x))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
-    least, why = (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (2, "")
+    least, why = rows_needed(estimator, k)
     brought = [(name, x)] if y is None else [(name, x), ("y", y)]
     sides = read_columns(*brought, missing=missing, least=least, why=why)
     other = None if y is None else sides[1].values
     return like(tiled(measure, sides[0].values, other, fabric, bar, f"{estimator} {name}"), sides[0], sides[-1])
 
 
+def rows_needed(estimator: PairEstimator, k: int, otherwise: int = 2) -> tuple[int, str]:
+    """The fewest rows that an estimator measures, and why, as an error says it."""
+    return (k + 1, f": k + 1 for k = {k} neighbours") if estimator == "ksg" else (otherwise, "")
+
+
 def tiled(
-    measure: Measure, x: Tensor, y: Tensor | None = None, fabric: Any = None, bar: Bar | None = None, label: str = ""
+    measure: Measure,
+    x: Tensor,
+    y: Tensor | None = None,
+    fabric: Any = None,
+    bar: Bar | None = None,
+    label: str = "",
+    columns: PreparedColumns | None = None,
 ) -> Tensor:
     """The matrix of ``measure`` between columns of x (n, dx) and of y (n, dy), or of x and x, nats.
 
@@ -168,13 +155,14 @@ def tiled(
         fabric: a launched ``lightning.Fabric``: tiles are shared over its ranks.
         bar: wraps the loop over tiles.
         label: what the bar says.
+        columns: all of x, where they are prepared already.
 
     Returns:
         (dx, dy) float64 on the CPU; on a GPU nothing is waited for before the last tile.
     """
     other = x if y is None else y
-    side = max(1, min(TILE, KEPT_BYTES // (64 * len(x))))
-    room = max(2, KEPT_BYTES // (PREPARED_BYTES * side * len(x)))
+    side = tile_side(len(x))
+    room = kept_tiles(side, len(x))
     starts, passing = range(0, x.shape[1], side), range(0, other.shape[1], side)
     panels = [starts[first : first + room - 1] for first in range(0, len(starts), room - 1)]
     tiles = [(panel, a, b) for panel in panels for b in passing for a in panel if y is not None or a <= b]
@@ -182,6 +170,8 @@ def tiled(
     prepared: dict[tuple[bool, int], Any] = {}
 
     def block(of_x: bool, start: int, panel: range) -> Any:
+        if columns is not None and columns.kept and (of_x or y is None):
+            return columns.take(torch.arange(start, min(start + side, x.shape[1])))
         place = (of_x or y is None, start)
         if place not in prepared:
             while len(prepared) >= room:
@@ -218,9 +208,24 @@ def nonlinearity(
     True
     """
     device = checked_device(device, device_of(x))
-    measure = pairwise_measure("ksg", k=k, device=device)
-    (side,) = read_columns(("x", x), least=k + 1, why=f": k + 1 for k = {k} neighbours")
-    normal = rank_normal(side.values.to(device))
-    gap = tiled(measure, normal, None, fabric, bar, "ksg of ranks")
-    gap = gap - tiled(pairwise_measure("gaussian", device=device), normal)
-    return like(gap.fill_diagonal_(0.0), side)
+    k = whole(k, "k", 1)
+    least, why = rows_needed("ksg", k)
+    (side,) = read_columns(("x", x), least=least, why=why)
+    ksg, gaussian = score_tables(rank_normal(side.values.to(device)), k, device, fabric, bar)
+    return like((ksg - gaussian).fill_diagonal_(0.0), side)
+
+
+def score_tables(
+    scores: Tensor, k: int, device: str, fabric: Any = None, bar: Bar | None = None
+) -> tuple[Tensor, Tensor]:
+    """KSG and Gaussian MI (d, d) in nats of normal scores (n, d): their difference is ``nonlinearity``.
+
+    Args:
+        scores: from ``rank_normal``.
+        k: neighbours of KSG.
+        device: a torch device.
+        fabric: a launched ``lightning.Fabric``: tiles are shared over its ranks.
+        bar: wraps the loop over tiles.
+    """
+    ksg = tiled(pairwise_measure("ksg", k=k, device=device), scores, None, fabric, bar, "ksg of ranks")
+    return ksg, tiled(GaussianPairs(device), scores)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lmi.estimators.pairwise.prepared import moved
+
 BLOCK_VALUES = 2**24  # weights held at a time
 
 
@@ -36,8 +38,7 @@ class SplinePairs:
 
     def take(self, columns: Tensor, which: Tensor, rows: Tensor | None = None) -> Tensor:
         """Columns ``which`` of prepared ones, row i holding what row ``rows[i]`` held."""
-        chosen = columns[which.to(columns.device)]
-        return chosen if rows is None else chosen[:, rows.to(columns.device)]
+        return moved(columns, which, rows)
 
     def tile(self, x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
         """(tx, ty) values in nats; ``upper`` sets what is on and below the diagonal to 0."""

@@ -10,12 +10,16 @@ from numba import njit, prange
 from torch import Tensor
 
 from lmi.arguments import whole
+from lmi.estimators.pairwise.column_sorts import column_rows
 from lmi.estimators.significance.document_nulls import document_places
 from lmi.inputs import like, read_columns
 from lmi.labels import read_groups
 
+LAGS = 50  # rows apart, at most
+BLOCK_VALUES = 2**23  # values copied at a time, 64 MiB
 
-def effective_samples(x: Any, documents: Any = None, lags: int = 50) -> Any:
+
+def effective_samples(x: Any, documents: Any = None, lags: int = LAGS) -> Any:
     """(d, d) effective number of independent rows for each pair of columns of x (n, d).
 
     n / (1 + 2 sum_l (1 - l / n) r_i(l) r_j(l)) (Bartlett 1935), with r the autocorrelation within documents, summed
@@ -34,46 +38,66 @@ def effective_samples(x: Any, documents: Any = None, lags: int = 50) -> Any:
     True
     """
     (side,) = read_columns(("x", x))
-    n, lags = len(side.values), whole(lags, "lags", 1)
-    places = document_places(read_groups(documents, "documents", side))
+    groups = read_groups(documents, "documents", side)
+    return like(bartlett_samples(side.values, groups, whole(lags, "lags", 1)), side)
+
+
+def bartlett_samples(x: Tensor, documents: Tensor, lags: int) -> Tensor:
+    """``effective_samples`` of checked columns (n, d) on any device: (d, d) on the CPU."""
+    n = len(x)
+    places = document_places(documents)
     lengths = torch.tensor([len(place) for place in places])
     lags = min(lags, int(lengths.max()) - 1)
-    columns = (side.values.double() - side.values.double().mean(0)).T[:, torch.cat(places).to(side.values.device)]
-    columns = columns.contiguous()
-    ends = lengths.cumsum(0)
-    if columns.device.type == "cpu":
-        starts = (ends - lengths).numpy()
-        products = torch.from_numpy(_lag_products(columns.numpy(), starts, ends.numpy(), lags))
-    else:
-        products = _lag_products_torch(columns, torch.arange(len(places)).repeat_interleave(lengths), lags)
+    rows, mean = torch.cat(places), x.double().mean(0)
+    products = []
+    for block in torch.arange(x.shape[1]).split(max(1, BLOCK_VALUES // n)):
+        here = slice(int(block[0]), int(block[-1]) + 1)
+        products.append(_products(_centred(x[:, here], mean[here], rows), lengths, lags))
+    squares, products = torch.cat(products).split((1, lags), 1)
     steps = torch.arange(1, lags + 1)
-    pairs = (lengths[:, None] - steps).clamp_min(0).sum(0).double().to(columns.device)
-    correlation = products / columns.square().sum(1, keepdim=True) * n / pairs.clamp_min(1)
+    pairs = (lengths[:, None] - steps).clamp_min(0).sum(0).double().to(x.device)
+    correlation = products / squares * n / pairs.clamp_min(1)
     total = (correlation * (pairs / n)) @ correlation.T
-    return like((n / (1 + 2 * total).clamp_min(1.0)).cpu(), side)
+    return (n / (1 + 2 * total).clamp_min(1.0)).cpu()
+
+
+def _centred(x: Tensor, mean: Tensor, rows: Tensor) -> Tensor:
+    """(t, n) columns of x (n, t) less their means, in the order of ``rows``."""
+    columns = torch.from_numpy(column_rows(x)) if x.device.type == "cpu" else x.T.double()
+    if not torch.equal(rows, torch.arange(len(rows))):
+        columns = columns[:, rows.to(x.device)]
+    return (columns - mean[:, None]).contiguous()
+
+
+def _products(columns: Tensor, lengths: Tensor, lags: int) -> Tensor:
+    """(t, 1 + lags) sums of products of each of ``columns`` (t, n), documents of ``lengths`` in a row, with itself moved."""
+    if columns.device.type != "cpu":
+        return _lag_products_torch(columns, torch.arange(len(lengths)).repeat_interleave(lengths), lags)
+    ends = lengths.cumsum(0)
+    return torch.from_numpy(_lag_products(columns.numpy(), (ends - lengths).numpy(), ends.numpy(), lags))
 
 
 @njit(parallel=True, nogil=True, fastmath=True, error_model="numpy", cache=True)
 def _lag_products(columns: Any, starts: Any, ends: Any, lags: int) -> Any:
-    """(d, lags) sums over rows of column * column shifted by 1, 2, ... ``lags`` rows within documents."""
-    products = np.zeros((columns.shape[0], lags))
+    """(d, 1 + lags) sums over rows of column * column shifted by 0, 1, ... ``lags`` rows within documents."""
+    products = np.zeros((columns.shape[0], 1 + lags))
     for index in prange(columns.shape[0]):
-        column = columns[index]
         for document in range(starts.size):
-            start, end = starts[document], ends[document]
-            for lag in range(1, min(lags, end - start - 1) + 1):
+            values = columns[index, starts[document] : ends[document]]
+            for lag in range(min(lags, values.size - 1) + 1):
+                left, right = values[: values.size - lag], values[lag:]  # slices from 0, which the compiler vectorises
                 total = 0.0
-                for row in range(start, end - lag):
-                    total += column[row] * column[row + lag]
-                products[index, lag - 1] += total
+                for row in range(left.size):
+                    total += left[row] * right[row]
+                products[index, lag] += total
     return products
 
 
 def _lag_products_torch(columns: Tensor, document: Tensor, lags: int) -> Tensor:
     """The same on any device, ``document`` (n,) being the document of each row."""
-    document = document.to(columns.device)
+    n, document = columns.shape[1], document.to(columns.device)
     products = [
-        (columns[:, lag:] * columns[:, :-lag] * (document[lag:] == document[:-lag])).sum(1)
-        for lag in range(1, lags + 1)
+        (columns[:, lag:] * columns[:, : n - lag] * (document[lag:] == document[: n - lag])).sum(1)
+        for lag in range(lags + 1)
     ]
-    return torch.stack(products, 1) if products else columns.new_zeros(len(columns), 0)
+    return torch.stack(products, 1)

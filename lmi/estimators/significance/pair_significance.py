@@ -11,9 +11,10 @@ from scipy.stats import false_discovery_control
 from torch import Tensor
 
 from lmi.arguments import read_values, whole
-from lmi.estimators.pairwise.matrix import Bar, Measure
+from lmi.estimators.pairwise.matrix import Bar
+from lmi.estimators.pairwise.prepared import Measure, PreparedColumns
 from lmi.estimators.significance.document_nulls import Scheme
-from lmi.estimators.significance.pooled_null import DrawnColumns, null_plans, pooled_null
+from lmi.estimators.significance.pooled_null import null_plans, pooled_null
 from lmi.inputs import read_columns, read_matrix
 from lmi.labels import read_groups
 
@@ -79,7 +80,27 @@ def pairwise_significance(
     plans = null_plans(documents, scheme, generator, draws, d)
     rank, ranks = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
     drawn = [torch.cat(plan[1:]) for plan in plans[rank::ranks]]
-    columns = DrawnColumns(measure, x, torch.cat(drawn).unique() if drawn else torch.empty(0).long())
+    columns = PreparedColumns(measure, x, torch.cat(drawn).unique() if drawn else torch.empty(0).long())
+    return drawn_significance(nats, columns, plans, fabric, bar)
+
+
+def drawn_significance(
+    nats: Tensor,
+    columns: PreparedColumns,
+    plans: list[tuple[Tensor, ...]],
+    fabric: Any = None,
+    bar: Bar | None = None,
+) -> Significance:
+    """``pairwise_significance`` of columns that are prepared.
+
+    Args:
+        nats: (d, d) the observed matrix.
+        columns: those that ``plans`` draw, at least.
+        plans: of the null draws, from ``null_plans``.
+        fabric: a launched ``lightning.Fabric``: draws are shared over its ranks.
+        bar: wraps the loop over draws.
+    """
+    d = len(nats)
     null = pooled_null(columns, plans, fabric, bar)
     upper = torch.triu_indices(d, d, 1)
     z = null.standardised(nats[upper[0], upper[1]], upper[0], upper[1])

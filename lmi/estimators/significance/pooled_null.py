@@ -18,7 +18,8 @@ from scipy import sparse
 from scipy.sparse.linalg import cg
 from torch import Tensor
 
-from lmi.estimators.pairwise.matrix import KEPT_BYTES, PREPARED_BYTES, Bar, Measure
+from lmi.estimators.pairwise.matrix import Bar
+from lmi.estimators.pairwise.prepared import PreparedColumns
 from lmi.estimators.significance.document_nulls import Scheme, null_rows
 
 SIDE = 32  # columns drawn on each side at every null draw
@@ -67,7 +68,7 @@ class PooledNull:
 
 
 def pooled_null(
-    columns: DrawnColumns, plans: list[tuple[Tensor, ...]], fabric: Any = None, bar: Bar | None = None
+    columns: PreparedColumns, plans: list[tuple[Tensor, ...]], fabric: Any = None, bar: Bar | None = None
 ) -> PooledNull:
     """Measure the null draws ``plans`` and pool them.
 
@@ -125,25 +126,6 @@ def null_plans(
         )
         for _ in range(draws)
     ]
-
-
-class DrawnColumns:
-    """Columns by number: all that are needed prepared once where memory holds them, else those of a call at a time."""
-
-    def __init__(self, measure: Measure, x: Tensor, needed: Tensor) -> None:
-        """Columns ``needed`` (m,) of x (n, d)."""
-        self.measure, self.x = measure, x
-        self.kept = len(needed) * len(x) * PREPARED_BYTES <= KEPT_BYTES
-        if self.kept:
-            self.prepared = measure.prepare(x if len(needed) == x.shape[1] else x[:, needed])
-            self.place = torch.zeros(x.shape[1], dtype=torch.long).scatter_(0, needed, torch.arange(len(needed)))
-
-    def take(self, which: Tensor, rows: Tensor | None = None) -> Any:
-        """Prepared columns ``which`` (m,), their rows moved by ``rows`` (n,): nothing is sorted or binned again."""
-        if self.kept:
-            return self.measure.take(self.prepared, self.place[which], rows)
-        prepared = self.measure.prepare(self.x[:, which])
-        return prepared if rows is None else self.measure.take(prepared, torch.arange(len(which)), rows)
 
 
 def _standardised(value: Tensor, i: Tensor, j: Tensor, centre: Tensor, log_scale: Tensor) -> Tensor:

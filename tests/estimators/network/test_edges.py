@@ -10,7 +10,7 @@ import lmi
 from lmi.estimators.network import edge_units
 from lmi.estimators.network.edge_units import split_units
 from lmi.estimators.network.pruning import indirect_edges
-from lmi.estimators.pairwise import matrix
+from lmi.estimators.pairwise import prepared
 from lmi.estimators.pairwise.splines import SplinePairs
 from lmi.estimators.significance import pooled_null
 
@@ -25,7 +25,7 @@ def planted(n=200, d=40, seed=0):
 
 @pytest.mark.parametrize("estimator", ["ksg", "histogram", "gaussian", "bspline"])
 def test_edges_are_those_of_the_whole_table(estimator, monkeypatch):
-    monkeypatch.setattr("lmi.estimators.network.pairwise_edges.TILE", 8)
+    monkeypatch.setattr(prepared, "TILE", 8)
     monkeypatch.setattr(edge_units, "UNIT_TILES", 2)
     h, rate = planted(), 0.2
     edges = lmi.pairwise_edges(h, estimator, draws=32, rate=rate)
@@ -56,7 +56,7 @@ def test_targets_are_rows_of_the_whole_table():
 
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("lmi.estimators.network.pairwise_edges.TILE", 8)
+    monkeypatch.setattr(prepared, "TILE", 8)
     monkeypatch.setattr(edge_units, "UNIT_TILES", 2)
     h = planted()
     expected = lmi.pairwise_edges(h, "histogram")
@@ -94,7 +94,7 @@ class Ranks:
 
 
 def test_ranks_share_the_units(tmp_path, monkeypatch):
-    monkeypatch.setattr("lmi.estimators.network.pairwise_edges.TILE", 8)
+    monkeypatch.setattr(prepared, "TILE", 8)
     monkeypatch.setattr(edge_units, "UNIT_TILES", 1)
     h = planted()
     with pytest.raises(ValueError, match="share their edges through a folder"):
@@ -211,8 +211,7 @@ def test_what_makes_no_sense_is_refused(settings, message):
 def test_little_memory_changes_no_edge(monkeypatch):
     h = planted()
     expected = lmi.pairwise_edges(h, "ksg")
-    for module in (matrix, pooled_null):
-        monkeypatch.setattr(module, "KEPT_BYTES", 0)
+    monkeypatch.setattr(prepared, "PREPARED_BYTES", 2**31)
     again = lmi.pairwise_edges(h, "ksg")
     assert np.array_equal(again.nats, expected.nats) and np.array_equal(again.q, expected.q)
 

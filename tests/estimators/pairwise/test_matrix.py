@@ -7,7 +7,8 @@ from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.preprocessing import scale
 
 from lmi.estimators.neighbors.ksg import ksg_pointwise
-from lmi.estimators.pairwise import histogram_pairs, ksg, matrix
+from lmi.estimators.network.all_pairs import pairwise
+from lmi.estimators.pairwise import histogram_pairs, ksg, prepared
 from lmi.estimators.pairwise.gaussian import rank_normal
 from lmi.estimators.pairwise.histogram import histogram_mi
 from lmi.estimators.pairwise.histogram_pairs import HistogramPairs, HistogramPairsTorch
@@ -128,23 +129,22 @@ def test_every_cpu_takes_the_compiled_loops(device):
 def test_little_memory_changes_no_number(estimator, monkeypatch):
     h = mixed(60, 40)
     expected = pairwise_mi(h, estimator=estimator), pairwise_mi(h[:, :15], h[:, 15:], estimator=estimator)
-    monkeypatch.setattr(matrix, "TILE", 8)
-    monkeypatch.setattr(matrix, "KEPT_BYTES", 3 * matrix.PREPARED_BYTES * 8 * 60)
+    monkeypatch.setattr(prepared, "TILE", 8)
+    monkeypatch.setattr(prepared, "KEPT_BYTES", 3 * prepared.PREPARED_BYTES * 8 * 60)
     blocks = pairwise_mi(h, estimator=estimator), pairwise_mi(h[:, :15], h[:, 15:], estimator=estimator)
     for whole, block in zip(expected, blocks):
         assert torch.allclose(whole, block, rtol=0, atol=1e-12)
 
 
-def test_a_column_is_prepared_once():
-    h, prepared = mixed(60, 300), []
-
-    class Counted(KsgPairs):
-        def prepare(self, columns):
-            prepared.append(columns.shape[1])
-            return super().prepare(columns)
-
-    tiled(Counted(), h)
-    assert sum(prepared) == 300
+def test_a_column_is_prepared_once(monkeypatch):
+    h, counts = mixed(60, 150), []
+    prepare = KsgPairs.prepare
+    monkeypatch.setattr(KsgPairs, "prepare", lambda self, x: counts.append(x.shape[1]) or prepare(self, x))
+    pairwise_mi(h)
+    assert sum(counts) == 150
+    counts.clear()
+    pairwise(h, documents=torch.arange(60) // 6, draws=2)
+    assert counts == [150], "the null takes what the pairs have prepared"
 
 
 @pytest.mark.parametrize("estimator", ["ksg", "histogram", "gaussian"])

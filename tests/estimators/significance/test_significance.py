@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from lmi.estimators.pairwise import prepared
 from lmi.estimators.pairwise.matrix import pairwise_measure, tiled
-from lmi.estimators.significance import pooled_null
 from lmi.estimators.significance.effective import _lag_products, _lag_products_torch, effective_samples
 from lmi.estimators.significance.pair_significance import benjamini_hochberg, pairwise_significance
 from lmi.estimators.significance.pooled_null import pooled_p_values
@@ -86,7 +86,7 @@ def test_draws_prepared_once_or_one_by_one_are_the_same(monkeypatch):
     documents, measure = torch.arange(80) // 10, pairwise_measure("histogram", device="cpu")
     nats = tiled(measure, h)
     once = pairwise_significance(nats, h, measure, documents, torch.Generator().manual_seed(5), draws=4)
-    monkeypatch.setattr(pooled_null, "KEPT_BYTES", 0)
+    monkeypatch.setattr(prepared, "KEPT_BYTES", 0)
     again = pairwise_significance(nats, h, measure, documents, torch.Generator().manual_seed(5), draws=4)
     assert torch.equal(once.null_nats, again.null_nats)
     assert torch.equal(once.p, again.p)
