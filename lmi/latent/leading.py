@@ -1,17 +1,19 @@
 """Which latents are measured: canonical directions that fresh pairs correlate in and that say something new.
 
 Functions of one signal (x, x^2, ...) all have canonical correlations of their own. Measured together they fill a space
-that the samples are thin in, for nothing, so a direction that its neighbours in the ones before it foretell is left out.
+that the samples are thin in, for nothing, so a direction that its neighbours in the ones before it foretell is left out, and
+so is one that raises no bound on fresh pairs: the normal model takes it for news, which makes its scores too sure.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from lmi.estimators.bounds.heldout import bound_influence
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
 from lmi.estimators.neighbors.search import nearest
@@ -19,7 +21,10 @@ from lmi.estimators.neighbors.search import nearest
 NEIGHBOURS = 5
 FORETOLD = 0.5  # share of a direction's variance that the ones before it may explain
 SIGNIFICANT = 3.0  # standard errors of a correlation on fresh pairs
-LARGEST = 1 - 1e-9  # squared correlation that nats are written down for
+RAISES = 1.0  # paired standard errors by which a direction has to raise the bound
+LARGEST = 1 - 1e-9  # correlation that nats are written down for
+JUDGES = 700  # fresh pairs at most that the bound is measured on
+FURTHEST = 4.0  # deviations, beyond which a normal model's scores are not to be trusted
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +33,15 @@ class Leading:
 
     Args:
         directions: fitted to the training part.
-        kept: (k,) numbers of those that are measured, at least one.
+        kept: (k,) numbers of those that are measured, at least one, the largest correlation on fresh pairs first.
         nats: (l,) -1/2 log(1 - r^2) of each direction's correlation on fresh pairs.
+        bound: InfoNCE of the normal model of those that are measured, on fresh pairs, nats.
     """
 
     directions: LinearCritic
     kept: Tensor
     nats: Tensor
+    bound: float
 
     @property
     def count(self) -> int:
@@ -57,13 +64,33 @@ def leading_latents(zx: Tensor, zy: Tensor, fold: Fold) -> Leading:
     """
     directions = fit_linear(zx[fold.train], zy[fold.train], min(zx.shape[1], zy.shape[1]))
     u, v = directions.variates(zx, zy)
-    squared = correlations(u[fold.stop], v[fold.stop]).clamp(min=0).square().clamp(max=LARGEST)
-    shown = squared.sqrt() > SIGNIFICANT / fold.stop.numel() ** 0.5
-    kept = [0]
-    for j in range(1, u.shape[1]):
-        if bool(shown[j]) and 0.5 * sum(foretold(z, kept, j, fold) for z in (u, v)) < FORETOLD:
-            kept.append(j)
-    return Leading(directions, torch.tensor(kept), -0.5 * torch.log1p(-squared))
+    r = correlations(u[fold.stop], v[fold.stop]).clamp(min=0, max=LARGEST)
+    judges = fold.stop[:JUDGES]
+    a, b = (((z[judges] - z[fold.stop].mean(0)) / spread(z[fold.stop])).clamp(-FURTHEST, FURTHEST) for z in (u, v))
+
+    def terms(chosen: list[int]) -> Tensor:
+        """(m,) InfoNCE terms of the normal model of the directions ``chosen``."""
+        columns = torch.tensor(chosen)
+        model = replace(directions, correlations=r[columns])
+        return bound_influence(model.between(a[:, columns], b[:, columns]), "infonce")
+
+    first, *others = r.argsort(descending=True).tolist()
+    kept, bound = [first], terms([first])
+    for j in others:
+        if float(r[j]) <= SIGNIFICANT / fold.stop.numel() ** 0.5:
+            break
+        if 0.5 * sum(foretold(z, kept, j, fold) for z in (u, v)) >= FORETOLD:
+            continue
+        longer = terms([*kept, j])
+        gain = longer - bound
+        if float(gain.mean()) > RAISES * float(gain.std()) / gain.numel() ** 0.5:
+            kept, bound = [*kept, j], longer
+    return Leading(directions, torch.tensor(kept), -0.5 * torch.log1p(-r.square()), float(bound.mean()))
+
+
+def spread(z: Tensor) -> Tensor:
+    """(l,) standard deviation of each column of z (n, l), at least the smallest float."""
+    return z.std(0, correction=0).clamp(min=math.ulp(0.0))
 
 
 def correlations(u: Tensor, v: Tensor) -> Tensor:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from lmi.activations.extract import CACHE
 from lmi.estimators.folds import Fold, split_folds, split_once
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
+from lmi.latent.encoders.pretrained import pretrained_features
 from lmi.latent.leading import leading_latents
 from lmi.latent.learned_doubts import Fitted, learned_doubts, raw_neighbours
 from lmi.latent.learning_curve import LearningCurve, learning_curve
@@ -39,7 +41,8 @@ class RepresentationEstimator(RepresentationSettings):
         Raises:
             ValueError: where a part of the split would have too few samples, or an encoder does not take such samples.
         """
-        x, y = x.float().cpu(), y.float().cpu()
+        names = (self.encoder, self.encoder_y or self.encoder)
+        x, y = (self._readable(z.float().cpu(), name) for z, name in zip((x, y), names))
         n = x.shape[0]
         folds = representation_folds(self, n, context)
         estimates, fits, curve = [], [], None
@@ -73,6 +76,10 @@ class RepresentationEstimator(RepresentationSettings):
             + f" learned latents ({self.objective}, {self.members} members); a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )
+
+    def _readable(self, z: Tensor, encoder: str) -> Tensor:
+        """Samples z (n, *shape) as encoders take them: with ``pretrained`` what the frozen network says of them."""
+        return pretrained_features(self.pretrained, z, cache=CACHE) if encoder == "pretrained" else z
 
     def _fit_and_measure(self, x: Tensor, y: Tensor, fold: Fold, context: Context) -> tuple[Fitted, Estimate]:
         """Encoders of a fold and the information of its test part, measured in the first process for all."""

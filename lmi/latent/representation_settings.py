@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lmi.activations.model import LanguageModel
 from lmi.latent.encoders import EncoderName
 from lmi.latent.measures import Measure
 from lmi.latent.objectives import ObjectiveName
@@ -18,9 +19,11 @@ class RepresentationSettings:
     """What is built, how it is fitted, how the samples are shared out, and what measures the latents.
 
     Args:
-        encoder: ``mlp``, ``residual``, ``conv`` (pictures), ``conv1d``, ``transformer`` (sequences), or ``auto``: by the
-            shape of a sample.
+        encoder: ``mlp``, ``residual``, ``conv`` (pictures), ``conv1d``, ``transformer`` (sequences), ``pretrained`` (a
+            frozen network, then a perceptron), or ``auto``: by the shape of a sample.
         encoder_y: of Y, where it is another than that of X.
+        pretrained: the frozen network of ``encoder=pretrained``: "tiny", a local folder or a model on the Hugging Face hub.
+            A text model reads token numbers (n, length), a vision model pictures.
         latent_dim: latents on each side: more than are measured, since functions of one signal take places, too.
         width: of the encoders: filters of the first layer, an eighth of a perceptron.
         objective: what the latents of a batch maximise: ``cca`` in closed form, ``infonce``, ``mine``, ``smile``.
@@ -46,6 +49,7 @@ class RepresentationSettings:
 
     encoder: EncoderName = "auto"
     encoder_y: EncoderName | None = None
+    pretrained: LanguageModel = field(default_factory=LanguageModel)
     latent_dim: Annotated[int, Field(ge=1)] = 16
     width: Annotated[int, Field(ge=2)] = 16
     objective: ObjectiveName = "cca"
@@ -56,7 +60,7 @@ class RepresentationSettings:
     batch_size: Annotated[int, Field(ge=8)] = 500
     max_epochs: Annotated[int, Field(ge=1)] = 40
     patience: Annotated[int, Field(ge=1)] = 40
-    members: Annotated[int, Field(ge=1)] = 2
+    members: Annotated[int, Field(ge=1)] = 1
     restarts: Annotated[int, Field(ge=0)] = 0
     train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     stop_share: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -7,8 +7,11 @@ import pytest
 import torch
 
 import lmi
+from lmi.activations import LanguageModel
 from lmi.estimators.folds import split_once
+from lmi.latent import representation
 from lmi.latent.encoders import build_encoder, encoder_for
+from lmi.latent.encoders.pretrained import pretrained_features
 from lmi.latent.leading import leading_latents
 from lmi.latent.learned_doubts import learned_doubts
 from lmi.latent.learning_curve import LearningCurve
@@ -87,6 +90,24 @@ def test_the_encoder_follows_the_shape_and_refuses_another():
         encoder_for("conv", (5,))
     with pytest.raises(ValueError, match=r"encoder='transformer' takes sequences"):
         lmi.estimate(bumps(600).x, bumps(600).y, "representation", encoder="transformer")
+
+
+def test_a_frozen_network_reads_tokens_once_and_what_it_says_is_kept(tmp_path, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    topic = torch.randint(2, (400, 1), generator=generator)
+    x, y = (torch.randint(10, 14, (400, 6), generator=generator) + 300 * topic for _ in range(2))
+    model = LanguageModel("tiny")
+    features = pretrained_features(model, x, cache=str(tmp_path))
+    monkeypatch.setattr(LanguageModel, "load_network", lambda *_: pytest.fail("the features are kept"))
+    assert torch.equal(features, pretrained_features(model, x, cache=str(tmp_path)))
+    monkeypatch.undo()
+    monkeypatch.setattr(representation, "CACHE", str(tmp_path))
+    settings = SMALL | {"encoder": "pretrained", "max_epochs": 20}
+    result = lmi.estimate(x, y, "representation", **settings)
+    assert abs(result.nats - math.log(2)) < 0.15
+    for wrong, message in ((x + 0.5, "whole and not negative"), (x[:, :, None, None], "reads token numbers")):
+        with pytest.raises(ValueError, match=message):
+            lmi.estimate(wrong, y, "representation", **settings)
 
 
 def test_sequences_and_sides_of_different_kinds():

@@ -15,7 +15,7 @@ from lmi.latent.encoders.residual import residual
 from lmi.latent.encoders.transformer import transformer
 from lmi.latent.encoders.weights import seeded
 
-EncoderName = Literal["auto", "mlp", "residual", "conv", "conv1d", "transformer"]
+EncoderName = Literal["auto", "mlp", "residual", "conv", "conv1d", "transformer", "pretrained"]
 Build = Callable[[tuple[int, ...], int, int], nn.Module]
 
 ENCODERS: dict[str, Build] = {
@@ -24,6 +24,7 @@ ENCODERS: dict[str, Build] = {
     "conv": conv,
     "conv1d": conv1d,
     "transformer": transformer,
+    "pretrained": mlp,  # of the features of a frozen network, see ``lmi.latent.encoders.pretrained``
 }
 AXES = {"conv": 3, "conv1d": 2, "transformer": 2}  # of a sample, where an encoder asks for so many
 
