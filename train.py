@@ -38,6 +38,7 @@ CONF = SCRIPT.parent / "conf"
 AGAIN = ["-P", "-m", "lmi.train"] if (SCRIPT.parent / "__init__.py").is_file() else [str(SCRIPT)]
 DEFAULTS = {"source": "reference_example", "estimator": "latent"}  # of an experiment that another package registers
 USAGE = "lmi estimate x.csv y.csv [key=value ...]: the mutual information between the rows of two files"
+to_dict: Any = OmegaConf.to_container
 plain: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
 
 OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh, replace=True)
@@ -115,12 +116,31 @@ class Composer:
         self.groups = [
             key for key in self.firsts if key.lstrip("+~") in loader.list_groups("") or key.startswith("hydra")
         ]
+        for key in {*self.groups} - {"hydra"}:
+            if self.firsts[key].startswith(("[", "{")):
+                raise ValueError(f"{key}={self.firsts[key]}: expected one choice; a sweep has several: -m {key}=a,b")
         self.name = arguments.config_name or "config"
         self.path = [f"hydra.searchpath=[{quoted(f'file://{arguments.config_dir}')}]"] if arguments.config_dir else []
 
     def compose(self, keys: Iterable[str]) -> DictConfig:
         overrides = [f"{key}={self.firsts[key]}" for key in keys]
         return hydra.compose(self.name, overrides + self.path, return_hydra_config=True)
+
+    def known(self) -> DictConfig:
+        """The config that the groups chosen make; refuses a group that the experiment does not read."""
+        try:
+            return self.compose(self.groups)
+        except HydraException:
+            config = to_dict(self.compose(key for key in self.groups if key == "experiment"))
+            chosen = f"experiment={self.firsts['experiment']}" if "experiment" in self.firsts else "the experiment"
+            for key in self.groups:
+                if key[0] not in "+~" and "/" not in key and "@" not in key and key not in config:
+                    has = sorted(name for name, value in config.items() if isinstance(value, dict) and name != "hydra")
+                    own = f"; its own setting is experiment.{key}" if key in config["experiment"] else ""
+                    raise ValueError(
+                        f"{key}={self.firsts[key]}: {chosen} reads no {key}{own} (valid: {', '.join(has)})"
+                    ) from None
+            raise
 
     def check_keys(self, known: DictConfig) -> None:
         """Refuse keys that are not in the config, naming the nearest that are."""
@@ -133,7 +153,7 @@ def prepare_run(composer: Composer) -> None:
     try:
         config = composer.compose(composer.firsts)
     except HydraException:
-        composer.check_keys(composer.compose(composer.groups))
+        composer.check_keys(composer.known())
         raise
     if config.resume:
         stored_config(Path(config.resume), config.resume)
@@ -143,7 +163,7 @@ def prepare_run(composer: Composer) -> None:
 
 def prepare_sweep(composer: Composer) -> Path:
     """The folder of a sweep, once its axes are known to be in the config and its study to be its own."""
-    composer.check_keys(composer.compose(composer.groups))
+    composer.check_keys(composer.known())
     config = composer.compose(composer.firsts)
     sweep = build(plain(config.sweep), "sweep")
     for key in sweep.searched:
@@ -161,6 +181,9 @@ def in_full(words: list[str]) -> list[str]:
     """
     if words[:1] != ["estimate"]:
         return words
+    if {"-h", "--help"} & {*words}:
+        print(f"usage: {USAGE}")
+        sys.exit()
     files, more = words[1:3], words[3:]
     if len(files) < 2 or any(word.startswith("-") for word in files):
         sys.exit(f"usage: {USAGE}")
@@ -186,6 +209,8 @@ def command() -> None:
         sys.argv[1:] = with_sweep_folder(sys.argv[1:])
     arguments = get_args_parser().parse_args(sys.argv[1:])
     with one_line_errors(None):
+        if arguments.config_dir and not Path(arguments.config_dir).is_dir():
+            raise ValueError(f"--config-dir: no folder at {arguments.config_dir}")
         add_registered(sys.argv[1:])
     asks = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
     folder = None

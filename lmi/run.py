@@ -134,11 +134,15 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
             raise
         if folder is not None and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-        said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        cause = f" ({error.__cause__})" if isinstance(error, mistakes) and error.__cause__ else ""
+        said = _line(error)
+        cause = f" ({_line(error.__cause__)})" if isinstance(error, mistakes) and error.__cause__ else ""
         is_placed = not isinstance(error, OSError) or error.errno is None or error.filename or str(folder) in said
         place = "" if folder is None or is_placed else f" (writing into {folder})"
         sys.exit(f"error: {said}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
+
+
+def _line(error: BaseException) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
 
 
 def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: Sequence[str] = ()) -> None:
@@ -162,6 +166,8 @@ def run(values: dict[str, Any], folder: Path, resumes: bool = False, packages: S
     seed, figures = checked_seed(values["seed"]), values.get("figures", "png")  # configs before 1.0 have no figures
     if figures not in FIGURE_KINDS:
         raise ValueError(f"figures={figures}: expected one of {', '.join(FIGURE_KINDS)}")
+    if isinstance(packages, str):
+        raise ValueError(f"plugins={packages}: expected a list of packages, plugins=[{packages}]")
     check_logger(values["logger"])
     experiment = build(values["experiment"], "experiment", packages)
     if not callable(getattr(experiment, "run", None)):

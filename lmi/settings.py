@@ -97,6 +97,7 @@ def checked_fields(cls: type, values: Mapping[str, Any], place: str = "") -> dic
             converted[name] = adapter.validate_python(value, strict=isinstance(value, bool) or None)  # True is no 1
         except ValidationError as error:
             reasons = "; ".join(dict.fromkeys(item["msg"] for item in error.errors()))
+            reasons = reasons.replace("Input should be a valid tuple", "expected a list, such as [a,b]")
             raise SettingsError(f"{where}{name}: got {value!r} ({type(value).__name__}): {reasons}") from None
     return converted
 

@@ -58,6 +58,10 @@ class LanguageModel:
                     f"model.revision is {self.revision!r}, but {self.name!r} is not on the hub: it is {path}"
                 )
             return path
+        if path.is_file():
+            raise FileNotFoundError(
+                f"model.name: {self.name!r} is a file; expected the folder of a model, a hub id, or 'tiny'"
+            )
         if self.name.startswith((".", "/", "~")) or self.name.count("/") > 1:
             raise FileNotFoundError(
                 f"model.name: no folder at {self.name!r}; expected a local model, a hub id, or 'tiny'"

@@ -25,6 +25,7 @@ from lmi.types import Context, Estimate
 NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
 NEIGHBOUR_SAMPLES = 5000
 NEIGHBOURS = 5
+LEAST_SAMPLES = 4  # neighbouring rows are compared, and a fourth of the rows is the longest lag
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class GaussianEstimator:
             return ridge_estimate(x, y, self.permutations, context)
         if self.components is not None:
             x, y = leading_components(x, y, self.components, context.generator("components"))
+        if n < LEAST_SAMPLES:
+            raise ValueError(f"got {n} samples; the Gaussian closed form and its doubts need at least {LEAST_SAMPLES}")
         fit = canonical_fit(x, y)
         if bool((fit.correlations > DETERMINED).any()):
             count = int((fit.correlations > DETERMINED).sum())

@@ -88,6 +88,11 @@ class GaussianShards:
     precision: Literal["float32", "float16"] = "float32"
     seed: int = 0
 
+    def input_files(self) -> list[Path]:
+        """The shards, written first where they are not there: a run that goes on wants them as they were."""
+        self.open()
+        return sorted(Path(self.folder).glob("[xy]-*.safetensors"))
+
     def open(self) -> StreamedPairs:
         """The shards, written first where they are not there.
 
