@@ -1,13 +1,73 @@
-"""What each test process has for itself: a cache of compiled kernels, and one thread.
+"""What each test process has for itself: a cache of compiled kernels, one thread, and a process that starts commands.
 
 Two processes that fill one cache at the same moment can crash in LLVM. Tests run side by side, so that threads of their own
 would only wait for one another; this has to be set before torch is imported.
 """
 
+import json
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+ROOT = Path(__file__).parents[1]
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{WORKER}")
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / f"numba-{WORKER}")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class Starter:
+    """Runs commands of ``train.py`` in processes that are forked from one which has imported what they need."""
+
+    def __init__(self, place):
+        self.place, self.logs, self.started = Path(place), {}, 0
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests" / "starter.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=place, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def _ask(self, **question):
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def start(self, *words, cwd=None, env=None, file_bytes=None):
+        """The number of a process that runs the command ``words``, and may write files of at most ``file_bytes``."""
+        log = self.place / f"log{self.started}"
+        self.started += 1
+        number = self._ask(
+            start=list(map(str, words)), cwd=str(cwd or self.place), env=env or {}, log=str(log), file_bytes=file_bytes
+        )
+        self.logs[number] = log
+        return number
+
+    def ranks(self, *words, size=2):
+        """The numbers of ``size`` processes that run ``words`` as one job, as Lightning's launcher would start them."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            cluster = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+        return [self.start(*words, env=cluster | {"LOCAL_RANK": str(rank)}) for rank in range(size)]
+
+    def wait(self, number):
+        """Its exit code, and what it printed."""
+        return self._ask(wait=number), self.logs[number].read_text()
+
+    def run(self, *commands, **options):
+        """Exit codes and words of commands that run side by side."""
+        return [self.wait(number) for number in [self.start(*words, **options) for words in commands]]
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory):
+    """Commands of ``train.py`` without the seconds that every new process needs to import torch and Lightning."""
+    starter = Starter(tmp_path_factory.mktemp("starter"))
+    yield starter
+    starter.stop()

@@ -18,6 +18,7 @@ from lmi.results import Result
 from lmi.run import refuse_overrides, run
 from lmi.sources.files.array_layers import ArrayLayers
 from lmi.sources.files.arrays import Arrays
+from lmi.sources.files.shards import GaussianShards
 from lmi.sources.files.tables import read_file
 from lmi.sweep.process import run_name
 
@@ -33,59 +34,13 @@ HOLD = (
     "import sys, time; from pathlib import Path; from lmi.files import locked\n"
     "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 )
-# Imports what a run needs once, and starts each of the commands that come in a line as a process of its own, all at once.
-STARTER = """
-import json, os, sys, traceback
-import lightning.pytorch.loggers, lmi.api, lmi.report.page, lmi.report.tracking, lmi.experiments.estimate, train
-
-def start(words, log):
-    if pid := os.fork():
-        return pid
-    code = 1
-    try:
-        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
-        os.dup2(1, 2)
-        sys.argv = ["train.py", *words]
-        train.command()
-        code = 0
-    except SystemExit as end:
-        print("" if end.code is None else end.code)
-        code = int(bool(end.code))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(code)
-
-for line in sys.stdin:
-    pids = [start(words, f"log{i}") for i, words in enumerate(json.loads(line))]
-    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-    print(json.dumps([[code, open(f"log{i}").read()] for i, code in enumerate(codes)]), flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(starter, tmp_path_factory):
     """A function that starts commands side by side in one folder and gives the exit code and the words of each."""
     place = tmp_path_factory.mktemp("runs")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", STARTER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        env=environment,
-    )
-
-    def start(*commands):
-        process.stdin.write(json.dumps([[*words, *QUICK] for words in commands]) + "\n")
-        process.stdin.flush()
-        return json.loads(process.stdout.readline())
-
-    yield place, start
-    process.stdin.close()
-    process.wait()
+    return place, lambda *commands: starter.run(*([*words, *QUICK] for words in commands), cwd=place)
 
 
 def test_runs_started_at_once_have_a_folder_each_and_the_numbers_of_their_undisturbed_twins(runs):
@@ -227,6 +182,17 @@ def test_files_are_told_apart_by_their_bytes(tmp_path):
     assert check_inputs(settings, recorded) == recorded
     with pytest.raises(ValueError, match="was not there when this run began"):
         check_inputs(settings, {})
+
+
+def test_shards_made_here_are_inputs_like_any_other(tmp_path):
+    made = GaussianShards(str(tmp_path / "shards"), 50, x_dim=3, y_dim=3, shard_rows=30)
+    recorded = check_inputs(made, None)
+    assert {Path(path).name for path in recorded} == {f"{s}-{i:05d}.safetensors" for s in "xy" for i in range(2)}
+    assert check_inputs(made, recorded) == recorded
+    shard = tmp_path / "shards" / "x-00001.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
+    with pytest.raises(ValueError, match=r"x-00001.safetensors has changed since this run began"):
+        check_inputs(made, recorded)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".parquet", ".h5ad", ".csv"])

@@ -255,6 +255,15 @@ def test_rows_are_paired_by_label_or_refused():
     for other in (y.reset_index(drop=True), y.rename(index={"s0": "t0"}), y.set_axis(["s0"] * ROWS)):
         with pytest.raises(ValueError, match=r"the rows of x and y have different labels.*reset_index"):
             lmi.estimate(x, other, "ksg")
+    groups = pandas.Series(GROUPS, index=x.index)
+    mixed = groups.sample(frac=1.0, random_state=0)
+    np.testing.assert_array_equal(lmi.effective_samples(x, mixed), lmi.effective_samples(X, GROUPS))
+    fires = x > 0.5
+    for found in (lmi.cofiring(fires, documents=mixed, rate=1.0), lmi.cofiring(fires, documents=groups, rate=1.0)):
+        np.testing.assert_array_equal(found.q, lmi.cofiring(X > 0.5, documents=GROUPS, rate=1.0).q)
+        assert found.names == tuple(NAMES)
+    with pytest.raises(ValueError, match="the rows of x and documents have different labels"):
+        lmi.effective_samples(x, pandas.Series(GROUPS))
     cells = anndata.AnnData(Y, obs=pandas.DataFrame(index=x.index))
     assert lmi.estimate(x, cells[::-1], "ksg").nats == expected
 
@@ -428,6 +437,11 @@ class Own:
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS // 3), "groups has 3 groups; expected at least 6"),
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS[:9]), "x and groups must be paired row by row"),
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS, given=X), "groups with a label or something given"),
+        (lambda: lmi.estimate(X[:3, 0], Y[:3, 0], "gaussian"), "got 3 samples; the Gaussian closed form and its doubts need"),
+        (lambda: lmi.sklearn.mutual_info_regression(X, Y), "y has 2 columns; expected one"),
+        (lambda: lmi.sklearn.mutual_info_classif(X, Y[:, 0]), "which names no class; expected classes"),
+        (lambda: lmi.sklearn.mutual_info_classif(frame(X), pandas.Series(GROUPS[:9])), "X and y must be paired row by row"),
+        (lambda: lmi.cofiring(X > 0, documents="abc"), r"documents is a str; expected labels \(n,\), one a row"),
         (lambda: lmi.estimate(X, Y[:9]), "x and y must be paired row by row: got 120 and 9"),
     ],
 )  # fmt: skip

@@ -154,14 +154,9 @@ def test_two_processes_give_one_folder_one_wandb_run_and_the_same_number(finishe
 LONG = (*SMALL, "estimator.max_epochs=60", "logger=none")
 
 
-def start_and_wait_for_epoch(folder, epoch, *more):
-    process = subprocess.Popen(
-        command(*LONG, *more, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A shell that runs tests in the background has them ignore Ctrl-C, and so would the program.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    last = folder / "run" / "checkpoints" / "last.ckpt"
+def start_and_wait_for_epoch(starter, folder, epoch, *more):
+    process = starter.start(*LONG, *more, f"hydra.run.dir={folder}")
+    last = folder / "checkpoints" / "last.ckpt"
     seen, deadline = set(), time.monotonic() + 120
     while len(seen) < epoch and time.monotonic() < deadline:
         if last.is_file():
@@ -171,44 +166,48 @@ def start_and_wait_for_epoch(folder, epoch, *more):
     return process
 
 
-@pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_same_number(tmp_path):
+def test_a_killed_run_goes_on_to_the_same_number(starter, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir()
-    broken.mkdir()
-    process = start_and_wait_for_epoch(broken, 3)
-    process.kill()
-    process.wait()
-    assert not (broken / "run" / "result.json").exists()
-    refused = run(broken, *LONG, check=False)
-    assert "holds an unfinished run; go on with resume=" in refused.stderr
-    done = subprocess.run(
-        command(f"resume={broken}/run"), cwd=broken, env=environment(), capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    run(whole, *LONG)
-    first, second = (Result.load(folder / "run") for folder in (whole, broken))
+    process = start_and_wait_for_epoch(starter, broken, 3)
+    os.kill(process, signal.SIGKILL)
+    assert starter.wait(process)[0] == -signal.SIGKILL
+    assert not (broken / "result.json").exists()
+    ((code, said),) = starter.run([*LONG, f"hydra.run.dir={broken}"])
+    assert code and "holds an unfinished run; go on with resume=" in said
+    ends = starter.run([f"resume={broken}"], [*LONG, f"hydra.run.dir={whole}"])
+    assert [code for code, _ in ends] == [0, 0], ends
+    first, second = (Result.load(folder) for folder in (whole, broken))
     assert second.metrics["estimate_nats"] == first.metrics["estimate_nats"]
     np.testing.assert_array_equal(second.arrays["stop_loss"], first.arrays["stop_loss"])
 
 
-def test_ctrl_c_leaves_a_readable_folder_and_says_how_to_go_on(tmp_path):
-    process = start_and_wait_for_epoch(tmp_path, 2, "estimator.max_epochs=3000", "estimator.patience=3000")
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "interrupted; go on with: python train.py resume=" in errors
-    assert "Traceback" not in errors
-    assert (tmp_path / "run" / "config.yaml").is_file()
-    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+def test_ctrl_c_leaves_a_readable_folder_and_says_how_to_go_on(starter, tmp_path):
+    folder = tmp_path / "run"
+    process = start_and_wait_for_epoch(starter, folder, 2, "estimator.max_epochs=3000", "estimator.patience=3000")
+    os.kill(process, signal.SIGINT)
+    code, said = starter.wait(process)
+    assert code == 1
+    assert "interrupted; go on with: python train.py resume=" in said
+    assert "Traceback" not in said
+    assert (folder / "config.yaml").is_file()
+    assert (folder / "checkpoints" / "last.ckpt").is_file()
 
 
-def test_own_arrays_have_no_truth_and_the_report_says_so(tmp_path):
+def test_own_arrays_have_no_truth_and_the_report_says_so(starter, tmp_path):
     generator = np.random.default_rng(0)
     x = generator.normal(size=(600, 3))
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", x[:, :1] + generator.normal(size=(600, 1)))
-    run(tmp_path, "experiment=arrays", "source.x=x.npy", "source.y=y.npy", "estimator=ksg", "logger=none")
+    words = [
+        "experiment=arrays",
+        "source.x=x.npy",
+        "source.y=y.npy",
+        "estimator=ksg",
+        "logger=none",
+        "hydra.run.dir=run",
+    ]
+    ((code, said),) = starter.run(words, cwd=tmp_path)
+    assert code == 0, said
     result = Result.load(tmp_path / "run")
     assert "truth_bits" not in result.metrics
     assert "Nobody knows the true mutual information" in (tmp_path / "run" / "report.html").read_text()
@@ -218,23 +217,42 @@ def test_own_arrays_have_no_truth_and_the_report_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("experiment=arrays", "source.x=nowhere.npy", "source.y=nowhere.npy"), "no file at nowhere.npy"),
-        (("estimator.latnt_dim=3",), "no 'latnt_dim' in estimator; did you mean 'latent_dim'?"),
-        (("estimator.latent_dim=three",), "experiment.estimator.latent_dim: got 'three'"),
-        (("resume=no/such/folder",), "nothing to resume"),
-        (("experiment=arrays",), "error: source.x has no value"),
-        (("estimator.latent_dim=0",), "experiment.estimator.latent_dim: got 0"),
-        (("estimator.learning_rate=1e10",), "experiment.estimator.learning_rate: got 10000000000.0"),
-        (("seed=abc",), "seed: got 'abc' (str): expected a whole number"),
-        (("estimator=latnet",), "estimator=latnet: no such choice; did you mean 'latent'?"),
-        (("estimater=ksg",), "no 'estimater' in the config; did you mean 'estimator'?"),
+        ("experiment=arrays source.x=nowhere.npy source.y=nowhere.npy", "no file at nowhere.npy"),
+        ("estimator.latnt_dim=3", "no 'latnt_dim' in estimator; did you mean 'latent_dim'?"),
+        ("estimator.latent_dim=three", "experiment.estimator.latent_dim: got 'three'"),
+        ("resume=no/such/folder", "nothing to resume"),
+        ("experiment=arrays", "error: source.x has no value"),
+        ("estimator.latent_dim=0", "experiment.estimator.latent_dim: got 0"),
+        ("estimator.learning_rate=1e10", "experiment.estimator.learning_rate: got 10000000000.0"),
+        ("seed=abc", "seed: got 'abc' (str): expected a whole number"),
+        ("estimator=latnet", "estimator=latnet: no such choice; did you mean 'latent'?"),
+        ("estimater=ksg", "no 'estimater' in the config; did you mean 'estimator'?"),
+        (
+            "experiment=pairwise estimator=ksg",
+            "experiment=pairwise reads no estimator; its own setting is experiment.est",
+        ),
+        ("-m experiment=modules estimator=ksg,gaussian", "estimator=ksg: experiment=modules reads no estimator"),
+        ("estimator=[ksg,gaussian]", "expected one choice; a sweep has several: -m estimator=a,b"),
+        ("estimator={a:1}", "expected one choice"),
+        ("~estimator", "Interpolation key 'estimator' not found"),
+        ("plugins=os", "plugins=os: expected a list of packages, plugins=[os]"),
+        ("--config-dir=/nowhere", "--config-dir: no folder at /nowhere"),
+        ("experiment=pairwise activations=arrays activations.files=x.csv", "expected a list, such as [a,b]"),
+        ("experiment=pairwise model.name=there.txt", "'there.txt' is a file; expected the folder of a model"),
+        ("figures=bmp", "figures=bmp: expected one of png, pdf, svg"),
+        ("trainer.devices=-3", "trainer.devices: got -3"),
+        ("seed=${nope}", "Interpolation key 'nope' not found"),
+        ("estimator._target_=subprocess.run", "'subprocess.run' is outside lmi"),
+        ("'", "override_grammar"),
     ],
 )
-def test_bad_commands_end_with_a_clear_line(tmp_path, overrides, message):
-    done = run(tmp_path, *overrides, "logger=none", check=False)
-    assert done.returncode != 0
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 2, done.stderr  # the mistake, and how to see where
+def test_bad_commands_end_with_a_clear_line(starter, tmp_path, overrides, message):
+    (tmp_path / "there.txt").write_text("hello")
+    ((code, said),) = starter.run([*overrides.split(), "logger=none"], cwd=tmp_path)
+    assert code == 1
+    assert message in said
+    lines = said.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("error: "), said  # the mistake, and how to see where
     assert not list(tmp_path.glob("**/config.yaml"))
 
 

@@ -4,10 +4,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,91 +15,83 @@ from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.checkpoints import require_checkpoint
 from lmi.types import Context
 
-ROOT = Path(__file__).parents[2]
 SMALL = [
     "experiment=latent_gaussian", "source.x_dim=10", "source.y_dim=10", "logger=none", "estimator.permutations=0",
     "estimator.hidden=[16]", "estimator.latent_dim=2", "progress=false",
 ]  # fmt: skip
 
 
-def start(*words, env=None, cwd=None):
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *SMALL, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env=os.environ | (env or {}), cwd=cwd,
-    )  # fmt: skip
+def finish(starter, *numbers):
+    for number in numbers:
+        code, said = starter.wait(number)
+        assert code == 0, said
 
 
-@pytest.mark.slow
-def test_two_processes_train_as_one_with_the_double_batch(tmp_path):
+def metrics(folder):
+    return json.loads((folder / "result.json").read_text())["metrics"]
+
+
+def test_two_processes_train_as_one_with_the_double_batch(starter, tmp_path):
     words = [
-        "experiment.num_samples=256", "estimator.train_share=0.25", "estimator.stop_share=0.25",
+        *SMALL, "experiment.num_samples=256", "estimator.train_share=0.25", "estimator.stop_share=0.25",
         "estimator.cross_dropout=0", "estimator.max_epochs=20", "trainer.precision=64-true",
     ]  # fmt: skip
-    runs = {
-        "one": start(*words, "trainer=cpu", "estimator.batch_size=64", f"hydra.run.dir={tmp_path / 'one'}"),
-        "two": start(*words, "trainer=ddp_cpu", "estimator.batch_size=32", f"hydra.run.dir={tmp_path / 'two'}"),
-    }
+    one = starter.start(*words, "trainer=cpu", "estimator.batch_size=64", f"hydra.run.dir={tmp_path / 'one'}")
+    two = starter.ranks(*words, "trainer=ddp_cpu", "estimator.batch_size=32", f"hydra.run.dir={tmp_path / 'two'}")
+    finish(starter, one, *two)
     curves, estimates = {}, {}
-    for name, process in runs.items():
-        out, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, out
+    for name in ("one", "two"):
         curves[name] = np.load(tmp_path / name / "arrays.npz")["stop_loss"]
-        result = json.loads((tmp_path / name / "result.json").read_text())["metrics"]
-        assert result["effective_batch_count"] == 64
-        estimates[name] = result["estimate_nats"]
+        assert metrics(tmp_path / name)["effective_batch_count"] == 64
+        estimates[name] = metrics(tmp_path / name)["estimate_nats"]
     assert curves["one"].size == 20
     assert np.abs(curves["one"] - curves["two"]).max() < 1e-4
     assert curves["one"][-1] < curves["one"][0]
     assert estimates["one"] == pytest.approx(estimates["two"], abs=1e-4)
 
 
-@pytest.mark.slow
-def test_two_nodes_give_the_number_of_two_devices_of_one(tmp_path):
+def test_two_nodes_give_the_number_of_two_devices_of_one(starter, tmp_path):
     """Both nodes are this machine; each runs the same command, as a cluster's launcher would start it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         cluster = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    words = ["experiment.num_samples=400", "estimator.batch_size=32", "estimator.max_epochs=3", "trainer=ddp_cpu"]
+    words = [
+        *SMALL, "experiment.num_samples=400", "estimator.batch_size=32", "estimator.max_epochs=3", "trainer=ddp_cpu"
+    ]  # fmt: skip
     nodes = ["trainer.devices=1", "trainer.num_nodes=2", f"hydra.run.dir={tmp_path / 'nodes'}"]
-    processes = [start(*words, *nodes, env=cluster | {"NODE_RANK": str(rank)}) for rank in (0, 1)]
-    processes.append(start(*words, f"hydra.run.dir={tmp_path / 'devices'}"))
-    for process in processes:
-        out, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, out
-    one, two = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("devices", "nodes"))
-    assert two["metrics"]["effective_batch_count"] == 64
-    assert two["metrics"]["estimate_nats"] == one["metrics"]["estimate_nats"]
+    started = [starter.start(*words, *nodes, env=cluster | {"NODE_RANK": str(rank)}) for rank in (0, 1)]
+    finish(starter, *started, *starter.ranks(*words, f"hydra.run.dir={tmp_path / 'devices'}"))
+    one, two = metrics(tmp_path / "devices"), metrics(tmp_path / "nodes")
+    assert two["effective_batch_count"] == 64
+    assert two["estimate_nats"] == one["estimate_nats"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["devices", "nodes"]
     assert len(list((tmp_path / "nodes" / "csv").iterdir())) == 1
 
 
 @pytest.mark.slow
-def test_a_fit_preempted_inside_an_epoch_ends_like_the_undisturbed_one(tmp_path):
+def test_a_fit_preempted_inside_an_epoch_ends_like_the_undisturbed_one(starter, tmp_path):
     """SIGUSR1 under SLURM, with a ``scontrol`` that only notes that it was asked."""
     (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/requeued\n')
     (tmp_path / "scontrol").chmod(0o755)
-    words = ["experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=cpu"]
+    words = [*SMALL, "experiment.num_samples=4000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=cpu"]
     slurm = {"SLURM_JOB_ID": "7", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    undisturbed = start(*words, f"hydra.run.dir={tmp_path / 'whole'}")
     folder = tmp_path / "preempted"
-    process = start(*words, f"hydra.run.dir={folder}", env=slurm)
+    process = starter.start(*words, f"hydra.run.dir={folder}", env=slurm)
+    deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "last.ckpt").is_file():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.02)
-    process.send_signal(signal.SIGUSR1)
-    out, _ = process.communicate(timeout=300)
-    assert process.returncode != 0 and "the job is queued again" in out
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process, signal.SIGUSR1)
+    code, said = starter.wait(process)
+    assert code != 0 and "the job is queued again" in said
     assert (tmp_path / "requeued").read_text() == "requeue 7\n"
     progress = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["loops"]["fit_loop"]
     done = progress["epoch_loop.batch_progress"]["current"]["completed"]
-    steps = 8000 * 4 // 10 // 8
+    steps = 4000 * 4 // 10 // 8
     assert progress["epoch_progress"]["current"]["completed"] < 3 and done <= steps
-    again = start(*words, f"hydra.run.dir={folder}", env=slurm | {"SLURM_RESTART_COUNT": "1"})
-    out, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, out
-    undisturbed.communicate(timeout=300)
-    whole, resumed = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "preempted"))
-    assert resumed["metrics"]["estimate_nats"] == pytest.approx(whole["metrics"]["estimate_nats"], abs=1e-6)
+    again = starter.start(*words, f"hydra.run.dir={folder}", env=slurm | {"SLURM_RESTART_COUNT": "1"})
+    finish(starter, again, starter.start(*words, f"hydra.run.dir={tmp_path / 'whole'}"))
+    assert metrics(folder)["estimate_nats"] == pytest.approx(metrics(tmp_path / "whole")["estimate_nats"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -136,21 +125,15 @@ def test_a_damaged_model_is_refused_by_name(tmp_path):
         LatentEstimator(hidden=(8,), permutations=0).estimate(z, z, Context(folder=tmp_path))
 
 
-@pytest.mark.slow
-def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path):
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(starter, tmp_path):
     """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
     folder = tmp_path / "run"
-    words = ["experiment.num_samples=200", "estimator.max_epochs=2", "trainer=cpu"]
-    limited = (
-        f"ulimit -f 30; exec {sys.executable} {ROOT / 'train.py'} {' '.join([*SMALL, *words])} hydra.run.dir={folder}"
-    )
-    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "cannot write" in done.stderr and str(folder / "checkpoints" / "last.ckpt") in done.stderr
-    assert "Traceback" not in done.stderr
+    words = [*SMALL, "experiment.num_samples=200", "estimator.max_epochs=2", "trainer=cpu", f"hydra.run.dir={folder}"]
+    code, said = starter.wait(starter.start(*words, file_bytes=30_000))
+    assert code != 0
+    assert "cannot write" in said and str(folder / "checkpoints" / "last.ckpt") in said
+    assert "Traceback" not in said
     assert not list(folder.rglob("*.partial"))
     assert "seed: 0" in (folder / "config.yaml").read_text() and not (folder / "result.json").exists()
-    again = start(*words, f"hydra.run.dir={folder}", f"resume={folder}")
-    out, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, out
-    assert json.loads((folder / "result.json").read_text())["metrics"]["epochs"] == 2
+    finish(starter, starter.start(*words, f"resume={folder}"))
+    assert metrics(folder)["epochs"] == 2

@@ -1,0 +1,62 @@
+"""The process behind the fixture ``starter``: commands of ``train.py`` without importing torch and Lightning for each.
+
+It imports what a run needs and forks for each command that comes in as a line of JSON: ``{"start": words, "cwd": folder,
+"env": variables, "log": file, "file_bytes": limit}`` answers with a process number, ``{"wait": number}`` with its exit code.
+"""
+
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+
+NEEDED = (
+    "lightning.pytorch.loggers", "lmi.api", "lmi.latent.estimator", "lmi.report.page", "lmi.report.tracking",
+    "lmi.experiments.estimate", "train",
+)  # fmt: skip
+
+
+def forked(words, cwd, env, log, file_bytes):
+    """The number of a new process that runs ``words``."""
+    if number := os.fork():
+        return number
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(cwd)
+        os.environ.update(env)
+        if file_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
+        sys.argv = ["train.py", *words]
+        sys.modules["train"].command()
+        code = 0
+    except SystemExit as end:
+        print("" if end.code is None else end.code)
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except BaseException:  # noqa: BLE001  (nothing may return into the loop of the parent)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def serve():
+    """Answer until the questions end."""
+    for name in NEEDED:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        question = json.loads(line)
+        if "wait" in question:
+            answer = os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
+        else:
+            answer = forked(question.pop("start"), **question)
+        print(json.dumps(answer), flush=True)
+    os._exit(0)  # taking all these modules down takes seconds
+
+
+if __name__ == "__main__":
+    serve()
