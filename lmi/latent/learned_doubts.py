@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,30 +19,13 @@ from lmi.estimators.trust.thresholds import (
     LATENTS_TOO_FEW,
 )
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.latent.leading import NEIGHBOURS, Leading
+from lmi.latent.leading import NEIGHBOURS
 from lmi.latent.learning_curve import LearningCurve
-from lmi.latent.paired_encoders import PairedEncoders
+from lmi.latent.representation_fold import Fitted
 from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Estimate
 
 RAW_SAMPLES = 2000
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """Encoders of a fold and what they make of the samples.
-
-    Args:
-        models: the encoders, member after member.
-        latents: (n, members * l) of each side.
-        leading: directions that are measured.
-        fresh_nats: the objective of the stopping part's latents, mean over members.
-    """
-
-    models: tuple[PairedEncoders, ...]
-    latents: tuple[Tensor, Tensor]
-    leading: Leading
-    fresh_nats: float
 
 
 def learned_doubts(

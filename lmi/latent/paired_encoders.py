@@ -21,7 +21,7 @@ from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
 from lmi.latent.datamodule import Batch
 from lmi.latent.encoders import build_encoder
 from lmi.latent.gathering import gathered
-from lmi.latent.objectives import build_objective
+from lmi.latent.objectives import ObjectiveName, build_objective
 from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Context
 
@@ -54,6 +54,9 @@ class PairedEncoders(LightningModule):
             build_encoder(name, shape, settings.latent_dim, settings.width, context.generator("weights", side))
             for name, shape, side in zip(names, shapes, "xy")
         )
+        if settings.objective == "auto":
+            raise ValueError("objective='auto' fits several: name one of them to fit encoders by it")
+        self.objective_name: ObjectiveName = settings.objective
         objective = build_objective(
             settings.objective, settings.latent_dim, shapes, context.generator("weights", "objective")
         )
@@ -122,7 +125,7 @@ class PairedEncoders(LightningModule):
         for x, y in batches:
             zx, zy = gathered(self.trained["x"](x), world), gathered(self.trained["y"](y), world)
             # Only cross-prediction looks at the samples themselves.
-            seen = (gathered(x, world), gathered(y, world)) if self.settings.objective == "cross" else (x, y)
+            seen = (gathered(x, world), gathered(y, world)) if self.objective_name == "cross" else (x, y)
             loss = -self.trained["objective"](zx, zy, *seen)
             optimiser.zero_grad()
             # Processes average their gradients, see ``gathered``.

@@ -16,11 +16,10 @@ from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
 from lmi.latent.encoders.pretrained import pretrained_features
-from lmi.latent.leading import leading_latents
-from lmi.latent.learned_doubts import Fitted, learned_doubts, raw_neighbours
+from lmi.latent.learned_doubts import learned_doubts, raw_neighbours
 from lmi.latent.learning_curve import LearningCurve, learning_curve
 from lmi.latent.measures import measure_latents, pool_folds
-from lmi.latent.representation_fit import encode_all, fit_members
+from lmi.latent.representation_fold import Fitted, fit_fold
 from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Context, Estimate
 
@@ -46,13 +45,15 @@ class RepresentationEstimator(RepresentationSettings):
         n = x.shape[0]
         folds = representation_folds(self, n, context)
         estimates, fits, curve = [], [], None
+        settings: RepresentationSettings = self
         for i, fold in enumerate(folds):
             stream = (
                 context if len(folds) == 1 else replace(context.child("fold", i), loggers=() if i else context.loggers)
             )
-            fit, estimate = self._fit_and_measure(x, y, fold, stream)
+            fit, estimate = self._fit_and_measure(settings, x, y, fold, stream)
+            settings = fit.settings
             if i == 0 and self.learning_curve:
-                curve = learning_curve(self, x, y, fold, fit.latents, stream)
+                curve = learning_curve(settings, x, y, fold, fit.latents, stream)
             fits.append(fit)
             estimates.append(estimate)
         whole = pool_folds(estimates, folds, n)
@@ -73,7 +74,8 @@ class RepresentationEstimator(RepresentationSettings):
             verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
-            + f" learned latents ({self.objective}, {self.members} members); a lower bound by the data processing inequality"
+            + f" learned latents ({settings.objective}, {self.members} members)"
+            + "; a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )
 
@@ -81,16 +83,24 @@ class RepresentationEstimator(RepresentationSettings):
         """Samples z (n, *shape) as encoders take them: with ``pretrained`` what the frozen network says of them."""
         return pretrained_features(self.pretrained, z, cache=CACHE) if encoder == "pretrained" else z
 
-    def _fit_and_measure(self, x: Tensor, y: Tensor, fold: Fold, context: Context) -> tuple[Fitted, Estimate]:
-        """Encoders of a fold and the information of its test part, measured in the first process for all."""
-        models, trainer = fit_members(self, x, y, fold, context)
-        latents = encode_all(models, x, y, fold)
-        leading = leading_latents(*latents, fold)
-        stop = [model.fresh_objective(x[fold.stop], y[fold.stop]) for model in models]
-        fit = Fitted(tuple(models), latents, leading, sum(stop) / len(stop))
-        estimate = None
+    def _fit_and_measure(
+        self, settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context
+    ) -> tuple[Fitted, Estimate]:
+        """Encoders of a fold and the information of its test part, measured in the first process for all.
+
+        Args:
+            settings: of the fit: those of this estimator, or with the objective that the first fold chose.
+            x: (n, *shape of X) float32.
+            y: (n, *shape of Y) float32.
+            fold: what is fitted to and what is measured.
+            context: seeds, folder, loggers.
+        """
+        fit = fit_fold(settings, x, y, fold, context)
+        trainer, estimate = fit.trainer, None
         if trainer is None or trainer.is_global_zero:
-            estimate = measure_latents(self.measure, leading.variates(*latents), fold, self.permutations, context)
+            estimate = measure_latents(
+                self.measure, fit.leading.variates(*fit.latents), fold, self.permutations, context
+            )
         if trainer is not None:
             estimate = trainer.strategy.broadcast(estimate)
         assert estimate is not None
@@ -145,6 +155,7 @@ def details_of(fits: list[Fitted], curve: LearningCurve | None) -> dict[str, flo
     }
     for i, fit in enumerate(fits):
         details[f"fold_{i + 1}_leading_latents_count"] = float(fit.leading.count)
+        details[f"fold_{i + 1}_leading_bound_nats"] = fit.leading.bound
         details[f"fold_{i + 1}_stop_bound_nats"] = max(-min(model.curves["stop_loss"]) for model in fit.models)
     if curve is not None:
         for name, value in zip(("quarter", "half", "all"), curve.nats):

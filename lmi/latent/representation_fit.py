@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lmi.estimators.folds import Fold
 from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
+from lmi.latent.objectives import BATCHES
 from lmi.latent.paired_encoders import PairedEncoders
 from lmi.latent.pairs_whole import WholeStopModule
 from lmi.latent.representation_settings import RepresentationSettings
@@ -55,7 +56,8 @@ def _fit(
     train = x[fold.train], y[fold.train]
     model.learn_scale(*train)
     stop = model.scaled(x[fold.stop], y[fold.stop])
-    data = WholeStopModule(model.scaled(*train), stop, settings.batch_size, context)
+    batch_size = settings.batch_size or BATCHES[model.objective_name]
+    data = WholeStopModule(model.scaled(*train), stop, batch_size, context)
     callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=settings.patience)]
     last = None
     if folder is not None:

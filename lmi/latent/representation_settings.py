@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,12 +26,15 @@ class RepresentationSettings:
             A text model reads token numbers (n, length), a vision model pictures.
         latent_dim: latents on each side: more than are measured, since functions of one signal take places, too.
         width: of the encoders: filters of the first layer, an eighth of a perceptron.
-        objective: what the latents of a batch maximise: ``cca`` in closed form, ``infonce``, ``mine``, ``smile``.
+        objective: what the latents of a batch maximise: ``cca`` in closed form, ``cross`` (prediction of the other side),
+            ``infonce``, ``mine``, ``smile``; ``auto`` fits ``cca`` and ``infonce`` to the first fold and keeps the one whose
+            latents have the highest bound on its stopping part.
         learning_rate: of AdamW at its peak: it warms up linearly and then falls as a cosine.
         weight_decay: of AdamW.
         warm_up: share of the steps.
         averaging: decay per step of the averaged weights, which are the ones that measure; 0 takes the trained ones.
-        batch_size: samples a step and process; with several processes the objective sees the latents of all of them.
+        batch_size: samples a step and process, ``None`` for what suits the objective; with several processes the objective
+            sees the latents of all of them.
         max_epochs: passes over the training part; the schedule is made for so many.
         patience: epochs without a higher bound on the stopping part before training ends.
         members: encoders per fold, from further first weights and batches, whose latents are measured together: what one of
@@ -52,14 +55,14 @@ class RepresentationSettings:
     pretrained: LanguageModel = field(default_factory=LanguageModel)
     latent_dim: Annotated[int, Field(ge=1)] = 16
     width: Annotated[int, Field(ge=2)] = 16
-    objective: ObjectiveName = "cca"
+    objective: ObjectiveName | Literal["auto"] = "auto"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.15
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.98
-    batch_size: Annotated[int, Field(ge=8)] = 500
-    max_epochs: Annotated[int, Field(ge=1)] = 40
-    patience: Annotated[int, Field(ge=1)] = 40
+    batch_size: Annotated[int, Field(ge=8)] | None = None
+    max_epochs: Annotated[int, Field(ge=1)] = 25
+    patience: Annotated[int, Field(ge=1)] = 25
     members: Annotated[int, Field(ge=1)] = 1
     restarts: Annotated[int, Field(ge=0)] = 0
     train_share: Annotated[float, Field(gt=0, lt=1)] = 0.4

@@ -17,13 +17,14 @@ from lmi.latent.learned_doubts import learned_doubts
 from lmi.latent.learning_curve import LearningCurve
 from lmi.latent.objectives import build_objective
 from lmi.latent.objectives.cca import canonical_nats
+from lmi.latent.paired_encoders import PairedEncoders
 from lmi.latent.representation import RepresentationEstimator, opened_upwards
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.pictures.bumps import Bumps
 from lmi.sources.series.hidden_chain import HiddenChain
 from lmi.types import Estimate
 
-SMALL = {"members": 1, "folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
+SMALL = {"objective": "cca", "folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
 
 
 def bumps(n=1200, bits=2.0, size=8, seed=0):
@@ -33,9 +34,21 @@ def bumps(n=1200, bits=2.0, size=8, seed=0):
 @pytest.mark.parametrize("objective", ["cca", "cross", "infonce", "mine", "smile"])
 def test_each_objective_finds_what_pictures_share(objective):
     pairs = bumps()
-    result = lmi.estimate(pairs.x, pairs.y, "representation", objective=objective, seed=1, **SMALL)
+    result = lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **SMALL | {"objective": objective})
     assert 0.7 * pairs.truth < result.nats < pairs.truth + 0.1
     assert result.num_samples == 1200 and not bool(result.pointwise.isnan().any())
+
+
+def test_the_objective_is_chosen_by_its_bound_on_fresh_pairs():
+    pairs = bumps(900)
+    settings = SMALL | {"folds": 0, "objective": "auto"}
+    result = lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings)
+    named = {name: lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings | {"objective": name})
+             for name in ("cca", "infonce")}  # fmt: skip
+    chosen = max(named, key=lambda name: named[name].details["fold_1_leading_bound_nats"])
+    assert f"learned latents ({chosen}, 1 members)" in result.choice
+    with pytest.raises(ValueError, match="name one of them"):
+        PairedEncoders(((1,), (1,)), RepresentationEstimator(), lmi.types.Context(seed=0))
 
 
 def test_members_are_measured_together_and_differ():

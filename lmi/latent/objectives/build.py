@@ -17,6 +17,8 @@ from lmi.latent.objectives.smile import SMILEObjective
 ObjectiveName = Literal["cca", "cross", "infonce", "mine", "smile"]
 # latents (b, l), (b, l) and the scaled samples (b, *shape), (b, *shape) that they are of -> () nats to be maximised
 Objective = nn.Module
+# Samples a step: a covariance wants many; a critic is the better regularised by many steps on few.
+BATCHES: dict[ObjectiveName, int] = {"cca": 500, "cross": 125, "infonce": 125, "mine": 500, "smile": 250}
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 
