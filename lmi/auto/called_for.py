@@ -13,9 +13,10 @@ from lmi.estimators.columns import robust_scaled
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
+from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.left_over import ORDERS, left_over
 from lmi.estimators.trust.row_order import random_orders
-from lmi.estimators.trust.thresholds import KSG_DIMENSIONS, LEFT_OVER, LEVEL_COLUMNS, PREDICTED, PREDICTORS
+from lmi.estimators.trust.thresholds import BY_COLUMN, KSG_DIMENSIONS, LEFT_OVER, LEVEL_COLUMNS, PREDICTED, PREDICTORS
 from lmi.types import Context
 
 Sides = tuple[Tensor, Tensor]
@@ -59,7 +60,7 @@ def of_leftovers(raw: Sides, ranks: Space, context: Context) -> list[Candidate]:
         return []
     x, y = ranks.x[:LEFT_OVER_ROWS], ranks.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))
-    if left_over(x, y, orders).deviations <= LEFT_OVER:
+    if left_over(x, y, orders).deviations <= LEFT_OVER and by_column(*raw).deviations <= BY_COLUMN:
         return []
     x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
     return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]

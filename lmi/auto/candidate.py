@@ -22,6 +22,7 @@ from lmi.evidence import Null
 from lmi.types import Context
 
 HELD_OUT_SAMPLES = 2000  # of a fold's test part, on which its scores are judged
+EXACT_COMPONENTS = 2  # a mixture of more is only an approximation
 SEEN_SAMPLES = 1000  # of a fold's training part, on which the same bound shows how much was learned by heart
 
 
@@ -58,6 +59,7 @@ class Traits:
         expected_loss: nats by which its held-out bound lies below its number for want of samples, as is known beforehand.
         blurred: share of its bound that its scores may lose by chance draws, by which a rival must win on top.
         costly: whether its scores take too long to be what a network adds to.
+        approximate: whether it sees the variables through something that may lose information: a lower bound.
     """
 
     complexity: float
@@ -70,6 +72,7 @@ class Traits:
     expected_loss: float = 0.0
     blurred: float = 0.0
     costly: bool = False
+    approximate: bool = False
 
 
 @dataclass(frozen=True, eq=False)

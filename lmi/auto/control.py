@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lmi.auto.candidate import FittedCandidate, Number
+from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import NEIGHBOURS_APART, NEIGHBOURS_APART_LEAST, SIGNIFICANT
@@ -16,7 +16,6 @@ from lmi.types import Context
 
 KSG_SAMPLES = 10_000
 NEIGHBOURS = 5
-EXACT_COMPONENTS = 2  # a mixture of more is only an approximation, so that it is always corrected
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def controlled(
     """The number of the ``chosen`` candidate, corrected by what neighbours find beyond draws from its density.
 
     Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a line each, edges
-    cost them what they lose from k to 4k neighbours (the reach doubles), and so does that, where it is not chance.
+    cost them about what they lose from k to 4k neighbours (the reach doubles): half of it is added, and as much is in doubt.
 
     Args:
         number: of the chosen candidate.
@@ -66,4 +65,4 @@ def controlled(
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
-    return Controlled(Number(held.nats, error), held.correction, doubt)
+    return Controlled(Number(held.nats + 0.5 * edges, error, above=0.5 * edges), held.correction, doubt)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 from lmi.auto.candidate import FittedCandidate, Number
 from lmi.auto.doubt import sample_limit
 from lmi.auto.spaces import COLUMNS, RANKS, Space, Spaces, faint_information
@@ -23,11 +26,14 @@ from lmi.estimators.trust.thresholds import (
     FULL_RANK_LEAST,
     LEFT_OVER,
     LOW_DIMENSIONAL,
+    LOWER_BOUND,
     NEAR_LIMIT,
     NOT_NORMAL,
+    STILL_TO_RISE,
     UNEXPLAINED,
 )
 from lmi.estimators.trust.unexplained import unexplained
+from lmi.evidence import Null
 from lmi.types import Context
 
 EXCESS_ERROR = 0.3  # standard error, as a share of what lies above the doubtful part of the sample limit
@@ -61,8 +67,51 @@ def lost_by_maps(number: Number, space: Space, context: Context) -> tuple[Number
     return number._replace(nats=nats, error=math.hypot(number.error, 0.5 * lost), above=above), lost, doubt
 
 
-def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) -> tuple[Number, bool]:
-    """The closed form of all columns, where it is clearly above the chosen candidate's number; and whether it was taken.
+def or_certified(
+    chosen: FittedCandidate, number: Number, normals: Sequence[FittedCandidate], context: Context
+) -> tuple[FittedCandidate, Number]:
+    """A closed form in place of a candidate that won only because it costs less to fit.
+
+    In many columns fitting a covariance costs a bound much, and what looks at few directions wins by that alone. Where
+    nothing is left after the line, each side alone is jointly normal, and the closed form, its bias taken off, is no lower,
+    it is the exact one.
+
+    Args:
+        chosen: the candidate.
+        number: its own.
+        normals: the fitted closed forms.
+        context: draws orders.
+    """
+    if chosen.traits.linear:
+        return chosen, number
+    for normal in sorted(normals, key=lambda c: -c.bound):
+        exact = normal.number()
+        if normal.bound + normal.traits.expected_loss < chosen.bound or exact.nats < number.nats - 2 * number.error:
+            continue
+        left, deviations = linear_evidence(normal, context)
+        if left is not None and left.deviations <= LEFT_OVER and deviations <= NOT_NORMAL:
+            return normal, exact
+    return chosen, number
+
+
+def closed_form_null(x: Tensor, y: Tensor, orders: Sequence[Tensor], counted: float) -> Null:
+    """The closed form of all columns x (n, dx) and y (n, dy), and of pairs in these orders (n,) of y's rows.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        orders: of the rows.
+        counted: how many independent samples the rows count as.
+    """
+    rank = max(x.shape[1], y.shape[1])
+    values = [closed_form(x, y[order], rank, counted).nats for order in orders]
+    return Null(torch.tensor(values, dtype=torch.float64), closed_form(x, y, rank, counted).nats)
+
+
+def with_all_columns(
+    number: Number, chosen: FittedCandidate, spaces: Spaces
+) -> tuple[Number, tuple[Tensor, Tensor] | None]:
+    """The closed form of all columns, where it is clearly above the chosen candidate's number; and the columns, if taken.
 
     Fresh pairs choose few components where each is hardly worth its parameters, or where the signal is in none of the
     leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it. Of jointly
@@ -74,7 +123,7 @@ def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) ->
         chosen: its own space is looked at.
         spaces: the columns as they are are looked at, too.
     """
-    taken = False
+    taken = None
     chosen_space = spaces.get(chosen.cross_fit.space.name, spaces[RANKS])
     for space in {space.name: space for space in (chosen_space, spaces[COLUMNS])}.values():
         x, y = space.whole or (space.x, space.y)
@@ -94,7 +143,7 @@ def with_all_columns(number: Number, chosen: FittedCandidate, spaces: Spaces) ->
         if max(abs(score) for z in (x, y) for score in mardia(z)) <= NOT_NORMAL:
             above = max(number.above - gain, 0.0)
             number = number._replace(nats=full.nats, error=max(full.error, number.error), above=above)
-            taken = True
+            taken = x, y
     return number, taken
 
 
@@ -168,6 +217,20 @@ def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, devia
         unconfirmed = number.nats - chosen.bound - chosen.traits.expected_loss
         number = number._replace(below=number.below + max(unconfirmed, 0.0))
     return number
+
+
+def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Number:
+    """The number of an approximation with an interval that opens upwards: it lies below the truth, nobody knows how far.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: whether it sees the variables through something that loses information.
+        rise: what half of its training samples find less, nats.
+    """
+    if not chosen.traits.approximate:
+        return number
+    lacks = max(LOWER_BOUND * number.nats, STILL_TO_RISE * rise)
+    return number._replace(above=max(number.above, lacks))
 
 
 def within_the_limit(number: Number, chosen: FittedCandidate) -> Number:

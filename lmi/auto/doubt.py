@@ -34,6 +34,7 @@ class Evidence:
         dropped: why candidates could not be fitted, in words.
         unsteady: what was seen on the way, in words.
         left: what residuals still share with the other side: of the linear model, or of the scores on fresh pairs.
+        along: what residuals of the linear model still share with single columns.
         not_normal: the largest of Mardia's scores of both sides, in standard errors, where the closed form was chosen.
         in_time: autocorrelation along the rows, in standard deviations.
         all_columns: whether the number is the closed form of all columns, which fresh pairs cannot confirm.
@@ -50,6 +51,7 @@ class Evidence:
     dropped: Sequence[str] = ()
     unsteady: Sequence[str] = ()
     left: LeftOver | None = None
+    along: LeftOver | None = None
     not_normal: float = 0.0
     in_time: float = 0.0
     all_columns: bool = False

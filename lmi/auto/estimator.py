@@ -18,11 +18,14 @@ from torch import Tensor
 from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate, Number
 from lmi.auto.control import Controlled, controlled
 from lmi.auto.corrections import (
+    as_a_lower_bound,
+    closed_form_null,
     left_on_fresh_pairs,
     linear_evidence,
     lost_by_maps,
     of_counted_rows,
     opened,
+    or_certified,
     rising,
     unseen,
     with_all_columns,
@@ -36,7 +39,8 @@ from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
-from lmi.estimators.trust.row_order import RowOrder, row_order, shifted_orders
+from lmi.estimators.trust.by_column import by_column
+from lmi.estimators.trust.row_order import RowOrder, random_orders, row_order, shifted_orders
 from lmi.estimators.trust.thresholds import (
     CONFIRMED,
     COUNT_LESS,
@@ -115,6 +119,8 @@ class AutoEstimator:
         candidates = contest.fitted
 
         chosen, number = number_of(select(candidates).stand_in, candidates)
+        if not is_low_dimensional(spaces) and not in_time:
+            chosen, number = or_certified(chosen, number, list(contest.normals.values()), context)
         columns = min(space.columns for space in spaces.values())
         control = Controlled(number)
         has_density = chosen.cross_fit.space.name in spaces
@@ -124,14 +130,18 @@ class AutoEstimator:
         number = of_counted_rows(control.number._replace(above=above), chosen)
         number, lost, faint = lost_by_maps(number, chosen.cross_fit.space, context)
         left, not_normal = linear_evidence(chosen, context)
+        along = by_column(*raw) if chosen.traits.linear and not in_time else None
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
-        number = within_the_limit(opened(number, chosen, left, not_normal), chosen)
+        rise = 0.0 if all_columns is not None else rising(chosen, folds)
+        number = as_a_lower_bound(opened(number, chosen, left, not_normal), chosen, rise)
+        number = within_the_limit(number, chosen)
 
         evidence = Evidence(
             number.nats, number.error, chosen, candidates, columns, control.correction,
-            rising(chosen, folds) if columns > 2 and not all_columns else 0.0, copies, contest.dropped,
-            tuple(words for words in (control.doubt, faint) if words), left, not_normal, rows.deviations, all_columns,
+            rise if columns > 2 else 0.0, copies, contest.dropped,
+            tuple(words for words in (control.doubt, faint) if words), left, along, not_normal, rows.deviations,
+            all_columns is not None,
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}
@@ -146,7 +156,7 @@ class AutoEstimator:
                 number.nats - Z_90 * number.error - number.below,
                 number.nats + Z_90 * number.error + number.above,
             ),
-            null=self._null(contest, chosen, in_time, context),
+            null=self._null(contest, chosen, all_columns, in_time, context),
             ceiling=math.log(min(n, HELD_OUT_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
             warnings=tuple(contest.dropped),
             details=details | {"maps_correction_nats": lost},
@@ -154,11 +164,33 @@ class AutoEstimator:
             choice=f"auto took {chosen.name}: {bounds} nats held out",
         )
 
-    def _null(self, contest: Contest, chosen: FittedCandidate, in_time: bool, context: Context) -> Null | None:
-        """Shuffled pairs of the chosen candidate; rows in time are shifted instead, under the normal closed form."""
+    def _null(
+        self,
+        contest: Contest,
+        chosen: FittedCandidate,
+        all_columns: tuple[Tensor, Tensor] | None,
+        in_time: bool,
+        context: Context,
+    ) -> Null | None:
+        """Shuffled pairs of the chosen candidate, or of the columns whose closed form took its place.
+
+        Rows in time are shifted instead, under the normal closed form.
+
+        Args:
+            contest: the fitted closed forms.
+            chosen: whose scores are asked.
+            all_columns: (n, dx), (n, dy) the columns, where their closed form is the number.
+            in_time: whether rows depend on their neighbours.
+            context: draws the orders.
+        """
         generator, n = context.generator("null"), chosen.cross_fit.space.num_samples
         if not self.permutations:
             return None
+        if all_columns is not None:
+            order = shifted_orders if in_time else random_orders
+            return closed_form_null(
+                *all_columns, order(n, self.permutations, generator), chosen.cross_fit.space.counted
+            )
         if not in_time:
             return chosen.null(self.permutations, generator)
         normals = list(contest.normals.values())

@@ -22,6 +22,7 @@ from lmi.types import Context
 NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
 NEIGHBOURS = 5
 UNCONFIRMED_ERROR = 0.3  # standard error, as a share of what the bound does not confirm
+FITTING_ERROR = 0.25  # standard error, as a share of what a fit finds more on its own samples than on fresh ones
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 
 
@@ -39,7 +40,7 @@ def bound_number(cross_fit: CrossFit, optimism: float, cost: float = 0.0) -> Num
     error = math.hypot(float(terms.std()) / terms.numel() ** 0.5, cost)
     is_low = cross_fit.dv < math.log(cross_fit.folds[0].test.numel()) - BOUND_RANGE
     fresh = max(cross_fit.bound, cross_fit.dv) if is_low else float(terms.mean())
-    return Number(fresh + 0.5 * max(optimism, 0.0), error)
+    return Number(fresh + 0.5 * max(optimism, 0.0), math.hypot(error, FITTING_ERROR * optimism))
 
 
 def density_number(cross_fit: CrossFit, models: list[Mixture]) -> Number:
@@ -77,7 +78,11 @@ def ratio_number(
         torch.cat([ratio(x[rows[:most]], y[rows[:most]]) for rows, ratio in part])
         for part in ([(fold.test, ratio) for fold, ratio in pairs], [(fold.fit, ratio) for fold, ratio in pairs])
     )
-    return Number(0.5 * float(fresh.mean() + seen.mean()), float(fresh.std()) / fresh.numel() ** 0.5)
+    apart = float(seen.mean() - fresh.mean())
+    return Number(
+        0.5 * float(fresh.mean() + seen.mean()),
+        math.hypot(float(fresh.std()) / fresh.numel() ** 0.5, FITTING_ERROR * apart),
+    )
 
 
 def neighbours_number(

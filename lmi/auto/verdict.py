@@ -8,6 +8,7 @@ from lmi.auto.doubt import Doubt, Evidence, sample_limit
 from lmi.estimators.trust.thresholds import (
     ABSTAIN,
     BOUND_RANGE,
+    BY_COLUMN,
     COPIED,
     COUNT_LESS,
     DISAGREEMENT,
@@ -18,6 +19,7 @@ from lmi.estimators.trust.thresholds import (
     IN_TIME,
     LEFT_OVER,
     LINE_DISAGREEMENT,
+    LOW_DIMENSIONAL,
     MOSTLY_UNCONFIRMED,
     NEAR_LIMIT,
     NOISY,
@@ -77,6 +79,17 @@ def only_learned(e: Evidence) -> Doubt | None:
     return Doubt("only a neural critic finds this much, and its value is a lower bound")
 
 
+def only_a_bound(e: Evidence) -> Doubt | None:
+    """The candidate sees the variables through something that may lose information."""
+    if not e.chosen.traits.approximate or e.all_columns:
+        return None
+    # In few columns neighbours correct it, and predictions and tables are held against others.
+    wide = e.columns > LOW_DIMENSIONAL and not e.chosen.traits.costly
+    return Doubt(
+        f"{e.chosen.name} may miss a part of what is there, so that the interval opens upwards", 1.0 if wide else 0.0
+    )
+
+
 def still_rising(e: Evidence) -> Doubt | None:
     """Half of the training samples find clearly less."""
     allowed = max(e.unconfirmed, 0.0) if e.chosen.traits.exceeds_bound else 0.0
@@ -129,6 +142,15 @@ def something_left(e: Evidence) -> Doubt | None:
     )
 
 
+def left_along_a_column(e: Evidence) -> Doubt | None:
+    """Residuals of a linear model change along a single column."""
+    if e.along is None or e.along.deviations <= BY_COLUMN:
+        return None
+    return Doubt(
+        f"something is left after the linear model ({e.along.deviations:.0f} standard deviations): {e.along.words}"
+    )
+
+
 def left_unexplained(e: Evidence) -> Doubt | None:
     """On fresh pairs the scores get conditional moments wrong by more than fitting costs."""
     if e.left is None or e.left.deviations <= UNEXPLAINED or e.chosen.traits.linear:
@@ -163,12 +185,14 @@ DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     neighbours_disagree,
     not_confirmed,
     only_learned,
+    only_a_bound,
     still_rising,
     could_hide,
     noisy,
     copied,
     folds_disagree,
     something_left,
+    left_along_a_column,
     left_unexplained,
     sides_not_normal,
     rows_in_time,

@@ -7,9 +7,18 @@ import torch
 
 from lmi.auto.candidate import Number, Traits, score_folds
 from lmi.auto.candidates.independence import Independence
-from lmi.auto.corrections import left_on_fresh_pairs, of_counted_rows, with_all_columns
+from lmi.auto.candidates.normal import Normal
+from lmi.auto.corrections import (
+    as_a_lower_bound,
+    closed_form_null,
+    left_on_fresh_pairs,
+    of_counted_rows,
+    or_certified,
+    with_all_columns,
+)
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds
+from lmi.estimators.trust.row_order import random_orders
 from lmi.sources.normal.faint_linear import FaintLinear
 from lmi.types import Context
 
@@ -37,11 +46,11 @@ def test_a_late_component_is_found_by_all_columns(linear):
     spaces = prepared(pairs.x, pairs.y, 96)
     chosen = fitted(spaces["ranks"], no_scores, Traits(1, linear=linear), 2000)
     number, taken = with_all_columns(Number(0.0, 0.001), chosen, spaces)
-    assert taken and abs(number.nats - source.truth) < 3 * number.error < 0.12
+    assert taken is not None and abs(number.nats - source.truth) < 3 * number.error < 0.12
     null = FaintLinear("late", 150, 0.0, 130).sample(2000, seeded(1))
     spaces = prepared(null.x, null.y, 96)
     chosen = fitted(spaces["ranks"], no_scores, Traits(1, linear=linear), 2000)
-    assert not with_all_columns(Number(0.0, 0.001), chosen, spaces)[1]
+    assert with_all_columns(Number(0.0, 0.001), chosen, spaces)[1] is None
 
 
 def test_all_columns_say_nothing_of_sides_that_are_not_normal():
@@ -50,7 +59,7 @@ def test_all_columns_say_nothing_of_sides_that_are_not_normal():
     spaces = prepared(pairs.x / radius, pairs.y, 96)
     chosen = fitted(spaces[COLUMNS], no_scores, Traits(1, linear=True), 2000)
     only = {COLUMNS: spaces[COLUMNS], "ranks": spaces[COLUMNS]}
-    assert with_all_columns(Number(0.0, 0.001), chosen, only) == (Number(0.0, 0.001), False)
+    assert with_all_columns(Number(0.0, 0.001), chosen, only) == (Number(0.0, 0.001), None)
 
 
 def test_rows_in_time_have_the_error_of_what_they_count_as():
@@ -96,4 +105,37 @@ def test_a_space_with_open_ends_is_looked_at_by_its_ranks():
     open_ends = Space("intervals", x / 0.0, (x + e) / 0.0)
     chosen = fitted(open_ends, no_scores, Traits(2), 600)
     assert left_on_fresh_pairs(chosen, spaces, Context()).deviations > 5
-    assert with_all_columns(Number(0.5, 0.01), chosen, spaces) == (Number(0.5, 0.01), False)
+    assert with_all_columns(Number(0.5, 0.01), chosen, spaces) == (Number(0.5, 0.01), None)
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_an_exact_closed_form_takes_the_place_of_what_is_cheaper_to_fit(curved):
+    x, e = torch.randn(2, 1500, 12, generator=seeded(8), dtype=torch.float64)
+    y = torch.cat((0.8 * x[:, :2] + 0.6 * e[:, :2], e[:, 2:]), 1)
+    if curved:
+        y[:, 2] += x[:, 2] * x[:, 3]
+    space = prepared(x, y, 96)[COLUMNS]
+    folds = make_folds(1500, 3, seeded(1))
+    normal = Normal(space, False).fit(folds)
+    cheaper = fitted(space, no_scores, Traits(50, exceeds_bound=True, approximate=True), 1500)
+    chosen, number = or_certified(cheaper, Number(1.0, 0.03), [normal], Context())
+    assert (chosen is normal) is not curved
+    assert number == (Number(1.0, 0.03) if curved else normal.number())
+
+
+def test_the_interval_of_a_lower_bound_opens_upwards():
+    space = prepared(*torch.randn(2, 200, 2, generator=seeded(9), dtype=torch.float64), 96)[COLUMNS]
+    exact, bound = (fitted(space, no_scores, Traits(9, approximate=kind), 200) for kind in (False, True))
+    assert as_a_lower_bound(Number(1.0, 0.02), exact, 0.1) == Number(1.0, 0.02)
+    assert as_a_lower_bound(Number(1.0, 0.02), bound, 0.0).above == pytest.approx(0.08)
+    assert as_a_lower_bound(Number(1.0, 0.02), bound, 0.1).above == pytest.approx(0.15)
+
+
+def test_the_null_of_all_columns_is_that_of_the_number():
+    pairs = FaintLinear("late", 150, 0.6, 130).sample(1500, seeded())
+    spaces = prepared(pairs.x, pairs.y, 96)
+    number, columns = with_all_columns(
+        Number(0.0, 0.001), fitted(spaces["ranks"], no_scores, Traits(1, linear=True), 1500), spaces
+    )
+    null = closed_form_null(*columns, random_orders(1500, 20, seeded(2)), 1500)
+    assert null.p_value < 0.05 and abs(null.mean) < 0.03 < number.nats

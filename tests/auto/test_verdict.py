@@ -45,6 +45,10 @@ FIRING = {
         clean(chosen=chosen(0.5, Traits(100, learned=True)), candidates=[chosen(0.4)]),
         "only a neural critic",
     ),
+    "only_a_bound": (
+        clean(chosen=chosen(0.5, Traits(50, approximate=True)), columns=20),
+        "may miss a part",
+    ),
     "still_rising": (clean(rising=0.1), "0.10 nats less"),
     "could_hide": (clean(nats=0.0, chosen=chosen(0.0, Traits(0)), columns=200), "could hide"),
     "noisy": (clean(error=0.2), "standard error is 0.20"),
@@ -54,6 +58,7 @@ FIRING = {
         clean(chosen=chosen(traits=Traits(1, linear=True)), left=LeftOver(30.0, 0.4, "ry1 on x1 x2")),
         "after the linear model (30 standard deviations)",
     ),
+    "left_along_a_column": (clean(along=LeftOver(9.0, 0.4, "ry1 along x3")), "9 standard deviations): ry1 along x3"),
     "left_unexplained": (
         clean(left=LeftOver(9.0, 0.4, "ry1 on x1 x2")),
         "leaves about 0.20 nats unexplained (9 standard deviations): ry1 on x1 x2",
@@ -78,6 +83,11 @@ def test_a_doubt_fires_on_its_evidence_and_on_no_other(doubt):
 
 def test_clean_evidence_is_reliable():
     assert verdict_of(clean()).level == "reliable" and verdict_of(clean()).reasons == ()
+
+
+def test_in_few_columns_a_bound_says_so_and_stays_reliable():
+    verdict = verdict_of(clean(chosen=chosen(0.5, Traits(50, approximate=True))))
+    assert verdict.level == "reliable" and "interval opens upwards" in verdict.reasons[0]
 
 
 def test_weights_add_up_to_abstaining():

@@ -39,7 +39,9 @@ class Clusters(Candidate):
         """See ``Candidate``."""
         centres = self._centres(self.space.x, "x"), self._centres(self.space.y, "y")
         critics = [self._critic(fold, *centres) for fold in folds]
-        return FittedClusters(self, self.name, Traits(2), score_folds(self.space, folds, critics), self.count)
+        return FittedClusters(
+            self, self.name, Traits(2, approximate=True), score_folds(self.space, folds, critics), self.count
+        )
 
     def _centres(self, z: Tensor, side: str) -> Tensor:
         from sklearn.cluster import KMeans

@@ -71,7 +71,7 @@ class KernelMixture(Candidate):
                 best = trial
         if best is None:
             raise ValueError(reason)
-        traits = Traits(COMPLEXITY, exceeds_bound=True)
+        traits = Traits(COMPLEXITY, exceeds_bound=True, approximate=True)
         return FittedKernelMixture(self, self.name, traits, best.cross_fit, best.variates, best.models, self.context)
 
     def _variates(self, fold: Fold, index: int) -> KernelVariates:

@@ -49,7 +49,7 @@ class NeuralCritic(Candidate):
             base = base.candidate.fit(folds)
         below = [None] * len(folds) if base is None else base.cross_fit.critics
         critics = [self._critic(fold, scores, i) for i, (fold, scores) in enumerate(zip(folds, below, strict=True))]
-        traits = Traits(COMPLEXITY, margin=NEURAL_MARGIN, learned=True)
+        traits = Traits(COMPLEXITY, margin=NEURAL_MARGIN, learned=True, approximate=True)
         return FittedNeuralCritic(self, self.name, traits, score_folds(self.space, folds, critics), base=base)
 
     def _critic(self, fold: Fold, below: Scores | None, index: int) -> Scores:

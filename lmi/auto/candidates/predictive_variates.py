@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Number, Traits, score_folds
+from lmi.auto.candidate import Candidate, CrossFit, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_mixture
-from lmi.estimators.densities.predictions import Predict, best_predictor
+from lmi.estimators.densities.predictions import FEW_COLUMNS, Predict, best_predictor
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import UNPREDICTED
 from lmi.types import Context
 
 COMPLEXITY = 60  # above kernel variates, below neural critics
 COMPONENTS = (1, 2, 4, 8)
+Known = tuple[Predict, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class PredictiveVariates(Candidate):
     """Predictions of one side and a mixture of t densities of what is predicted and of its prediction.
+
+    Where three columns or fewer matter to the prediction, they are also tried in its place: noise that changes with them
+    is not in a prediction.
 
     Args:
         space: single columns, scaled: trees split columns, not components.
@@ -44,25 +50,36 @@ class PredictiveVariates(Candidate):
     def fit(self, folds: list[Fold]) -> FittedPredictiveVariates:
         """See ``Candidate``."""
         source, target = (self.space.x, self.space.y) if self.of_y else (self.space.y, self.space.x)
-        fits = []
+        fits, alone = [], []
         for i, fold in enumerate(folds):
             rows = fold.fit[:FIT_SAMPLES]
             seed = self.context.derive("predictions", i) % 2**32
-            fits.append((*best_predictor(source[rows], target[rows], seed)[:2], target[rows]))
-        trials = []
+            predict, apart, _, matter = best_predictor(source[rows], target[rows], seed)
+            fits.append((predict, apart, target[rows]))
+            alone.append((partial(torch.index_select, dim=1, index=matter), source[rows][:, matter], target[rows]))
+        few = all(0 < columns.shape[1] <= FEW_COLUMNS for _, columns, _ in alone)
+        trials = [trial for tried in ([fits, alone] if few else [fits]) for trial in self._trials(folds, tried)]
+        cross_fit, predictors, models = max(trials, key=lambda trial: trial[0].bound)
+        traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True, approximate=True)
+        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, self.of_y, self.context)
+
+    def _trials(self, folds: list[Fold], fits: list[Known]) -> Iterator[tuple[CrossFit, list[Predict], list[Mixture]]]:
+        """Densities of more and more components of what stands for the source and of what it belongs to.
+
+        Args:
+            folds: what judges.
+            fits: of each fold, the map of the source, what it makes of the rows that are fitted to, and the target there.
+        """
         fewest = min(known.shape[0] for _, _, known in fits)
-        least = SAMPLES_A_PARAMETER * (2 * target.shape[1] + 1)
+        least = SAMPLES_A_PARAMETER * (max(made.shape[1] + known.shape[1] for _, made, known in fits) + 1)
+        predictors = [predict for predict, _, _ in fits]
         for count in (count for count in COMPONENTS if count == 1 or count * least <= fewest):
             models = []
-            for i, (_, apart, known) in enumerate(fits):
+            for i, (_, made, known) in enumerate(fits):
                 generator = self.context.generator("predicted", count, i)
-                models.append(fit_mixture(apart, known, count, generator, iterations=100, tolerance=1e-4))
-            critics = [self._critic(predict, model) for (predict, _, _), model in zip(fits, models, strict=True)]
-            trials.append((score_folds(self.space, folds, critics), models))
-        cross_fit, models = max(trials, key=lambda trial: trial[0].bound)
-        traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True)
-        predictors = [predict for predict, _, _ in fits]
-        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, self.of_y, self.context)
+                models.append(fit_mixture(made, known, count, generator, iterations=100, tolerance=1e-4))
+            critics = [self._critic(predict, model) for predict, model in zip(predictors, models, strict=True)]
+            yield score_folds(self.space, folds, critics), predictors, models
 
     def _critic(self, predict: Predict, model: Mixture) -> Scores:
         if self.of_y:

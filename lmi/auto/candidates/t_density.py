@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import Candidate, Number, Traits, score_folds
+from lmi.auto.candidate import EXACT_COMPONENTS, Candidate, Number, Traits, score_folds
 from lmi.auto.candidates.t_mixture import shape_name
 from lmi.auto.numbers import FIT_SAMPLES, density_number
 from lmi.auto.scores import FittedScores
@@ -40,7 +40,8 @@ class TDensity(Candidate):
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
         cross_fit = score_folds(self.space, folds, [self._critic(model) for model in models])
-        return FittedTDensity(self, self.name, Traits(1 + self.count), cross_fit, models)
+        traits = Traits(1 + self.count, approximate=self.count > EXACT_COMPONENTS)
+        return FittedTDensity(self, self.name, traits, cross_fit, models)
 
     def _model(self, fold: Fold, index: int) -> Mixture:
         x, y = (z[fold.fit[:FIT_SAMPLES], : self.rank] for z in (self.space.x, self.space.y))

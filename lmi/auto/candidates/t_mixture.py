@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
+from lmi.auto.candidate import EXACT_COMPONENTS, Candidate, FittedCandidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, bound_null, density_number, refit_density
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
@@ -40,7 +40,8 @@ class TMixture(Candidate):
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
         cross_fit = score_folds(self.space, folds, [model.scores for model in models])
-        return FittedTMixture(self, self.name, Traits(1 + self.count), cross_fit, models, self.context)
+        traits = Traits(1 + self.count, approximate=self.count > EXACT_COMPONENTS)
+        return FittedTMixture(self, self.name, traits, cross_fit, models, self.context)
 
     def _model(self, fold: Fold, index: int) -> Mixture:
         fit = fold.fit[:FIT_SAMPLES]

@@ -42,7 +42,8 @@ class VariateMixture(Candidate):
     def fit(self, folds: list[Fold]) -> FittedVariateMixture:
         """See ``Candidate``."""
         critics = [self._critic(fold, i) for i, fold in enumerate(folds)]
-        return FittedVariateMixture(self, self.name, Traits(1 + self.count), score_folds(self.space, folds, critics))
+        traits = Traits(1 + self.count, approximate=True)
+        return FittedVariateMixture(self, self.name, traits, score_folds(self.space, folds, critics))
 
     def _critic(self, fold: Fold, index: int) -> Scores:
         x, y, rows = self.space.x, self.space.y, fold.fit[:FIT_SAMPLES]

@@ -18,6 +18,8 @@ Predict = Callable[[Tensor], Tensor]
 
 PENALTIES = torch.logspace(-0.5, 4.5, 12, dtype=torch.float64)
 INNER = 3  # parts, each predicted from the others
+MATTERS = 0.02  # share of the most that shuffling a column costs, above which the column is looked at alone
+FEW_COLUMNS = 3  # so many columns may take the place of a prediction: neighbours see few dimensions
 TREES: dict[str, Any] = {
     "max_iter": 200,
     "learning_rate": 0.1,
@@ -87,22 +89,63 @@ def fit_predictor(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Predict:
     return lambda a: quadratic(a) + trees(a)
 
 
-def best_predictor(x: Tensor, y: Tensor, seed: int) -> tuple[Predict, Tensor, Kind]:
+def columns_that_matter(x: Tensor, y: Tensor, predict: Predict, seed: int) -> Tensor:
+    """(m,) the columns of x (n, d) without whose values fresh y (n, k) are predicted worse (Breiman's permutation importance).
+
+    Args:
+        x: rows that did not train ``predict``.
+        y: what belongs to them.
+        predict: of y from x.
+        seed: of the shuffles.
+
+    >>> x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> columns_that_matter(x, x[:, 1:2] + 0.5 * x[:, 3:], lambda a: a[:, 1:2] + 0.5 * a[:, 3:], 0).tolist()
+    [1, 3]
+    """
+    order = torch.randperm(x.shape[0], generator=torch.Generator().manual_seed(seed))
+    errors = []
+    for j in range(x.shape[1]):
+        shuffled = x.clone()
+        shuffled[:, j] = x[order, j]
+        errors.append((y - predict(shuffled)).square().mean(0))
+    losses = (torch.stack(errors) / (y - predict(x)).square().mean(0).clamp(min=1e-300) - 1).amax(1)
+    return (losses > MATTERS * losses.max()).nonzero().flatten()
+
+
+def best_predictor(x: Tensor, y: Tensor, seed: int) -> tuple[Predict, Tensor, Kind, Tensor]:
     """The kind that predicts other rows best, fitted to all, with each row's prediction from the other parts.
+
+    Where some columns matter and others do not, those that do are also tried alone.
 
     Args:
         x: (n, d) in a random order.
         y: (n, k).
         seed: of the trees.
+
+    Returns:
+        The predictor, the predictions, the kind, and the columns that matter.
     """
-    n = x.shape[0]
-    parts = torch.arange(n).tensor_split(INNER)
-    apart: dict[Kind, Tensor] = {}
-    for kind in KINDS:
-        apart[kind] = torch.empty_like(y)
+    parts = torch.arange(x.shape[0]).tensor_split(INNER)
+
+    def apart(columns: Tensor, kind: Kind) -> Tensor:
+        out = torch.empty_like(y)
         for part in parts:
-            rest = torch.ones(n, dtype=torch.bool)
+            rest = torch.ones(x.shape[0], dtype=torch.bool)
             rest[part] = False
-            apart[kind][part] = fit_predictor(x[rest], y[rest], kind, seed)(x[part])
-    best = min(apart, key=lambda kind: float((y - apart[kind]).square().mean(0).log().sum()))
-    return fit_predictor(x, y, best, seed), apart[best], best
+            out[part] = fit_predictor(x[rest][:, columns], y[rest], kind, seed)(x[part][:, columns])
+        return out
+
+    def loss(predicted: Tensor) -> float:
+        return float((y - predicted).square().mean(0).log().sum())
+
+    every = torch.arange(x.shape[1])
+    tried: list[tuple[Kind, Tensor, Tensor]] = [(kind, every, apart(every, kind)) for kind in KINDS]
+    kind = min(tried, key=lambda trial: loss(trial[2]))[0]
+    rest = torch.cat(parts[1:])
+    first = fit_predictor(x[rest], y[rest], kind, seed)
+    matter = columns_that_matter(x[parts[0]], y[parts[0]], first, seed)
+    if 0 < matter.numel() < x.shape[1]:
+        tried += [(kind, matter, apart(matter, kind)) for kind in KINDS]
+    kind, columns, predicted = min(tried, key=lambda trial: loss(trial[2]))
+    predict = fit_predictor(x[:, columns], y, kind, seed)
+    return lambda a: predict(a[:, columns]), predicted, kind, matter

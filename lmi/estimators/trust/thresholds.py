@@ -80,6 +80,18 @@ BLURRED = Threshold(
     0.12, "share of the bound", "that scores by draws lose: .03 to .11 for 3 + 3 to 20 + 20 ReLU columns"
 )
 
+LOWER_BOUND = Threshold(
+    0.08, "share of the number", "by which the interval of a lower bound opens upwards: curved sides in 2 to 6 columns"
+)
+STILL_TO_RISE = Threshold(
+    1.5,
+    "times what half of the training samples lack",
+    "that a lower bound still lacks: 2.4 where the loss falls as 1 / sqrt(n), 1 where it falls as 1 / n",
+)
+BY_COLUMN = Threshold(
+    4, "standard deviations", "of a residual's means in bins of one column, beyond the largest by chance; within 2.5"
+)
+
 # The verdict.
 LEFT_OVER = Threshold(4, "standard deviations", "of what residuals still share; within 3 where the model is exact")
 UNEXPLAINED = Threshold(
