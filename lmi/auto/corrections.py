@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from lmi.auto.candidate import FittedCandidate, Number
@@ -33,7 +32,6 @@ from lmi.estimators.trust.thresholds import (
     UNEXPLAINED,
 )
 from lmi.estimators.trust.unexplained import unexplained
-from lmi.evidence import Null
 from lmi.types import Context
 
 EXCESS_ERROR = 0.3  # standard error, as a share of what lies above the doubtful part of the sample limit
@@ -65,47 +63,6 @@ def lost_by_maps(number: Number, space: Space, context: Context) -> tuple[Number
         above += 0.5 * faint
         doubt = f"columns that {space.num_samples} samples hardly tell apart carry {faint:.2f} nats"
     return number._replace(nats=nats, error=math.hypot(number.error, 0.5 * lost), above=above), lost, doubt
-
-
-def or_certified(
-    chosen: FittedCandidate, number: Number, normals: Sequence[FittedCandidate], context: Context
-) -> tuple[FittedCandidate, Number]:
-    """A closed form in place of a candidate that won only because it costs less to fit.
-
-    In many columns fitting a covariance costs a bound much, and what looks at few directions wins by that alone. Where
-    nothing is left after the line, each side alone is jointly normal, and the closed form, its bias taken off, is no lower,
-    it is the exact one.
-
-    Args:
-        chosen: the candidate.
-        number: its own.
-        normals: the fitted closed forms.
-        context: draws orders.
-    """
-    if chosen.traits.linear:
-        return chosen, number
-    for normal in sorted(normals, key=lambda c: -c.bound):
-        exact = normal.number()
-        if normal.bound + normal.traits.expected_loss < chosen.bound or exact.nats < number.nats - 2 * number.error:
-            continue
-        left, deviations = linear_evidence(normal, context)
-        if left is not None and left.deviations <= LEFT_OVER and deviations <= NOT_NORMAL:
-            return normal, exact
-    return chosen, number
-
-
-def closed_form_null(x: Tensor, y: Tensor, orders: Sequence[Tensor], counted: float) -> Null:
-    """The closed form of all columns x (n, dx) and y (n, dy), and of pairs in these orders (n,) of y's rows.
-
-    Args:
-        x: (n, dx).
-        y: (n, dy).
-        orders: of the rows.
-        counted: how many independent samples the rows count as.
-    """
-    rank = max(x.shape[1], y.shape[1])
-    values = [closed_form(x, y[order], rank, counted).nats for order in orders]
-    return Null(torch.tensor(values, dtype=torch.float64), closed_form(x, y, rank, counted).nats)
 
 
 def with_all_columns(

@@ -16,16 +16,15 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate, Number
+from lmi.auto.certified import or_certified
 from lmi.auto.control import Controlled, controlled
 from lmi.auto.corrections import (
     as_a_lower_bound,
-    closed_form_null,
     left_on_fresh_pairs,
     linear_evidence,
     lost_by_maps,
     of_counted_rows,
     opened,
-    or_certified,
     rising,
     unseen,
     with_all_columns,
@@ -34,6 +33,7 @@ from lmi.auto.corrections import (
 from lmi.auto.discrete import copied_pairs, estimate_levels
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information, label_information
+from lmi.auto.numbers import closed_form_null
 from lmi.auto.selection import Contest, fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import verdict_of

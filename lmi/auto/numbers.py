@@ -13,6 +13,7 @@ from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
+from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import BOUND_RANGE
@@ -134,6 +135,20 @@ def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generato
             orders = [torch.randperm(block.numel(), generator=generator) for _ in range(permutations)]
             values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
     return Null(values / sum(test.numel() for test in tests), cross_fit.bound)
+
+
+def closed_form_null(x: Tensor, y: Tensor, orders: Sequence[Tensor], counted: float) -> Null:
+    """The closed form of all columns x (n, dx) and y (n, dy), and of pairs in these orders (n,) of y's rows.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        orders: of the rows.
+        counted: how many independent samples the rows count as.
+    """
+    rank = max(x.shape[1], y.shape[1])
+    values = [closed_form(x, y[order], rank, counted).nats for order in orders]
+    return Null(torch.tensor(values, dtype=torch.float64), closed_form(x, y, rank, counted).nats)
 
 
 def rival_density(

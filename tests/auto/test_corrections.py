@@ -8,14 +8,14 @@ import torch
 from lmi.auto.candidate import Number, Traits, score_folds
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.normal import Normal
+from lmi.auto.certified import or_certified
 from lmi.auto.corrections import (
     as_a_lower_bound,
-    closed_form_null,
     left_on_fresh_pairs,
     of_counted_rows,
-    or_certified,
     with_all_columns,
 )
+from lmi.auto.numbers import closed_form_null
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds
 from lmi.estimators.trust.row_order import random_orders

@@ -50,7 +50,8 @@ class PredictiveVariates(Candidate):
     def fit(self, folds: list[Fold]) -> FittedPredictiveVariates:
         """See ``Candidate``."""
         source, target = (self.space.x, self.space.y) if self.of_y else (self.space.y, self.space.x)
-        fits, alone = [], []
+        fits: list[Known] = []
+        alone: list[Known] = []
         for i, fold in enumerate(folds):
             rows = fold.fit[:FIT_SAMPLES]
             seed = self.context.derive("predictions", i) % 2**32
