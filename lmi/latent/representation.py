@@ -13,6 +13,7 @@ from torch import Tensor
 from lmi.activations.extract import CACHE
 from lmi.estimators.folds import Fold, split_folds, split_once
 from lmi.estimators.trust.row_order import time_doubts
+from lmi.estimators.trust.thresholds import LATENT_SHORTFALL
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
 from lmi.latent.encoders.pretrained import pretrained_features
@@ -136,15 +137,18 @@ def representation_folds(settings: RepresentationSettings, n: int, context: Cont
 def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[float, float]) -> Estimate:
     """The interval reaches up to what infinitely many training samples, or members, might find, by the learning curve.
 
+    At least by ``LATENT_SHORTFALL``: encoders that lack capacity or training find no more with more samples either.
+
     Args:
         estimate: with an interval for what its latents share.
-        curve: of the first fold; ``None`` leaves what is missing out.
+        curve: of the first fold; ``None`` leaves the least opening.
         raw: what neighbours find in samples as they come, and its error, nats: no less can be there.
     """
     if estimate.interval is None:
         return estimate
     low, high = estimate.interval
-    missing = 0.0 if curve is None else max(estimate.nats, 0.0) * curve.missing
+    share = max(0.0 if curve is None else curve.missing, LATENT_SHORTFALL)
+    missing = max(estimate.nats, 0.0) * share
     return replace(estimate, interval=(low, max(high + missing, raw[0])))
 
 

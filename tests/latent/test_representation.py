@@ -188,9 +188,11 @@ def test_each_doubt_comes_with_its_number():
 
 def test_the_interval_is_open_upwards_by_what_is_missing():
     estimate = Estimate(0.8, "representation", 1000, interval=(0.7, 0.9))
-    low, high = opened_upwards(estimate, LearningCurve((100, 200, 400), (0.5, 0.7, 0.8), 0.8), (0.6, 0.02)).interval
-    assert low == 0.7 and high == pytest.approx(1.0)
-    assert opened_upwards(estimate, None, (0.6, 0.02)).interval == (0.7, 0.9)
+    rising = LearningCurve((100, 200, 400), (0.4, 0.6, 0.8), 0.8)
+    low, high = opened_upwards(estimate, rising, (0.6, 0.02)).interval
+    assert low == 0.7 and high == pytest.approx(0.9 + 0.2 * (0.5**0.5 / (1 - 0.5**0.5)))
+    for flat in (None, LearningCurve((100, 200, 400), (0.8, 0.8, 0.8), 0.8)):
+        assert opened_upwards(estimate, flat, (0.6, 0.02)).interval == pytest.approx((0.7, 0.9 + 0.15 * 0.8))
     assert opened_upwards(estimate, None, (1.3, 0.02)).interval == (0.7, 1.3)
 
 

@@ -153,6 +153,11 @@ LATENT_OPTIMISM_LEAST = Threshold(
     0.1, "nats", "the same, for small objectives: six latents of 500 pairs show .04 by chance"
 )
 LATENT_NOTHING = Threshold(0.02, "nats", "of a learned representation, below which it found nothing")
+LATENT_SHORTFALL = Threshold(
+    0.15,
+    "share of the estimate",
+    "that encoders lacked on development pictures although more data found no more: how far an interval opens at least",
+)
 LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
 
 TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}
