@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import multiprocessing
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,7 @@ class AccuracyExperiment:
         suite: which cases, see ``lmi.experiments.benchmarks.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
         every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it, of ``field`` one a family.
+        only: names of cases, of which no others are measured; empty for all.
         repeats: fresh samples of each case.
         processes: how many work side by side; each gets its share of the threads.
     """
@@ -53,6 +56,7 @@ class AccuracyExperiment:
     suite: Suite = "gaussian_grid"
     estimators: tuple[str, ...] = ("auto", "ksg")
     every: Annotated[int, Field(ge=0)] = 1
+    only: tuple[str, ...] = ()
     repeats: Annotated[int, Field(ge=1)] = 1
     processes: Annotated[int, Field(ge=1)] = 1
 
@@ -61,7 +65,7 @@ class AccuracyExperiment:
         for name in self.estimators:
             if name not in PEERS:
                 estimator_class(name)
-        cases = cases_of(self.suite, self.every)
+        cases = named_cases(cases_of(self.suite, self.every), self.only)
         jobs = [
             (case, name, repeat, context.derive(self.suite, case.name, repeat), context.folder)
             for case in cases
@@ -109,6 +113,21 @@ class AccuracyExperiment:
             for future in context.bar(as_completed(futures), self.suite, total=len(jobs)):
                 records[futures[future]] = future.result()
         return [records[i] for i in range(len(jobs))]
+
+
+def named_cases(cases: list[Case], only: Sequence[str]) -> list[Case]:
+    """The cases of these names, or all where there are none.
+
+    Raises:
+        ValueError: for a name that is none of theirs.
+    """
+    unknown = sorted(set(only) - {case.name for case in cases})
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], [case.name for case in cases], 3)
+        raise ValueError(
+            f"only: no case {unknown[0]!r} among the {len(cases)} of the suite; close to it: {', '.join(close)}"
+        )
+    return [case for case in cases if not only or case.name in only]
 
 
 def start_worker(threads: int) -> None:

@@ -125,3 +125,14 @@ def test_a_field_run_has_its_table(monkeypatch):
     result = AccuracyExperiment("field", ("gaussian", "ksg")).run(Context(1))
     assert [row["family"] for row in result.tables["families"]] == ["nulls", "all"] * 2
     assert result.tables["families"][0]["cases"] == 2
+
+
+def test_only_the_named_cases_are_measured():
+    cases = cases_of("unstructured")
+    names = ("bumps16-2nats-n2000", "digits-0.5bits")
+    assert {case.name for case in accuracy.named_cases(cases, names)} == set(names)
+    assert accuracy.named_cases(cases, ()) == cases
+    with pytest.raises(
+        ValueError, match="no case 'bumps16-2nat' among the 62 of the suite; close to it: bumps16-2nats"
+    ):
+        accuracy.named_cases(cases, ("bumps16-2nat",))
