@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lmi.arguments import checked_device
 from lmi.estimators.network.consensus import consensus_edges
+from lmi.estimators.network.direct import direct_edges
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.constant import constant_columns
@@ -45,6 +46,8 @@ class Network:
         rate: false-discovery rate.
         most: the strongest so many edges; ``None`` for all.
         prune: nats by which the weakest edge of a triangle has to be weaker to be left out (ARACNE); ``None`` keeps all.
+        conditional: whether triangles that this leaves open are judged by conditional MI, and the false-discovery rate
+            is held among the edges left, see ``lmi.direct_edges``.
         clr: whether edges are ranked by context likelihood in place of MI.
         resamples: networks of 63.2% of the rows; 0 leaves consensus out.
         agreement: share of these networks that an edge has to be in.
@@ -63,7 +66,8 @@ class Network:
     targets: tuple[str, ...] = ()
     rate: float = 0.05
     most: int | None = None
-    prune: float | None = 0.0
+    prune: float | None = 0.1
+    conditional: bool = True
     clr: bool = False
     resamples: int = 0
     agreement: float = 0.5
@@ -107,6 +111,7 @@ class Network:
         if isinstance(self.activations, PlantedNetwork):
             rows = [recovery(edges, self.activations, f"this run ({self.estimator})")]
             if self.prune is not None:
+                rows.append(recovery(every.pruned(), self.activations, f"{self.estimator}, ARACNE alone"))
                 rows.append(recovery(every, self.activations, f"{self.estimator}, not pruned"))
             rows += self._others(h, documents, context)
             tables["planted"] = rows
@@ -180,13 +185,22 @@ class Network:
         every = pairwise_edges(
             table, self.estimator, targets=targets, folder=folder, progress=context.progress, **settings
         )
-        edges = every if self.prune is None else every.pruned(self.prune)
+        edges = every
         if self.resamples:
+            prune = None if self.conditional else self.prune
             edges = consensus_edges(
-                table, self.estimator, resamples=self.resamples, agreement=self.agreement, prune=self.prune,
+                table, self.estimator, resamples=self.resamples, agreement=self.agreement, prune=prune,
                 targets=targets, folder=folder, progress=context.progress, **settings,
             )  # fmt: skip
+        edges = self._direct(edges, h, context)
         return every, edges if self.most is None else edges.strongest(self.most)
+
+    def _direct(self, edges: Edges, h: Tensor, context: Context) -> Edges:
+        if self.prune is None:
+            return edges
+        if not self.conditional:
+            return edges.pruned(self.prune)
+        return direct_edges(edges, h, tolerance=self.prune, rate=self.rate, seed=context.seed)
 
     def _strongest(self, edges: Edges) -> list[dict[str, Any]]:
         frame = edges.frame().head(self.top)
@@ -237,7 +251,7 @@ class Network:
         correlated = correlation_edges(h.numpy(), self.rate)
         rows = []
         for name, edges in (("Gaussian MI", gaussian), ("correlation", correlated)):
-            edges = edges if self.prune is None else edges.pruned(self.prune)
+            edges = self._direct(edges, h, context)
             rows.append(recovery(edges, self.activations, name))
         return rows
 
@@ -248,6 +262,11 @@ class Network:
                 f"pruned by the data processing inequality: the weakest edge of a triangle goes where it is weaker by more "
                 f"than {self.prune:g} nats"
             )
+            if self.conditional:
+                notes.append(
+                    "triangles that this leaves open are judged by conditional MI, whose null takes rows as independent; "
+                    "q-values are worked out anew among the edges left"
+                )
         if self.resamples:
             notes.append(
                 f"consensus: an edge stays where at least {self.agreement:.0%} of {self.resamples} networks of 63.2% of the "

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lmi.estimators.network.all_pairs import pairwise as pairwise
     from lmi.estimators.network.cofiring import cofiring as cofiring
     from lmi.estimators.network.consensus import consensus_edges as consensus_edges
+    from lmi.estimators.network.direct import direct_edges as direct_edges
     from lmi.estimators.network.pairwise_edges import pairwise_edges as pairwise_edges
     from lmi.estimators.pairwise.histogram import g_test as g_test
     from lmi.estimators.pairwise.histogram import histogram_mi as histogram_mi
@@ -54,6 +55,7 @@ _HOMES = {
     "pairwise": "lmi.estimators.network.all_pairs",
     "cofiring": "lmi.estimators.network.cofiring",
     "consensus_edges": "lmi.estimators.network.consensus",
+    "direct_edges": "lmi.estimators.network.direct",
     "pairwise_edges": "lmi.estimators.network.pairwise_edges",
     "pairwise_mi": "lmi.estimators.pairwise.matrix",
     "nonlinearity": "lmi.estimators.pairwise.matrix",

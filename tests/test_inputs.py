@@ -46,6 +46,7 @@ def edges(found):
     return np.concatenate([found.a, found.b, found.nats, found.q])
 
 
+EVERY = lmi.pairwise_edges(X, "gaussian", rate=1.0, draws=4)
 FUNCTIONS = {  # each of samples (n, 4) in some container -> numbers
     "estimate x": lambda x: lmi.estimate(x, Y, "ksg", permutations=0).nats,
     "estimate y": lambda x: lmi.estimate(Y, x, "gaussian").nats,
@@ -62,6 +63,7 @@ FUNCTIONS = {  # each of samples (n, 4) in some container -> numbers
     "jacobian_mi": lambda x: lmi.jacobian_mi(lambda h: h.double() ** 2 + 1, x, [0, 0, 1, 1], noise=1.0).nats,
     "pairwise_edges": lambda x: edges(lmi.pairwise_edges(x, "gaussian", rate=1.0, documents=GROUPS, draws=4)),
     "consensus_edges": lambda x: edges(lmi.consensus_edges(x, "gaussian", resamples=2, rate=1.0, draws=4)),
+    "direct_edges": lambda x: edges(lmi.direct_edges(EVERY, x, rate=None)),
     "cofiring": lambda x: edges(lmi.cofiring(x, rate=1.0)),
     "mutual_info_regression": lambda x: lmi.sklearn.mutual_info_regression(x, Y[:, 0], discrete_features=False),
     "mutual_info_classif": lambda x: lmi.sklearn.mutual_info_classif(x, GROUPS, discrete_features=False),

@@ -15,9 +15,9 @@ SMALL = PlantedNetwork(dims=80, hubs=5, targets=6, rows=300)
 def test_a_planted_network_is_found(tmp_path, estimator):
     result = Network(SMALL, estimator, resamples=2 * (estimator == "histogram")).run(Context(3, folder=tmp_path))
     assert result.metrics["precision_at_rate"] >= 0.9 and result.metrics["recall_at_rate"] >= 0.95
-    assert result.metrics["edges_precision"] > 0.6 and result.metrics["edges_recall"] > 0.8
-    mine, unpruned, gaussian, correlation = result.tables["planted"]
-    assert unpruned["precision"] < mine["precision"]
+    assert result.metrics["edges_precision"] > 0.9 and result.metrics["edges_recall"] > 0.9
+    mine, pruned, every, gaussian, correlation = result.tables["planted"]
+    assert every["precision"] < pruned["precision"] < mine["precision"]
     assert max(gaussian["recall"], correlation["recall"]) < 0.6, "they do not see parabolas"
     assert {row["hub"] for row in result.tables["hubs"][:5]} == {f"hub{h}" for h in range(5)}
     assert set(result.figures) == set(result.captions) == {"distribution", "hubs", "degrees", "planted"}

@@ -29,15 +29,25 @@ def indirect_edges(a: np.ndarray, b: np.ndarray, nats: np.ndarray, size: int, to
     """
     if not len(a):
         return np.zeros(0, dtype=bool)
+    values = np.ascontiguousarray(nats, dtype=np.float64)
+    a, b = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    return _weakest(a, b, values, *neighbour_lists(a, b, size), float(tolerance))
+
+
+def neighbour_lists(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(starts, other, edge): columns joined to column i, ascending, are ``other[starts[i] : starts[i + 1]]``, by ``edge``.
+
+    Raises:
+        ValueError: for an edge that occurs twice, or joins a column to itself.
+    """
     ends = np.concatenate([a, b]), np.concatenate([b, a])
     number = np.tile(np.arange(1, len(a) + 1), 2)  # from 1 on, since a stored 0 may be dropped
     table = sparse.csr_matrix((number, ends), shape=(size, size))
     table.sort_indices()
     if table.nnz != 2 * len(a):
         raise ValueError("an edge occurs twice, or joins a column to itself; expected each pair once")
-    values = np.ascontiguousarray(nats, dtype=np.float64)
     starts, other, edge = (part.astype(np.int64) for part in (table.indptr, table.indices, table.data - 1))
-    return _weakest(np.asarray(a, np.int64), np.asarray(b, np.int64), values, starts, other, edge, float(tolerance))
+    return starts, other, edge
 
 
 @njit(parallel=True, nogil=True, cache=True)

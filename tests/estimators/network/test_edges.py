@@ -4,13 +4,16 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from scipy.special import digamma
 from scipy.stats import false_discovery_control
 
 import lmi
 from lmi.estimators.network import edge_units
+from lmi.estimators.network.direct import _frenzel_pompe, conditional_evidence
 from lmi.estimators.network.edge_units import split_units
 from lmi.estimators.network.pruning import indirect_edges
 from lmi.estimators.pairwise import prepared
+from lmi.estimators.pairwise.ksg_window import psi_table
 from lmi.estimators.pairwise.splines import SplinePairs
 from lmi.estimators.significance import pooled_null
 
@@ -142,6 +145,57 @@ def test_a_chain_is_pruned_to_its_links():
     assert len(edges.pruned(tolerance=100.0)) == len(edges)
     with pytest.raises(ValueError, match="tolerance is -1"):
         edges.pruned(-1)
+
+
+def steps(n=600, hubs=6, targets=4):
+    """Hubs and noisy signs of them, (n, hubs * (1 + targets)): two signs share nearly as much as a sign and its hub."""
+    generator = np.random.default_rng(5)
+    hub = generator.standard_normal((n, hubs))
+    sign = np.sign(np.repeat(hub, targets, 1)) + 0.5 * generator.standard_normal((n, hubs * targets))
+    return np.concatenate([hub, sign], 1), {(j // targets, hubs + j) for j in range(hubs * targets)}
+
+
+def test_direct_edges_are_found_where_the_inequality_is_too_close():
+    h, planted_edges = steps()
+    edges = lmi.pairwise_edges(h)
+    shares = {}
+    for way, kept in (("pruned", edges.pruned()), ("direct", lmi.direct_edges(edges, h))):
+        hits = len(planted_edges & set(zip(kept.a.tolist(), kept.b.tolist())))
+        shares[way] = hits / len(kept), hits / len(planted_edges)
+    assert min(shares["direct"]) > 0.9 > 0.8 > max(shares["pruned"])
+
+
+def test_conditional_information_is_that_of_the_definition():
+    generator = np.random.default_rng(0)
+    x, y, n, k = generator.permutation(60), generator.permutation(60), 60, 5
+    gap = [np.abs(np.subtract.outer(c, c)) for c in (x, y, np.arange(n))]
+    radius = np.sort(np.max(gap, 0), 1)[:, k]
+    inside = [g < radius[:, None] for g in gap]
+    counts = [(inside[0] & inside[2]).sum(1), (inside[1] & inside[2]).sum(1), inside[2].sum(1)]
+    expected = digamma(k) - np.mean(digamma(counts[0]) + digamma(counts[1]) - digamma(counts[2]))
+    assert _frenzel_pompe(x, y, np.empty(k, np.int64), psi_table(n)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_rows_moved_nearby_say_nothing_about_a_chain():
+    z = np.random.default_rng(1).standard_normal((3000, 3))
+    chain = np.stack([z[:, 0], z[:, 0] + 0.5 * z[:, 1], z[:, 0] + 0.5 * z[:, 1] + 0.5 * z[:, 2]], 1)
+    evidence = conditional_evidence(torch.from_numpy(chain), np.array([[0, 1, 2], [1, 2, 0], [0, 2, 1]]), seed=2)
+    assert evidence[:2].min() > 6 and abs(evidence[2]) < 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e, h: (e, h[:, 1:]), "x has 39 columns; expected the 40"),
+        (lambda e, h: (e, pandas.DataFrame(h, columns=[f"y{j}" for j in range(40)])), "'y0' where edges have 'x0'"),
+        (lambda e, h: (lmi.pairwise_edges(h, "gaussian", null="none", most=3), h), "edges have no p-values"),
+    ],
+)
+def test_edges_of_other_samples_are_refused(change, message):
+    h = planted()
+    edges = lmi.pairwise_edges(pandas.DataFrame(h, columns=[f"x{j}" for j in range(40)]), "gaussian")
+    with pytest.raises(ValueError, match=message):
+        lmi.direct_edges(*change(edges, h))
 
 
 def test_clr_is_that_of_the_table():
