@@ -13,6 +13,7 @@ from torch import Tensor
 from lmi.activations.extract import CACHE
 from lmi.estimators.folds import Fold, split_folds, split_once
 from lmi.estimators.trust.row_order import time_doubts
+from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.thresholds import LATENT_SHORTFALL
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
@@ -61,6 +62,13 @@ class RepresentationEstimator(RepresentationSettings):
         raw = raw_neighbours(x, y, context.generator("raw"))
         doubts = (
             *learned_doubts(self, fits, estimates, whole, curve, raw),
+            *linear_doubts(
+                x.flatten(1),
+                y.flatten(1),
+                whole.nats,
+                whole.details["standard_error_nats"],
+                context.generator("linear"),
+            ),
             *time_doubts(x.flatten(1), y.flatten(1)),
         )
         zx, zy = (z.clone() for z in fits[0].latents)

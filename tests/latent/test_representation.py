@@ -204,6 +204,13 @@ def test_what_members_find_together_says_what_more_of_them_would():
     assert LearningCurve((100, 200, 400), (0.5, 0.7, 0.8), 0.9, members=3).missing == pytest.approx(0.05 / 0.9)
 
 
+def test_what_the_closed_form_finds_beyond_the_encoders_is_a_doubt():
+    pairs = LowRankGaussian(rank=4, bits=4.0, x_dim=6, y_dim=6).sample(800, torch.Generator().manual_seed(0))
+    result = lmi.estimate(pairs.x, pairs.y, "representation", **SMALL | {"max_epochs": 1})
+    assert result.nats < 0.7 * pairs.truth
+    assert any("the normal closed form" in reason for reason in result.verdict.reasons)
+
+
 def test_too_few_latents_are_a_doubt():
     pairs = LowRankGaussian(rank=4, bits=3.0, x_dim=6, y_dim=6).sample(1500, torch.Generator().manual_seed(0))
     result = lmi.estimate(pairs.x, pairs.y, "representation", latent_dim=1, **SMALL)

@@ -133,6 +133,6 @@ def test_only_the_named_cases_are_measured():
     assert {case.name for case in accuracy.named_cases(cases, names)} == set(names)
     assert accuracy.named_cases(cases, ()) == cases
     with pytest.raises(
-        ValueError, match="no case 'bumps16-2nat' among the [0-9]+ of the suite; close to it: bumps16-2nats"
+        ValueError, match=r"no case 'bumps16-2nat' among the [0-9]+ of the suite; close to it: bumps16-2nats"
     ):
         accuracy.named_cases(cases, ("bumps16-2nat",))
