@@ -57,7 +57,7 @@ def estimate_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -
         label = few_levels(side) if tied(side) else None
         if label is not None:
             other = jitter_ties(other, context.generator("ties")) if tied(other) else other
-            return label_information(other, label, context)
+            return label_information(other, label, permutations, context)
     return None
 
 

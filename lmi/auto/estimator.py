@@ -198,7 +198,7 @@ class AutoEstimator:
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""
-        return label_information(x, label, context)
+        return label_information(x, label, self.permutations, context)
 
     def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
         """I(X; Y | Z), see ``given_information``."""

@@ -4,32 +4,84 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from lmi.estimators.columns import robust_scaled
+from lmi.estimators.columns import jitter_ties, robust_scaled
 from lmi.estimators.neighbors.conditional import ross_pointwise
-from lmi.estimators.probes.labels import classifiers, label_entropy, surprise
-from lmi.estimators.trust.thresholds import SURE
+from lmi.estimators.probes.labels import classifiers, label_entropy, log_shares
+from lmi.estimators.trust.thresholds import (
+    LABEL_RISE,
+    LABEL_RISE_OF_A_FORMULA,
+    LEARNED_LABEL,
+    RISING,
+    RISING_LEAST,
+    SAMPLES_A_DIMENSION,
+    SURE,
+)
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import worst
-from lmi.evidence import Verdict
+from lmi.evidence import Null, Verdict
 from lmi.types import Context, Estimate
 
 FOLDS = 4
-LEARNED_LABEL = 0.01  # share of the label's entropy that boosted trees leave where the label is a function of x
 ROSS_DIMENSIONS = 3
+READ_NEIGHBOURS = 15  # one dimension has many near ones
 TABLE = "the table of"  # in the choice of an estimate that is one
 
 
-def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
-    """H(L) minus the held-out cross entropy of the best classifier: a lower bound on I(X; L); Ross in few dimensions.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the shares that a classifier gives to fresh samples say about the label, in one of two ways, nats.
+
+    ``bound``: H(L) minus the cross entropy, which also pays for shares that are too bold or too timid. ``terms``: the
+    information between the log odds and the label by nearest neighbours (Ross), which does not, for up to four classes.
+
+    Args:
+        logs: (n, classes) log q(label | x).
+        entropy: of the label, nats.
+        odds: (n, classes - 1) log odds without ties; ``None`` reads the bound in both ways.
+    """
+
+    logs: Tensor
+    entropy: float
+    odds: Tensor | None
+
+    def bound(self, label: Tensor) -> Tensor:
+        """(n,) terms of the bound for a label (n,)."""
+        return self.entropy + self.logs[torch.arange(label.numel()), label]
+
+    def terms(self, label: Tensor) -> Tensor:
+        """(n,) terms by neighbours for a label (n,), or those of the bound."""
+        return self.bound(label) if self.odds is None else ross_pointwise(self.odds, label, READ_NEIGHBOURS)
+
+
+def read_shares(logs: Tensor, entropy: float, context: Context) -> Reading:
+    """See ``Reading``; ties of log odds are broken, as trees give many samples the same ones.
+
+    Args:
+        logs: (n, classes).
+        entropy: of the label, nats.
+        context: breaks ties.
+    """
+    odds = logs[:, 1:] - logs[:, :1]
+    if odds.shape[1] > ROSS_DIMENSIONS or logs.shape[0] <= 4 * READ_NEIGHBOURS:
+        return Reading(logs, entropy, None)
+    return Reading(logs, entropy, jitter_ties(odds, context.generator("ties of odds")))
+
+
+def label_information(x: Tensor, label: Tensor, permutations: int, context: Context) -> Estimate:
+    """I(X; L) by nearest neighbours in few dimensions, else by what the best classifier says of samples it never saw.
+
+    By the data processing inequality nothing that a classifier says of fresh samples shares more with the label than x
+    does. What it says is read in two ways, see ``Reading``.
 
     Args:
         x: (n, dx).
         label: (n,) class numbers.
+        permutations: size of the null: the same classifier's words held against shuffled labels.
         context: seeds the folds.
 
     Raises:
@@ -38,31 +90,52 @@ def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
     n = x.shape[0]
     entropy = label_entropy(label)
     x = (x.double() - x.double().mean(0)) / x.double().std(0, correction=0).clamp(min=1e-300)
+    _, label, counts = torch.unique(label, return_inverse=True, return_counts=True)
     seed = context.derive("classifier")
-    terms = {name: entropy - surprise(x, label, build, FOLDS, seed) for name, build in classifiers(x.shape[1]).items()}
-    name = max(terms, key=lambda key: float(terms[key].mean()))
-    nats, error = float(terms[name].mean()), float(terms[name].std()) / n**0.5
-    choice = ", ".join(f"{key} {float(value.mean()):.3f}" for key, value in terms.items())
+    built = classifiers(x.shape[1], int(counts.min()))
+    shares = log_shares(x, label, built, FOLDS, seed)
+    readings = {name: read_shares(logs, entropy, context) for name, logs in shares.items()}
+    read = {name: reading.terms(label) for name, reading in readings.items()}
+    best = name = max(read, key=lambda key: float(read[key].mean()))
+    if not any(above_chance(reading.bound(label)) for reading in readings.values()):
+        # Neighbours' noise is no finding where no classifier finds anything.
+        read = {key: reading.bound(label) for key, reading in readings.items()}
+        best = name = max(read, key=lambda key: float(read[key].mean()))
+        readings[best] = replace(readings[best], odds=None)
+    nats, error = float(read[name].mean()), float(read[name].std()) / n**0.5
+    choice = ", ".join(f"{key} {float(value.mean()):.3f}" for key, value in read.items())
+    null = None
+    if permutations:
+        generator = context.generator("null")
+        shuffled = (label[torch.randperm(n, generator=generator)] for _ in range(permutations))
+        values = [float(readings[best].terms(order).mean()) for order in shuffled]
+        null = Null(torch.tensor(values, dtype=torch.float64), nats)
     reasons: list[str] = []
-    unseen = 0.0
+    above = unseen = 0.0
     if x.shape[1] <= ROSS_DIMENSIONS:
         ross = ross_pointwise(robust_scaled(x), label, 5)
         said = float(ross.mean())
         choice += f", nearest neighbours {said:.3f}"
-        apart, ross_error = float((ross - terms[name]).std()) / n**0.5, float(ross.std()) / n**0.5
+        apart, ross_error = float((ross - read[name]).std()) / n**0.5, float(ross.std()) / n**0.5
         if said < nats - max(0.1 * nats, 4 * apart):
             reasons.append(f"nearest neighbours say {said:.3f} nats")
         elif (nats > 2 * error or said > nats + SURE * math.hypot(ross_error, apart)) and said > nats - 2 * apart:
             # A classifier's value is a lower bound, and in few dimensions neighbours' is none.
             name, nats, error = "nearest neighbours", said, math.hypot(ross_error, apart)
-    elif nats > 0.02 and nats < 0.9 * entropy:
-        spread = sorted(float(value.mean()) for value in terms.values())
-        if spread[-1] - spread[-2] > 0.15 * nats:
+    if name == best and 0.02 < nats < 0.9 * entropy:
+        second = sorted(float(value.mean()) for value in read.values())[-2]
+        if nats - second > 0.15 * nats:
+            unseen = nats - second  # what only one of them sees it may see in part
             reasons.append(f"only {name} finds this much, and a classifier gives a lower bound")
-            unseen = spread[-1] - spread[-2]
-    # Every classifier keeps some doubt where there is none, and what only one of them sees it may see in part.
-    above = 0.0 if name == "nearest neighbours" else max(LEARNED_LABEL * entropy, unseen)
-    above = max(min(above, entropy - nats), 0.0)
+    if name == best and nats > 2 * error:
+        fewer = log_shares(x, label, {best: built[best]}, FOLDS, seed, half=True)[best]
+        rise = nats - float(read_shares(fewer, entropy, context).terms(label).mean())
+        lacking = (LABEL_RISE_OF_A_FORMULA if built[best].parametric else LABEL_RISE) * rise
+        above = max(min(max(LEARNED_LABEL * entropy, lacking, unseen), entropy - nats), 0.0)
+        if rise > max(RISING * nats, RISING_LEAST):
+            reasons.append(f"half of the training samples find {nats - rise:.3f} nats: more would find more")
+    if nats < 2 * error and n < SAMPLES_A_DIMENSION * x.shape[1]:
+        reasons.append(f"nothing was found, and {n} samples of {x.shape[1]} columns could hide what is not linear")
     if nats < 2 * error and nats < 0.01:
         nats = max(nats, 0.0)
     return Estimate(
@@ -70,11 +143,17 @@ def label_information(x: Tensor, label: Tensor, context: Context) -> Estimate:
         estimator="auto",
         num_samples=n,
         interval=(nats - Z_90 * max(error, 1 / n), nats + Z_90 * max(error, 1 / n) + above),
+        null=null,
         ceiling=entropy,
         details={"label_entropy_nats": entropy, "standard_error_nats": error},
         verdict=Verdict("doubtful" if reasons else "reliable", tuple(reasons)),
         choice=f"auto took {name}: {choice} nats held out",
     )
+
+
+def above_chance(terms: Tensor) -> bool:
+    """Whether the mean of terms (n,) is more than two standard errors above 0."""
+    return float(terms.mean()) > 2 * float(terms.std()) / terms.numel() ** 0.5
 
 
 def given_information(

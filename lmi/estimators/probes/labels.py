@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-Classifier = Callable[[int], object]
+FEW, SOME = 3, 6  # columns that stand out, for classifiers that many useless ones would mislead
+LEAST_FOR_PERCEPTRON = 40  # samples of every class: fewer leave nothing to stop by
+MOST_TRIED = 50  # columns that a split of the trees that rank columns may choose from
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """How a classifier is built, and how many of the leading columns it sees; ``None`` for all.
+
+    Args:
+        build: from a seed, an object with scikit-learn's ``fit`` and ``predict_proba``.
+        columns: see ``leading_columns``.
+        parametric: whether a formula of a fixed size is fitted, which is soon as good as it gets.
+    """
+
+    build: Callable[[int], Any]
+    columns: int | None = None
+    parametric: bool = False
 
 
 def label_entropy(label: Tensor) -> float:
@@ -18,48 +37,113 @@ def label_entropy(label: Tensor) -> float:
     return float(-(shares * shares.log()).sum()) + (counts.numel() - 1) / (2 * label.numel())
 
 
-def classifiers(dims: int) -> dict[str, Classifier]:
-    """Name -> builder from a seed: linear, quadratic in few dimensions, and boosted trees."""
+def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
+    """Name -> classifier: linear, quadratic in few dimensions, boosted trees of all columns and of those that stand out.
+
+    Trees split greedily: a label that depends on two columns together and on neither alone is found late among many
+    columns. Trees with random splits rank the columns, and others learn from the first few of them.
+
+    Args:
+        dims: columns of x.
+        rarest: samples of the rarest class.
+    """
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
     from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-    builders: dict[str, Classifier] = {
-        "logistic regression": lambda seed: LogisticRegression(C=0.3, max_iter=500),
-        "boosted trees": lambda seed: HistGradientBoostingClassifier(
-            max_iter=100, learning_rate=0.06, max_leaf_nodes=8, early_stopping=False, random_state=seed
-        ),
+    def boosted(seed: int, rounds: int = 100) -> Any:
+        return HistGradientBoostingClassifier(
+            max_iter=rounds, learning_rate=0.06, max_leaf_nodes=8, early_stopping=False, random_state=seed
+        )
+
+    def quadratic(seed: int) -> Any:
+        products = PolynomialFeatures(2, include_bias=False)
+        return make_pipeline(products, StandardScaler(), LogisticRegression(C=0.3, max_iter=500))
+
+    def with_perceptron(seed: int) -> Any:
+        perceptron = MLPClassifier(
+            (64, 64), alpha=1e-2, learning_rate_init=2e-3, early_stopping=True, validation_fraction=0.15,
+            n_iter_no_change=15, max_iter=200, random_state=seed,
+        )  # fmt: skip
+        return VotingClassifier([("trees", boosted(seed, 200)), ("perceptron", perceptron)], voting="soft")
+
+    built = {
+        "logistic regression": Classifier(lambda seed: LogisticRegression(C=0.3, max_iter=500), parametric=True),
+        "boosted trees": Classifier(boosted),
     }
-    if dims <= 10:
-        builders["quadratic discriminant"] = lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3)
-    return builders
+    if dims <= 10 and rarest >= 4 * dims:  # a covariance of every class
+        built["quadratic discriminant"] = Classifier(
+            lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3), parametric=True
+        )
+    if dims > FEW:
+        built[f"quadratic logistic regression of {min(dims, SOME)} columns"] = Classifier(
+            quadratic, SOME, parametric=True
+        )
+        built[f"boosted trees of {FEW} columns"] = Classifier(boosted, FEW)
+    if dims > FEW and rarest >= LEAST_FOR_PERCEPTRON:
+        built[f"trees and a perceptron of {min(dims, SOME)} columns"] = Classifier(with_perceptron, SOME)
+    return built
 
 
-def surprise(x: Tensor, label: Tensor, classifier: Classifier, folds: int, seed: int) -> Tensor:
-    """(n,) -log q(label | x), nats, each from a classifier fitted to the other folds.
+def leading_columns(x: np.ndarray, label: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """The columns of x (n, d) that trees with random splits (Geurts et al. 2006) use most for the label (n,), best first.
+
+    Args:
+        x: (n, d).
+        label: (n,).
+        most: columns wanted.
+        seed: of the trees.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    if x.shape[1] <= most:
+        return np.arange(x.shape[1])
+    trees = ExtraTreesClassifier(
+        50, min_samples_leaf=5, max_features=min(-(-x.shape[1] // 2), MOST_TRIED), random_state=seed
+    )
+    return np.argsort(-trees.fit(x, label).feature_importances_, kind="stable")[:most]
+
+
+def log_shares(
+    x: Tensor, label: Tensor, built: Mapping[str, Classifier], folds: int, seed: int, half: bool = False
+) -> dict[str, Tensor]:
+    """Name -> (n, classes) log q(label | x), nats, each row from a classifier fitted to the other folds.
 
     Args:
         x: (n, d).
         label: (n,) class numbers.
-        classifier: builds one from a seed.
+        built: the classifiers.
         folds: how many.
-        seed: of folds and classifier.
+        seed: of folds and classifiers.
+        half: fit to half of the other folds only.
 
     Raises:
         ValueError: where a label has fewer samples than there are folds.
     """
     from sklearn.model_selection import StratifiedKFold
 
-    rarest = int(torch.unique(label, return_counts=True)[1].min())
-    if rarest < folds:
-        raise ValueError(f"the rarest label has {rarest} sample(s); expected at least {folds}, one a fold")
-    values, labels = x.double().numpy(), label.numpy()
-    out = np.empty(labels.shape[0])
-    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(values, labels):
-        model = classifier(seed % 2**32)
-        model.fit(values[train], labels[train])  # type: ignore[attr-defined]
-        shares = model.predict_proba(values[test])  # type: ignore[attr-defined]
-        column = np.searchsorted(model.classes_, labels[test])  # type: ignore[attr-defined]
-        floor = 0.5 / train.size
-        out[test] = -np.log(np.clip(shares[np.arange(test.size), column], floor, None))
-    return torch.from_numpy(out)
+    classes, counts = torch.unique(label, return_counts=True)
+    if int(counts.min()) < folds:
+        raise ValueError(f"the rarest label has {int(counts.min())} sample(s); expected at least {folds}, one a fold")
+    values, labels, seed = x.double().numpy(), label.numpy(), seed % 2**32
+    out = {name: np.empty((labels.size, classes.numel())) for name in built}
+    wanted = max((each.columns or 0 for each in built.values()), default=0)
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(values, labels):
+        fitted = _half(train, labels) if half else train
+        leading = leading_columns(values[fitted], labels[fitted], wanted, seed) if wanted else np.arange(0)
+        for name, classifier in built.items():
+            columns = slice(None) if classifier.columns is None else leading[: classifier.columns]
+            model = classifier.build(seed)
+            model.fit(values[fitted][:, columns], labels[fitted])
+            shares = model.predict_proba(values[test][:, columns])
+            out[name][test] = np.log(np.clip(shares, 0.5 / fitted.size, None))
+    return {name: torch.from_numpy(logs) for name, logs in out.items()}
+
+
+def _half(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Every other row of each class."""
+    places: Iterable[np.ndarray] = (rows[labels[rows] == value][::2] for value in np.unique(labels[rows]))
+    return np.sort(np.concatenate(list(places)))

@@ -92,6 +92,14 @@ BY_COLUMN = Threshold(
     4, "standard deviations", "of a residual's means in bins of one column, beyond the largest by chance; within 2.5"
 )
 
+LEARNED_LABEL = Threshold(
+    0.01, "share of the label's entropy", "that classifiers leave where the label is a function of x"
+)
+LABEL_RISE_OF_A_FORMULA = Threshold(
+    1.5, "times what half of the samples lack", "that a classifier of fixed size still lacks: its loss falls as n^-.7"
+)
+LABEL_RISE = Threshold(4, "times what half of the samples lack", "the same for trees and networks: as n^-.3")
+
 # The verdict.
 LEFT_OVER = Threshold(4, "standard deviations", "of what residuals still share; within 3 where the model is exact")
 UNEXPLAINED = Threshold(
