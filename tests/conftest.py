@@ -23,11 +23,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 class Starter:
     """Runs commands of ``train.py`` in processes that are forked from one which has imported what they need."""
 
-    def __init__(self, place):
+    def __init__(self, place, python=sys.executable, program="train", path=ROOT):
         self.place, self.logs, self.started = Path(place), {}, 0
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "starter.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=place, env=os.environ | {"PYTHONPATH": str(ROOT)},
+            [str(python), str(ROOT / "tests" / "starter.py"), program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd=place, env=os.environ | {"PYTHONPATH": str(path)},
         )  # fmt: skip
 
     def _ask(self, **question):
@@ -71,3 +71,9 @@ def starter(tmp_path_factory):
     starter = Starter(tmp_path_factory.mktemp("starter"))
     yield starter
     starter.stop()
+
+
+@pytest.fixture(scope="session")
+def starter_of():
+    """Like ``starter``, of another Python that has the package installed."""
+    return Starter

@@ -14,11 +14,14 @@ import traceback
 
 NEEDED = (
     "lightning.pytorch.loggers", "lmi.api", "lmi.latent.estimator", "lmi.report.page", "lmi.report.tracking",
-    "lmi.experiments.estimate", "train",
+    "lmi.experiments.estimate",
 )  # fmt: skip
 
 
-def forked(words, cwd, env, log, file_bytes):
+PROGRAMS = {"train": "train.py", "lmi.train": "lmi"}
+
+
+def forked(program, words, cwd, env, log, file_bytes):
     """The number of a new process that runs ``words``."""
     if number := os.fork():
         return number
@@ -31,8 +34,8 @@ def forked(words, cwd, env, log, file_bytes):
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
         os.dup2(1, 2)
-        sys.argv = ["train.py", *words]
-        sys.modules["train"].command()
+        sys.argv = [PROGRAMS[program], *words]
+        importlib.import_module(program).command()
         code = 0
     except SystemExit as end:
         print("" if end.code is None else end.code)
@@ -44,19 +47,19 @@ def forked(words, cwd, env, log, file_bytes):
         os._exit(code)
 
 
-def serve():
-    """Answer until the questions end."""
-    for name in NEEDED:
+def serve(program):
+    """Answer until the questions end; ``program`` is the module of the command."""
+    for name in (*NEEDED, program):
         importlib.import_module(name)
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:
             answer = os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
         else:
-            answer = forked(question.pop("start"), **question)
+            answer = forked(program, question.pop("start"), **question)
         print(json.dumps(answer), flush=True)
     os._exit(0)  # taking all these modules down takes seconds
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1])

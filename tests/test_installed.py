@@ -91,7 +91,6 @@ def test_the_version_stands_in_one_place():
 @pytest.mark.slow
 def test_the_command_runs_its_main_jobs_in_an_empty_folder(installed, tmp_path):
     assert call(installed / "lmi", "--version", cwd=tmp_path) == f"lmi {lmi.__version__}\n"
-    assert "latent_gaussian" in call(installed / "lmi", "--help", cwd=tmp_path)
     where = (
         "import lmi, lmi.experiments; from importlib.util import find_spec;"
         "print(lmi.__file__, [find_spec(name) for name in ('experiments', 'train', 'conf')])"
@@ -108,11 +107,14 @@ def test_the_command_runs_its_main_jobs_in_an_empty_folder(installed, tmp_path):
         "progress=false",
         "logger=none",
     ]
+    assert "X and Y share" in call(
+        installed / "lmi", "estimate", "x.npy", "y.npy", *words[3:], "hydra.run.dir=one", cwd=tmp_path
+    )
     # A sweep starts the command again for each of its trials.
     assert "1 done of 1 trials" in call(installed / "lmi", "-m", *words, "seed=3", cwd=tmp_path)
     folder = next(tmp_path.glob("multirun/arrays/*/*/result.json")).parent
     assert Result.load(folder).facts["command"].startswith("lmi ")
-    assert {path.name for path in tmp_path.iterdir()} == {"multirun", "x.npy", "y.npy"}
+    assert {path.name for path in tmp_path.iterdir()} == {"multirun", "one", "x.npy", "y.npy"}
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def plug_in(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path):
+def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path, starter_of):
     install(installed / "python", plug_in)
     code = (
         "import lmi, torch; x = torch.randn(200, 1); y = x + torch.randn(200, 1)\n"
@@ -147,19 +149,20 @@ def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path
     quick = ["logger=none", "progress=false", "hydra.run.dir=run"]
     words = ["experiment=noise_levels", "estimator=spearman", "estimator.shrink=0.9", "experiment.levels=[0.2]"]
     assert "noise" in call(installed / "lmi", *words, *quick, cwd=tmp_path)
+    starter = starter_of(tmp_path, installed / "python", "lmi.train", path=tmp_path)
     assert 0 < Result.load(tmp_path / "run").metrics["most_bits"] < 0.1
-    assert "spearman" in call(installed / "lmi", "--help", cwd=tmp_path)
-    for wrong, message in (
-        ("estimator.shrnk=1", "did you mean 'shrink'?"),
-        ("source=circl", "no such choice; did you mean 'circle'?"),
-        ("source.noise=loud", "got 'loud'"),
-    ):
-        done = run(
-            installed / "lmi", "experiment=latent_gaussian", "source=circle", "estimator=spearman", wrong, cwd=tmp_path
-        )
-        assert done.returncode and message in done.stderr, done.stderr
-    arguments = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]
-    refused = run(installed / "lmi", *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
-    assert "'my_package.Mine' is outside lmi" in refused.stderr and "plugins=[package]" in refused.stderr
-    call(installed / "lmi", *arguments, "plugins=[my_package]", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    wrong = ["experiment=latent_gaussian", "source=circle", "estimator=spearman"]
+    own = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]
+    ends = starter.run(
+        ["--help"], [*wrong, "estimator.shrnk=1"], [*wrong, "source=circl"], [*wrong, "source.noise=loud"], own,
+        [*own, "plugins=[my_package]"],
+    )  # fmt: skip
+    starter.stop()
+    assert [code for code, _ in ends] == [0, 1, 1, 1, 1, 0], ends
+    said = [words for _, words in ends]
+    assert "spearman" in said[0]
+    assert "did you mean 'shrink'?" in said[1]
+    assert "no such choice; did you mean 'circle'?" in said[2]
+    assert "got 'loud'" in said[3]
+    assert "'my_package.Mine' is outside lmi" in said[4] and "plugins=[package]" in said[4]
     assert Result.load(tmp_path / "mine").metrics["rows_count"] == 7

@@ -54,22 +54,22 @@ def trials(folder):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("number", "words"),
     [
-        ["estimator.learning_rate=1e-3,2e-3"],
-        ["sweep=optuna", "sweep.trials=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+        (1, ["estimator.learning_rate=2e-3"]),
+        (2, ["sweep=optuna", "sweep.trials=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
     ],
     ids=["grid", "optuna and joblib"],
 )
 @pytest.mark.slow
-def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
+def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, number, words):
     (tmp_path / "sitecustomize.py").write_text(RECORDER)
     records = tmp_path / "records"
     records.mkdir()
     folder = tmp_path / "sweep"
     sweep(folder, *SMALL, "trainer=ddp_cpu", *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
     by_place = trials(folder)
-    assert len(by_place) == 2
+    assert len(by_place) == number
     processes = [json.loads(path.read_text()) for path in records.glob("*.json")]
     places = set()
     for place, record in by_place.items():
@@ -89,39 +89,39 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, words):
     assert not (tmp_path / "runs").exists() and not (tmp_path / "multirun").exists()
     assert {path for path in folder.iterdir() if path.is_dir() and path.name not in ("figures",)} == places
     rates = {tuple(word for word in r["overrides"] if "learning_rate" in word) for r in by_place.values()}
-    assert len(rates) == 2
+    assert len(rates) == number
 
 
 @pytest.mark.slow
 def test_a_failed_trial_is_listed_and_the_rest_goes_on(tmp_path):
     folder = tmp_path / "sweep"
-    out = sweep(folder, *KSG, "experiment.num_samples=100,1,120", fails=True)
+    out = sweep(folder, *KSG, "experiment.num_samples=1,120", fails=True)
     statuses = {record["overrides"][2]: record for record in trials(folder).values()}
-    assert [r["status"] for r in statuses.values()].count("done") == 2
+    assert [r["status"] for r in statuses.values()].count("done") == 1
     failed = next(r for r in statuses.values() if r["status"] == "failed")
     assert "experiment.num_samples=1" in failed["overrides"] and "greater than or equal to 2" in failed["error"]
-    assert out.rstrip().endswith("error: 1 of 3 trials failed")
+    assert out.rstrip().endswith("error: 1 of 2 trials failed")
     assert "1 failed" in out and "greater than or equal to 2" in out
     with (folder / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 and sum(bool(row["error"]) for row in rows) == 1
+    assert len(rows) == 2 and sum(bool(row["error"]) for row in rows) == 1
     assert "greater than or equal to 2" in (folder / "report.html").read_text()
 
 
 @pytest.mark.slow
 def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
     folder = tmp_path / "sweep"
-    words = [*KSG, "seed=range(4)", f"hydra.sweep.dir={folder}"]
+    words = [*KSG, "seed=range(3)", f"hydra.sweep.dir={folder}"]
     with subprocess.Popen(command("-m", *words), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        while len(list(folder.glob("*/result.json"))) < 2:
+        while not list(folder.glob("*/result.json")):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
     first = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
-    assert 2 <= len(first) < 4
+    assert 1 <= len(first) < 3
     out = subprocess.run(command("-m", *words), cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert "4 done of 4 trials" in out
-    assert len(list(folder.glob("*/result.json"))) == 4
+    assert "3 done of 3 trials" in out
+    assert len(list(folder.glob("*/result.json"))) == 3
     for path, written in first.items():
         assert path.stat().st_mtime_ns == written
 
@@ -135,9 +135,9 @@ def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
         (["sweep=optuna", "+sweep.study.space={estimator.latnt_dim:[2,4]}"], "did you mean 'latent_dim'?"),
     ],
 )
-def test_an_axis_that_is_not_in_the_config_is_refused_with_near_names(tmp_path, words, message):
-    done = subprocess.run(command("-m", *words), cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode != 0 and message in done.stderr
+def test_an_axis_that_is_not_in_the_config_is_refused_with_near_names(starter, tmp_path, words, message):
+    ((code, said),) = starter.run(["-m", *words], cwd=tmp_path)
+    assert code and message in said
     assert not list(tmp_path.glob("multirun/*/*"))
 
 
@@ -158,7 +158,7 @@ def test_the_same_command_finds_its_sweep_again_and_another_does_not():
 @pytest.mark.slow
 def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(tmp_path, words):
     folder = tmp_path / "sweep"
-    axes = [] if "sweep.trials=3" in words else ["seed=range(5)"]
+    axes = [] if "sweep.trials=3" in words else ["seed=range(3)"]
     study = ["~sweep.study.space", "+sweep.study.space={experiment.num_samples:[100,120]}"] if not axes else []
     done = subprocess.run(
         command("-m", *words, *KSG, *axes, *study, "sweep.objective=estimate_bit", f"hydra.sweep.dir={folder}"),
@@ -173,7 +173,6 @@ def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(tm
 def test_trackers_group_the_trials_of_a_sweep(tmp_path):
     folder = tmp_path / "my-sweep"
     words = [word for word in KSG if word != "logger=none"]
-    sweep(folder, *words, "seed=0,1", env={"WANDB_SILENT": "true"})
-    runs = list(folder.glob("*/wandb/offline-run-*/run-*.wandb"))
-    assert len(runs) == 2
-    assert all(b"my-sweep" in path.read_bytes() for path in runs)
+    sweep(folder, *words, "seed=0", env={"WANDB_SILENT": "true"})
+    (run,) = folder.glob("*/wandb/offline-run-*/run-*.wandb")
+    assert b"my-sweep" in run.read_bytes()
