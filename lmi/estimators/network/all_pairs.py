@@ -12,15 +12,15 @@ import torch
 from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
 from lmi.estimators.network.edges import Edges
+from lmi.estimators.network.table import read_table
 from lmi.estimators.pairwise.histogram import Binning, Correction
-from lmi.estimators.pairwise.matrix import Bar, PairEstimator, pairwise_measure, rows_needed, tiled
+from lmi.estimators.pairwise.matrix import Bar, PairEstimator, pairwise_measure, tiled
 from lmi.estimators.pairwise.prepared import PreparedColumns
-from lmi.estimators.significance.document_nulls import Null, chosen_scheme
+from lmi.estimators.significance.document_nulls import Null
 from lmi.estimators.significance.effective import LAGS, bartlett_samples
 from lmi.estimators.significance.pair_significance import drawn_significance
 from lmi.estimators.significance.pooled_null import null_plans
-from lmi.inputs import Missing, like, read_matrices, read_matrix, refuse_constant
-from lmi.labels import read_labels
+from lmi.inputs import Missing, like
 from lmi.types import NATS_PER_BIT, Context
 
 
@@ -154,35 +154,24 @@ def pairwise(
     device = checked_device(device, device_of(x))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
     draws = whole(draws, "draws", 2)
-    brought = [read_matrix(x, "x", layer)]
-    if documents is not None:
-        brought.append(read_labels(documents, "documents"))
-    least, why = rows_needed(estimator, k, 3)
-    (side, *labels), warnings = read_matrices(*brought, missing=missing, least=least, why=why)
-    refuse_constant(side)
-    h = side.values.cpu()
-    if h.shape[1] < 2:
-        raise ValueError(f"x has {h.shape[1]} column; pairs need two")
-    groups = labels[0].values[:, 0].long() if labels else torch.zeros(len(h), dtype=torch.long)
-    scheme = chosen_scheme(groups, null)
-    if scheme == "shift" and labels:
-        warnings.append(
-            "fewer than 6 documents: each is turned by a random offset, a null that is too narrow for columns that stay "
-            "correlated over most of a document"
+    table = read_table(x, documents, null, estimator, k, layer, missing)
+    if table.scheme == "none":
+        raise ValueError(
+            "null is 'none'; expected 'auto', 'documents' or 'shift': lmi.pairwise_mi measures without one"
         )
-    plans = null_plans(groups, scheme, Context(seed).generator("null"), draws, h.shape[1])
+    side, groups, h = table.side, table.documents, table.side.values.cpu()
+    plans = null_plans(groups, table.scheme, Context(seed).generator("null"), draws, h.shape[1])
     columns = PreparedColumns(measure, h)
     nats = tiled(measure, h, None, None, bar, f"{estimator} x", columns)
     significance = drawn_significance(nats, columns, plans, None, bar)
-    names = range(h.shape[1]) if side.columns is None else side.columns
     return AllPairs(
         nats=like(nats, side),
         p=like(significance.p, side),
         q=like(significance.q, side),
         effective=like(bartlett_samples(h, groups, LAGS), side),
-        names=tuple(map(str, names)),
+        names=table.names,
         num_samples=len(h),
         estimator=estimator,
-        null=scheme,
-        warnings=(*warnings, *side.doubts),
+        null=table.scheme,
+        warnings=table.warnings,
     )

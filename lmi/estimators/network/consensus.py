@@ -13,9 +13,8 @@ import torch
 from lmi.arguments import whole
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.network.pairwise_edges import pairwise_edges
+from lmi.estimators.network.table import read_table
 from lmi.estimators.pairwise.matrix import PairEstimator
-from lmi.inputs import read_matrices, read_matrix
-from lmi.labels import read_labels
 from lmi.types import Context
 
 BOOTSTRAP_SHARE = 0.632  # 1 - 1 / e: different rows in a bootstrap sample
@@ -67,11 +66,11 @@ def consensus_edges(
     targets = None if targets is None else list(targets)
     edges = pairwise_edges(x, estimator, documents=documents, targets=targets, seed=seed, folder=folder, **settings)
     edges = edges if prune is None else edges.pruned(prune)
-    brought = [read_matrix(x, "x", settings.get("layer"))]
-    if documents is not None:
-        brought.append(read_labels(documents, "documents"))
-    (side, *labels), _ = read_matrices(*brought, missing=settings.get("missing", "refuse"))
-    groups = labels[0].values[:, 0] if labels else torch.arange(len(side.values))
+    whole_table = read_table(
+        x, documents, "none", estimator, 1, settings.get("layer"), settings.get("missing", "refuse")
+    )
+    values, is_grouped = whole_table.side.values, whole_table.is_grouped
+    groups = whole_table.documents if is_grouped else torch.arange(len(values))
     present = groups.unique()
     numbers = None if targets is None else [edges.names.index(str(target)) for target in targets]
     size = len(edges.names)
@@ -83,9 +82,9 @@ def consensus_edges(
         drawn = torch.randperm(len(present), generator=generator)[: max(2, round(BOOTSTRAP_SHARE * len(present)))]
         rows = torch.isin(groups, present[drawn])
         part = pairwise_edges(
-            side.values[rows],
+            values[rows],
             estimator,
-            documents=groups[rows] if labels else None,
+            documents=groups[rows] if is_grouped else None,
             targets=numbers,
             seed=seed,
             folder=folder,

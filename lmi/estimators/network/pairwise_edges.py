@@ -15,13 +15,13 @@ from lmi.arguments import checked_device, whole
 from lmi.containers import device_of
 from lmi.estimators.network.edge_units import Candidates, EdgeSearch, Unit, measured_units, split_units
 from lmi.estimators.network.edges import Edges
+from lmi.estimators.network.table import read_table
 from lmi.estimators.pairwise.histogram import Binning, Correction
 from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_measure
 from lmi.estimators.pairwise.prepared import PreparedColumns, tile_side
-from lmi.estimators.significance.document_nulls import Null, chosen_scheme
+from lmi.estimators.significance.document_nulls import Null
 from lmi.estimators.significance.pooled_null import SIDE, null_plans, pooled_null
-from lmi.inputs import Matrix, Missing, read_matrices, read_matrix, refuse_constant
-from lmi.labels import read_labels
+from lmi.inputs import Missing
 from lmi.types import Context
 
 LEAST_DRAWS = 4  # times that a column is drawn on average, where draws are not given
@@ -93,13 +93,12 @@ def pairwise_edges(
         raise ValueError("null='none' takes the strongest pairs; expected most=m, how many")
     if not 0 < rate <= 1:
         raise ValueError(f"rate is {rate!r}; expected a false-discovery rate above 0, at most 1")
-    side, groups, warnings = _read(x, documents, layer, missing, k if estimator == "ksg" else 2)
-    h, names = side.values.cpu(), _names(side)
+    table = read_table(x, documents, null, estimator, k, layer, missing)
+    h, names, groups, scheme = table.side.values.cpu(), table.names, table.documents, table.scheme
     chosen = np.arange(h.shape[1]) if targets is None else _numbers(targets, names)
     order = np.concatenate([chosen, np.setdiff1d(np.arange(h.shape[1]), chosen)])
     h = h if targets is None else h[:, order]
     generator = Context(seed).generator("null")
-    scheme = "none" if null == "none" else chosen_scheme(groups, null)
     draws = max(32, -(-LEAST_DRAWS * h.shape[1] // (2 * SIDE))) if draws is None else whole(draws, "draws", 2)
     plans = [] if scheme == "none" else null_plans(groups, scheme, generator, draws, h.shape[1], len(chosen))
     columns = PreparedColumns(measure, h)
@@ -124,7 +123,7 @@ def pairwise_edges(
         estimator=estimator,
         null=scheme,
         background=_background(units, parts, order),
-        warnings=(*warnings, *side.doubts),
+        warnings=table.warnings,
     )
 
 
@@ -151,22 +150,6 @@ def gathered(
     strongest = np.argsort(-nats, kind="stable")[:most]
     a, b, nats, p, q = (values[strongest] for values in (a, b, nats, p, q))
     return a.astype(np.int64), b.astype(np.int64), nats, p, q
-
-
-def _read(x: Any, documents: Any, layer: str | None, missing: Missing, k: int) -> tuple[Matrix, Tensor, list[str]]:
-    brought = [read_matrix(x, "x", layer)]
-    if documents is not None:
-        brought.append(read_labels(documents, "documents"))
-    (side, *labels), warnings = read_matrices(*brought, missing=missing, least=k + 1)
-    refuse_constant(side)
-    if side.values.shape[1] < 2:
-        raise ValueError(f"x has {side.values.shape[1]} column; pairs need two")
-    n = len(side.values)
-    return side, labels[0].values[:, 0].long() if labels else torch.zeros(n, dtype=torch.long), warnings
-
-
-def _names(side: Matrix) -> tuple[str, ...]:
-    return tuple(map(str, range(side.values.shape[1]) if side.columns is None else side.columns))
 
 
 def _numbers(targets: Iterable[Any], names: tuple[str, ...]) -> np.ndarray:
