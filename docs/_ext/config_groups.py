@@ -38,9 +38,9 @@ ABOUT = {
 def groups() -> dict[str, list[Path]]:
     """Group -> its files."""
     folders = sorted({path.parent for path in CONF.rglob("*.yaml")} - {CONF})
-    found = {str(folder.relative_to(CONF)): sorted(folder.glob("*.yaml")) for folder in folders}
-    order = [*ABOUT, *(name for name in found if name not in ABOUT)]
-    return {name: found[name] for name in order if name in found}
+    groups = {str(folder.relative_to(CONF)): sorted(folder.glob("*.yaml")) for folder in folders}
+    order = [*ABOUT, *(name for name in groups if name not in ABOUT)]
+    return {name: groups[name] for name in order if name in groups}
 
 
 def targets(node: Any) -> Iterator[str]:
@@ -98,16 +98,16 @@ def type_words(hint: Any) -> str:
 def range_words(hint: Any) -> str:
     """The range that a field's annotation states."""
     marks = {"Ge": ">=", "Gt": ">", "Le": "<=", "Lt": "<", "MinLen": "at least", "MaxLen": "at most"}
-    found: list[str] = []
+    bounds: list[str] = []
     if typing.get_origin(hint) is typing.Annotated:
         for extra in typing.get_args(hint)[1:]:
             for rule in extra.metadata if isinstance(extra, FieldInfo) else ():
                 bound = next(iter(dataclasses.asdict(rule).values()))
-                found.append(f"{marks[type(rule).__name__]} {bound}")
+                bounds.append(f"{marks[type(rule).__name__]} {bound}")
     for part in typing.get_args(hint):
         if typing.get_origin(part) is typing.Annotated:
-            found.append(range_words(part))
-    return " and ".join(filter(None, found))
+            bounds.append(range_words(part))
+    return " and ".join(filter(None, bounds))
 
 
 def default_words(field: dataclasses.Field[Any]) -> str:
@@ -173,13 +173,13 @@ def choices(path: Path) -> list[str]:
 
 def classes(group: str) -> list[type]:
     """The settings classes of a group, each once, with the classes of their fields."""
-    found: dict[type, None] = {}
+    classes: dict[type, None] = {}
     for path in groups()[group]:
         for name in choices(path):
             for cls in nested(target(name)):
                 if dataclasses.is_dataclass(cls):
-                    found.setdefault(cls)
-    return list(found)
+                    classes.setdefault(cls)
+    return list(classes)
 
 
 def page() -> str:

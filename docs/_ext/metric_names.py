@@ -161,37 +161,41 @@ def _text(node: ast.expr | None) -> str | None:
 
 
 def _keys(node: ast.expr) -> list[str]:
-    found: list[str] = []
+    keys: list[str] = []
     for inner in ast.walk(node):
         if isinstance(inner, ast.Dict):
-            found += [key for key in map(_text, inner.keys) if key]
+            keys += [key for key in map(_text, inner.keys) if key]
         elif isinstance(inner, ast.DictComp):
-            found += [key for key in [_text(inner.key)] if key]
-    return found
+            keys += [key for key in [_text(inner.key)] if key]
+    return keys
 
 
 def names_in(path: Path, called: str = "metrics") -> list[str]:
     """The metrics that one file writes, in the order of its code; ``called`` is the variable or argument that holds them."""
-    found: list[str] = []
+    keys: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             places = node.targets if isinstance(node, ast.Assign) else [node.target]
             for place in places:
                 if isinstance(place, ast.Name) and place.id == called and node.value is not None:
-                    found += _keys(node.value)
+                    keys += _keys(node.value)
                 elif isinstance(place, ast.Subscript) and ast.unparse(place.value) == called:
-                    found += [key for key in [_text(place.slice)] if key]
+                    keys += [key for key in [_text(place.slice)] if key]
         elif isinstance(node, ast.keyword) and node.arg == called:
-            found += _keys(node.value)
-    return list(dict.fromkeys(found))
+            keys += _keys(node.value)
+    return list(dict.fromkeys(keys))
 
 
 def all_names() -> dict[str, list[str]]:
     """Experiment -> its metrics; ``details`` are those that an estimator adds to an experiment that is one estimate."""
     files = sorted((ROOT / "experiments").rglob("*.py"))
-    found = {str(path.relative_to(ROOT / "experiments").with_suffix("")): names_in(path) for path in files}
+    by_experiment = {str(path.relative_to(ROOT / "experiments").with_suffix("")): names_in(path) for path in files}
     added = [name for path in sorted((ROOT / "lmi").rglob("*.py")) for name in names_in(path, "details")]
-    ordered = {"estimate": found.pop("estimate"), "details of estimators": list(dict.fromkeys(added)), **found}
+    ordered = {
+        "estimate": by_experiment.pop("estimate"),
+        "details of estimators": list(dict.fromkeys(added)),
+        **by_experiment,
+    }
     return {name: names for name, names in ordered.items() if names}
 
 

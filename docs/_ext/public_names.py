@@ -49,7 +49,7 @@ def qualified(name: str) -> str:
     return name if "." in name else f"lmi.{name}"
 
 
-def found(name: str) -> object:
+def resolved(name: str) -> object:
     """The object behind a name of ``GROUPS``."""
     module, _, last = qualified(name).rpartition(".")
     return getattr(importlib.import_module(module), last)
@@ -57,8 +57,8 @@ def found(name: str) -> object:
 
 def _entry(name: str) -> str:
     path = qualified(name)
-    kind = "class" if inspect.isclass(found(name)) else "function"
-    if inspect.isclass(found(name)) and issubclass(found(name), BaseException):  # type: ignore[arg-type]
+    kind = "class" if inspect.isclass(resolved(name)) else "function"
+    if inspect.isclass(resolved(name)) and issubclass(resolved(name), BaseException):  # type: ignore[arg-type]
         kind = "exception"
     options = "\n   :members:" if kind == "class" else ""
     return f"### {name.rpartition('.')[2]}\n\n```{{eval-rst}}\n.. auto{kind}:: {path}{options}\n```\n"
@@ -66,9 +66,9 @@ def _entry(name: str) -> str:
 
 def classes_in_signatures() -> tuple[str, ...]:
     """The package's own classes that stand in the signatures of public functions and are in none of the groups."""
-    named = {found(name) for names in GROUPS.values() for name in names}
+    named = {resolved(name) for names in GROUPS.values() for name in names}
     classes: dict[str, None] = {}
-    for function in filter(inspect.isfunction, map(found, exported())):
+    for function in filter(inspect.isfunction, map(resolved, exported())):
         for hint in typing.get_type_hints(function).values():
             for part in (hint, *typing.get_args(hint)):
                 if inspect.isclass(part) and part.__module__.startswith("lmi.") and part not in named:
@@ -120,7 +120,7 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
     if thing is not None and not inspect.isclass(thing) and not inspect.isroutine(thing):
         return content  # an alias such as a Literal: its name is all there is to show
     for public in map(qualified, exported()):
-        if public != target and found(public) is thing:
+        if public != target and resolved(public) is thing:
             return env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, content)
     return None
 

@@ -1,10 +1,13 @@
-"""A case of an accuracy suite: one source and one sample size."""
+"""A case of an accuracy suite: one source and one sample size; and the record of one estimate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from lmi.types import Source
+
+Record = dict[str, Any]  # what one estimate of a case leaves
 
 
 @dataclass(frozen=True)

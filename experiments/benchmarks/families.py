@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from lmi.experiments.benchmarks.case import Record
 from lmi.results import Scalar
 
-Record = dict[str, Any]
 LEAST_HALF_WIDTH = 0.01 / 3  # nats: nobody is wrong by less than .01
 WORSE = 0.03  # nats, by which plain KSG may be nearer to the truth
 FEW_COLUMNS = 6  # of both sides, where KSG is an alternative

@@ -91,7 +91,7 @@ def test_every_group_of_the_config_is_there():
 def test_names_documented_are_there():
     for names in public_names.GROUPS.values():
         for name in names:
-            assert public_names.found(name) is not None
+            assert public_names.resolved(name) is not None
 
 
 def test_metrics_are_found_and_have_units():

@@ -22,22 +22,22 @@ def pairs(n, seed, dims=1, r=0.8):
 def test_terms_average_to_the_bounds_of_one_block():
     x, y = pairs(300, 0)
     f = x @ y.T
-    judged = heldout.held_out(lambda a, b: a @ b.T, x, y)
-    assert torch.isclose(judged.dv.mean(), donsker_varadhan(f))
-    assert torch.isclose(judged.infonce.mean(), infonce(f))
-    assert torch.isclose(judged.log_ratio.mean(), f.diagonal().mean())
+    bounds = heldout.held_out(lambda a, b: a @ b.T, x, y)
+    assert torch.isclose(bounds.dv.mean(), donsker_varadhan(f))
+    assert torch.isclose(bounds.infonce.mean(), infonce(f))
+    assert torch.isclose(bounds.log_ratio.mean(), f.diagonal().mean())
 
 
 def test_the_fitted_normal_ratio_reaches_the_truth_on_fresh_pairs():
     critic = fit_linear(*pairs(4000, 1), 1)
-    judged = heldout.held_out(critic.scores, *pairs(4000, 2))
-    for terms in (judged.dv, judged.infonce, judged.log_ratio):
+    bounds = heldout.held_out(critic.scores, *pairs(4000, 2))
+    for terms in (bounds.dv, bounds.infonce, bounds.log_ratio):
         assert abs(float(terms.mean()) - TRUTH) < 4 * float(terms.std()) / math.sqrt(4000) + 0.01
 
 
 def test_a_wrong_critic_stays_below():
-    judged = heldout.held_out(lambda a, b: 0.3 * a @ b.T, *pairs(3000, 3))
-    assert 0 < float(judged.dv.mean()) < TRUTH
+    bounds = heldout.held_out(lambda a, b: 0.3 * a @ b.T, *pairs(3000, 3))
+    assert 0 < float(bounds.dv.mean()) < TRUTH
 
 
 def test_linear_scores_equal_the_density_ratio():

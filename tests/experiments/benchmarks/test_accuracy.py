@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from lmi.experiments.benchmarks import accuracy
-from lmi.experiments.benchmarks.accuracy import AccuracyExperiment, is_covered, is_reliable_but_wrong, row_of
+from lmi.experiments.benchmarks.accuracy import AccuracyExperiment
+from lmi.experiments.benchmarks.accuracy_tables import is_covered, is_reliable_but_wrong, row_of
 from lmi.experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
 from lmi.experiments.benchmarks.suites import SUITES, cases_of
 from lmi.types import Context
