@@ -31,6 +31,19 @@ def unstructured_cases() -> list[Case]:
         for bits in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
     cases += [
+        Case(f"digit-halves-{bits:g}bits", "digits with a class channel", DigitsChannel(bits, halves=True), 1500)
+        for bits in (0.0, 0.5, 1.0)
+    ]
+    cases += [
+        Case(
+            f"digits-bright-{bits:g}bits",
+            "digits with a class channel and a brightness",
+            DigitsChannel(0.5, brightness_bits=bits),
+            1500,
+        )
+        for bits in (0.5, 1.0)
+    ]
+    cases += [
         Case(f"chain-l{length}-s{apart:g}", "sequences", HiddenChain(length=length, separation=apart), 10_000)
         for length in (12, 24)
         for apart in (0.0, 0.5, 0.8)

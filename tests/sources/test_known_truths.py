@@ -71,3 +71,30 @@ def test_images_are_of_the_digits_asked_for():
     assert set(labels) == {(3, 3), (8, 8)}
     with pytest.raises(ValueError, match="different digits"):
         DigitsChannel(0.5, 4, 4).sample(10, torch.Generator())
+
+
+@pytest.mark.parametrize("part", [slice(0, 8), slice(0, 4), slice(4, 8)], ids=["whole", "left", "right"])
+def test_no_part_of_a_digit_is_that_of_another_at_any_brightness(part):
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    shown = digits.images[:, :, part].reshape(digits.target.size, -1)
+    exact = [tuple(row) for row in shown]
+    scaled = [tuple((row / row.sum()).round(12)) for row in shown]
+    owners: dict[tuple[float, ...], set[int]] = {}
+    for key, label in zip(scaled, digits.target.tolist()):
+        owners.setdefault(key, set()).add(label)
+    assert all(len(labels) == 1 for labels in owners.values())
+    assert len(set(scaled)) == len(set(exact))  # none is a multiple of another, so that brightness can be read
+
+
+def test_halves_and_brightness_add_what_they_say():
+    source = DigitsChannel(0.5, halves=True, brightness_bits=1.0)
+    pairs = source.sample(4000, torch.Generator().manual_seed(0))
+    assert pairs.truth == pytest.approx(1.5 * math.log(2))
+    plain = DigitsChannel(0.5, halves=True).sample(4000, torch.Generator().manual_seed(0))
+    u, v = ((a.sum(1) / b.sum(1)) for a, b in ((pairs.x, plain.x), (pairs.y, plain.y)))
+    assert 0.5 <= float(u.min()) < 0.6 and 1.4 < float(u.max()) <= 1.5
+    z = torch.special.ndtri(torch.stack((u, v)) - 0.5)
+    rho = float(torch.corrcoef(z)[0, 1])
+    assert -0.5 * math.log(1 - rho**2) == pytest.approx(math.log(2), abs=0.05)
