@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from lmi.estimators.columns import principal_components
+from lmi.estimators.neighbors.ksg import repeats
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import (
     LATENT_FOLDS_APART,
@@ -25,7 +28,7 @@ from lmi.latent.representation_fold import Fitted
 from lmi.latent.representation_settings import RepresentationSettings
 from lmi.types import Estimate
 
-RAW_SAMPLES = 2000
+RAW_SAMPLES, RAW_COMPONENTS = 2000, 8
 
 
 def learned_doubts(
@@ -91,16 +94,18 @@ def learned_doubts(
 
 
 def raw_neighbours(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[float, float]:
-    """KSG of at most 2,000 samples x (n, *shape), y (n, *shape) as they come, and its standard error, nats.
+    """KSG of the leading principal components of at most 2,000 samples x (n, *shape), y (n, *shape); its error, nats.
 
     Columns have deviation 1, pictures and sequences as a whole. By itself it is too low, so that a number above what
-    encoders find is one that they missed.
+    encoders find is one that they missed. Not of pixels themselves: where they saturate, distances tie, and ties make
+    neighbours count too few.
     """
     rows = torch.randperm(x.shape[0], generator=generator)[:RAW_SAMPLES]
     sides = []
     for z in (x[rows].double(), y[rows].double()):
         deviation = z.std(0, correction=0) if z.ndim == 2 else z.std()
-        sides.append((z / torch.where(deviation > 0, deviation, 1.0)).flatten(1))
+        components = principal_components((z / torch.where(deviation > 0, deviation, 1.0)).flatten(1), RAW_COMPONENTS)
+        sides.append(components / components.std().clamp(min=math.ulp(0.0)))
     u, v = sides
-    terms = ksg_pointwise(u, v, NEIGHBOURS)
+    terms = ksg_pointwise(u, v, NEIGHBOURS, "mixture" if repeats(u) or repeats(v) else "ksg1")
     return float(terms.mean()), float(terms.std()) / rows.numel() ** 0.5

@@ -13,7 +13,7 @@ from lmi.latent import representation
 from lmi.latent.encoders import build_encoder, encoder_for
 from lmi.latent.encoders.pretrained import pretrained_features
 from lmi.latent.leading import leading_latents
-from lmi.latent.learned_doubts import learned_doubts
+from lmi.latent.learned_doubts import learned_doubts, raw_neighbours
 from lmi.latent.learning_curve import LearningCurve
 from lmi.latent.objectives import build_objective
 from lmi.latent.objectives.cca import canonical_nats
@@ -21,6 +21,8 @@ from lmi.latent.paired_encoders import PairedEncoders
 from lmi.latent.representation import RepresentationEstimator, opened_upwards
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.pictures.bumps import Bumps
+from lmi.sources.pictures.digits_channel import DigitsChannel
+from lmi.sources.pictures.rectangles import Rectangles
 from lmi.sources.series.hidden_chain import HiddenChain
 from lmi.types import Estimate
 
@@ -202,6 +204,13 @@ def test_what_members_find_together_says_what_more_of_them_would():
     assert LearningCurve((100, 200, 400), flat, 1.0, members=3).missing == pytest.approx(0.1)
     # What members found already does not wait for more samples: 0.1 of 0.1 + 0.1.
     assert LearningCurve((100, 200, 400), (0.5, 0.7, 0.8), 0.9, members=3).missing == pytest.approx(0.05 / 0.9)
+
+
+def test_saturated_pixels_and_repeated_pictures_do_not_fool_neighbours():
+    for source, n in ((Rectangles(16, bits=1.0), 2000), (DigitsChannel(0.5), 1500)):
+        pairs = source.sample(n, torch.Generator().manual_seed(0))
+        nats, error = raw_neighbours(pairs.x, pairs.y, torch.Generator().manual_seed(1))
+        assert nats < pairs.truth + 3 * error
 
 
 def test_what_the_closed_form_finds_beyond_the_encoders_is_a_doubt():

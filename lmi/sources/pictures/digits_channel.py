@@ -23,8 +23,8 @@ class DigitsChannel:
     its digit away.
 
     With ``brightness_bits`` each image is multiplied by a number in [1/2, 3/2] of its own, a uniform variable that is
-    correlated with its partner's and independent of the bits. Images of the pool are no multiples of one another, so that a bright image
-    tells both its digit and its brightness, and the two informations add up.
+    correlated with its partner's and independent of the bits. Images of the pool are no multiples of one another, so that
+    a bright image tells both its digit and its brightness, and the two informations add up.
 
     Args:
         bits: I(X; Y), from 0 to 1.
