@@ -22,7 +22,7 @@ from lmi.experiments.benchmarks.families import family_rows, off_rows, worse_tha
 from lmi.experiments.benchmarks.peers import PEERS, peer_estimate
 from lmi.experiments.benchmarks.suites import Suite, cases_of
 from lmi.experiments.measure import measured_once
-from lmi.report.accuracy import error_map, truth_curves
+from lmi.report.accuracy import LEGEND, answer_of, error_map, truth_curves
 from lmi.results import Result, Scalar
 from lmi.sweep.process import die_with_parent
 from lmi.types import Context
@@ -96,6 +96,8 @@ class AccuracyExperiment:
             figures=figures,
             captions={name: CAPTIONS[name] for name in figures},
             notes=tuple(failed[:10]),
+            answer=answer_of(summary, self.suite),
+            legend=LEGEND,
         )
 
     def _measure_all(self, jobs: list[tuple[Case, str, int, int, Path | None]], context: Context) -> list[Record]:

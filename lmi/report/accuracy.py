@@ -25,6 +25,22 @@ SUMMARY = {
     "reliable_ratio": "called reliable", "reliable_but_wrong_count": "reliable, off by > 3 widths", "seconds": "seconds",
     "why": "failed",
 }  # fmt: skip
+LEGEND = {
+    "case": "its name says dimension, rank and the like, and the true information",
+    "truth_bits": "true information, its mean over the cases",
+    "estimate_bits": "mean over repeats",
+    "mean_error_bits": "estimate less truth",
+    "mean_abs_error_bits": "mean of its magnitude",
+    "spread_bits": "standard deviation over repeats of a case",
+    "null_within_0.03_bits_ratio": "share of independent cases within 0.03 bits of 0",
+    "coverage_ratio": "share of 90% intervals that hold the truth",
+    "reliable_ratio": "share that the estimator calls reliable",
+    "reliable_but_wrong_count": "called reliable and off by more than three widths of the interval",
+    "seconds": "mean of an estimate",
+    "records": "estimates",
+    "failed": "those that ended in an error",
+    "why": "the first such error",
+}
 CELL = (0.42, 0.17)  # inches
 
 
@@ -42,6 +58,24 @@ def place_of(case: str) -> tuple[str, str, str]:
     for unit in ("bits", "nats"):
         column = column.replace(unit, f" {unit}")
     return " ".join(words), " ".join(rows), column
+
+
+def answer_of(summary: Sequence[Row], suite: str) -> str:
+    """How far each estimator is off over all cases of a suite, in a sentence.
+
+    >>> answer_of([{"estimator": "ksg", "group": "all", "mean_abs_error_bits": 0.0794, "coverage_ratio": 1.0}], "mixtures")
+    'On the suite mixtures, ksg is off by 0.079 bits on average (100% of its intervals hold the truth).'
+    """
+    parts = []
+    for row in summary:
+        if row["group"] == "all" and row["mean_abs_error_bits"] is not None:
+            held = (
+                ""
+                if row["coverage_ratio"] is None
+                else f" ({row['coverage_ratio']:.0%} of its intervals hold the truth)"
+            )
+            parts.append(f"{row['estimator']} is off by {row['mean_abs_error_bits']:.3f} bits on average{held}")
+    return f"On the suite {suite}, {', '.join(parts) or 'every estimate failed'}."
 
 
 def by_numbers(name: str) -> tuple[list[str], list[float]]:

@@ -15,6 +15,7 @@ LEGEND = {
     "low_nats": "lower end of the 90% interval",
     "high_nats": "upper end; inf where finer codes do not yet bring less",
     "bins": "codes a module",
+    "truth inside": "whether the interval holds the closed form",
     "noise / output": "standard deviation of the noise over the root mean square of the block's output",
     "90% over tokens (bits)": "half of the interval of the mean over tokens",
     "random modules (bits)": "the same for random modules of the same sizes",

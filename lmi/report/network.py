@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from lmi.report.style import BLUE, GREY, INK, ORANGE, PALETTE, dress, grid, new_figure
 
@@ -76,7 +77,7 @@ def against_null(bits: np.ndarray, null_bits: np.ndarray, edge_bits: np.ndarray)
     if len(edge_bits):
         axes.hist(edge_bits, list(edges), density=True, histtype="step", color=INK, linewidth=1.2, label="edges")
     axes.set_yscale("log")
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return dress(axes, "what pairs share", "mutual information (bits)", "density").figure  # type: ignore[return-value]
 
 
@@ -99,6 +100,8 @@ def degree_bars(names: Sequence[str], degrees: np.ndarray, all_degrees: np.ndarr
     shown = np.flatnonzero(counts)
     right.scatter(shown, counts[shown], s=16, color=BLUE)
     right.set_yscale("log")
+    right.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    right.yaxis.set_minor_formatter(NullFormatter())
     dress(right, "all columns", "edges of a column", "columns")
     return figure
 
