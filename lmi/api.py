@@ -110,7 +110,9 @@ def estimate(
         result = _able(measure, "estimate_given", "conditions", "ksg and auto").estimate_given(x, y, z[0], context)
     elif groups is not None:
         rows = read[-1].values[:, 0].long()
-        result = _able(measure, "estimate_groups", "groups", "ksg and gaussian").estimate_groups(x, y, rows, context)
+        result = _able(measure, "estimate_groups", "groups", "ksg, gaussian and auto").estimate_groups(
+            x, y, rows, context
+        )
     elif any(side.shape for side in sides) and callable(getattr(measure, "estimate_shaped", None)):
         result = measure.estimate_shaped(sides[0].samples, sides[1].samples, context)
     else:

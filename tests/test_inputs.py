@@ -435,7 +435,7 @@ class Own:
         (lambda: lmi.find_modules(lmi.pairwise_mi(X), 2.5), "num_modules is 2.5"),
         (lambda: lmi.jacobian_mi(3, X, [0, 1]), "fn is a int; expected a function"),
         (lambda: read_documents(texts="Mutual"), "texts is one string, 'Mutual'; expected several"),
-        (lambda: lmi.estimate(X, Y, "mine", groups=GROUPS), "MINEEstimator does not take groups; .* ksg and gaussian"),
+        (lambda: lmi.estimate(X, Y, "mine", groups=GROUPS), "MINEEstimator does not take groups; .* ksg, gaussian and auto"),
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS // 3), "groups has 3 groups; expected at least 6"),
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS[:9]), "x and groups must be paired row by row"),
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS, given=X), "groups with a label or something given"),

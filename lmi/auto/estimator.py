@@ -8,14 +8,14 @@ correction; the interval opens by what is known to be missing; the verdict colle
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate, Number
+from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate
 from lmi.auto.certified import or_certified
 from lmi.auto.control import Controlled, controlled
 from lmi.auto.corrections import (
@@ -30,20 +30,21 @@ from lmi.auto.corrections import (
     with_all_columns,
     within_the_limit,
 )
-from lmi.auto.discrete import copied_pairs, estimate_levels
+from lmi.auto.discrete import copied_pairs, estimate_levels, tied
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information, label_information
-from lmi.auto.numbers import closed_form_null
+from lmi.auto.numbers import closed_form_null, number_of
 from lmi.auto.selection import Contest, fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
+from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS, paired_documents
 from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.row_order import RowOrder, random_orders, row_order, shifted_orders
 from lmi.estimators.trust.thresholds import (
-    CONFIRMED,
     COUNT_LESS,
+    GROUPED,
     IN_TIME,
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
@@ -87,10 +88,39 @@ class AutoEstimator:
             raise ValueError(f"auto splits the samples several ways and needs at least {int(SMALLEST)}; got {n}")
         if self.folds == 1:
             raise ValueError("folds must be 0 (chosen by the number of samples) or at least 2; got 1")
-        copies = copied_pairs(x, y)
         levels = estimate_levels(x, y, self.permutations, context)
-        if levels is not None:
-            return levels
+        return self._estimate_quantities(x, y, None, context) if levels is None else levels
+
+    def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
+        """The estimate where rows come in groups (documents, subjects) that resemble themselves.
+
+        Rows are put group by group, the groups in a random order, and are then rows in time: no group is in two folds,
+        errors count as many samples as the rows count as, and the null pairs each group with another.
+
+        Args:
+            x: (n, dx).
+            y: (n, dy).
+            groups: (n,) group numbers.
+            context: seeds.
+
+        Raises:
+            ValueError: for fewer than 6 groups, or sides that repeat their values.
+        """
+        labels = groups.unique()
+        if len(labels) < FEWEST_DOCUMENTS:
+            raise ValueError(f"groups has {len(labels)} groups; expected at least {FEWEST_DOCUMENTS}")
+        if tied(x) or tied(y):
+            raise ValueError("auto takes groups of quantities only, and rows of x or y repeat; ksg takes such rows")
+        rank = torch.randperm(len(labels), generator=context.generator("groups"))
+        order = rank[torch.searchsorted(labels, groups)].argsort(stable=True)
+        estimate = self._estimate_quantities(x[order], y[order], groups[order], context)
+        pointwise = None if estimate.pointwise is None else estimate.pointwise[order.argsort()]
+        return replace(estimate, pointwise=pointwise)
+
+    def _estimate_quantities(self, x: Tensor, y: Tensor, groups: Tensor | None, context: Context) -> Estimate:
+        """Both sides as spaces, and how many samples their rows count as."""
+        n = x.shape[0]
+        copies = copied_pairs(x, y)
         raw = x, y
         if x.shape[1] + y.shape[1] <= LOW_DIMENSIONAL:
             x, y = (
@@ -99,22 +129,30 @@ class AutoEstimator:
             )
         spaces = prepared(x, y, self.components)
         rows = row_order(spaces[RANKS].x, spaces[RANKS].y)
-        if rows.deviations > IN_TIME and rows.effective < COUNT_LESS * n:
+        if groups is not None:
+            rows = RowOrder(0.0, min(rows.effective, GROUPED * n))
+        if groups is not None or (rows.deviations > IN_TIME and rows.effective < COUNT_LESS * n):
             spaces = {name: replace(space, effective=rows.effective) for name, space in spaces.items()}
         # From here on the arrays are small, and a second thread costs more than it brings.
         with at_most(n / SAMPLES_A_THREAD):
             if distinct(x) and distinct(y):
                 refuse_determined(spaces)
-            return self._estimate_in(with_maps(spaces, x, y, self.components), raw, copies, rows, context)
+            return self._estimate_in(with_maps(spaces, x, y, self.components), raw, copies, rows, groups, context)
 
     def _estimate_in(
-        self, spaces: Spaces, raw: tuple[Tensor, Tensor], copies: int, rows: RowOrder, context: Context
+        self,
+        spaces: Spaces,
+        raw: tuple[Tensor, Tensor],
+        copies: int,
+        rows: RowOrder,
+        groups: Tensor | None,
+        context: Context,
     ) -> Estimate:
         """Fit, choose, measure, correct, and collect the doubts."""
         n = next(iter(spaces.values())).num_samples
         in_time = spaces[RANKS].in_time
         count = self.folds or (2 if n >= MANY_SAMPLES else 3)
-        folds = make_folds(n, count, None if in_time else context.generator("folds"))
+        folds = make_folds(n, count, None if in_time else context.generator("folds"), groups)
         contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context, None if in_time else raw)
         candidates = contest.fitted
 
@@ -156,7 +194,7 @@ class AutoEstimator:
                 number.nats - Z_90 * number.error - number.below,
                 number.nats + Z_90 * number.error + number.above,
             ),
-            null=self._null(contest, chosen, all_columns, in_time, context),
+            null=self._null(contest, chosen, all_columns, in_time, groups, context),
             ceiling=math.log(min(n, HELD_OUT_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
             warnings=tuple(contest.dropped),
             details=details | {"maps_correction_nats": lost},
@@ -170,6 +208,7 @@ class AutoEstimator:
         chosen: FittedCandidate,
         all_columns: tuple[Tensor, Tensor] | None,
         in_time: bool,
+        groups: Tensor | None,
         context: Context,
     ) -> Null | None:
         """Shuffled pairs of the chosen candidate, or of the columns whose closed form took its place.
@@ -181,20 +220,22 @@ class AutoEstimator:
             chosen: whose scores are asked.
             all_columns: (n, dx), (n, dy) the columns, where their closed form is the number.
             in_time: whether rows depend on their neighbours.
+            groups: (n,) group numbers, of which each is paired with another.
             context: draws the orders.
         """
         generator, n = context.generator("null"), chosen.cross_fit.space.num_samples
         if not self.permutations:
             return None
-        if all_columns is not None:
-            order = shifted_orders if in_time else random_orders
-            return closed_form_null(
-                *all_columns, order(n, self.permutations, generator), chosen.cross_fit.space.counted
-            )
-        if not in_time:
+        if not in_time and all_columns is None:
             return chosen.null(self.permutations, generator)
+        if groups is not None:
+            orders = [paired_documents(groups, generator) for _ in range(self.permutations)]
+        else:
+            orders = (shifted_orders if in_time else random_orders)(n, self.permutations, generator)
+        if all_columns is not None:
+            return closed_form_null(*all_columns, orders, chosen.cross_fit.space.counted)
         normals = list(contest.normals.values())
-        return normals[-1].null_of(shifted_orders(n, self.permutations, generator)) if normals else None
+        return normals[-1].null_of(orders) if normals else None
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""
@@ -203,21 +244,3 @@ class AutoEstimator:
     def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
         """I(X; Y | Z), see ``given_information``."""
         return given_information(self.estimate, x, y, z, context)
-
-
-def number_of(chosen: FittedCandidate, candidates: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Number]:
-    """The candidate whose number is taken, and the number.
-
-    Where a candidate that measures in fresh pairs has the better bound, if not clearly so, and finds clearly more, the
-    number is its own: by the data processing inequality, functions of fresh samples share no more than the samples.
-    """
-    number = chosen.number()
-    if chosen.traits.exceeds_bound:
-        return chosen, number
-    rival = max((c for c in candidates if c.traits.exceeds_bound), key=lambda c: c.bound, default=None)
-    if rival is None or not (rival.bound > chosen.bound or rival is chosen.base):
-        return chosen, number
-    theirs = rival.number()
-    if theirs.nats > number.nats + 2 * theirs.sampling and rival.bound > CONFIRMED * theirs.nats:
-        return rival, theirs
-    return chosen, number

@@ -16,7 +16,7 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
-from lmi.estimators.trust.thresholds import BOUND_RANGE
+from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED
 from lmi.evidence import Null
 from lmi.types import Context
 
@@ -180,3 +180,21 @@ def refit_density(components: int, x: Tensor, y: Tensor, context: Context) -> Mi
     """
     rows = slice(0, FIT_SAMPLES)
     return fit_mixture(x[rows], y[rows], components, context.generator("refit"), iterations=100, tolerance=1e-4)
+
+
+def number_of(chosen: FittedCandidate, candidates: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Number]:
+    """The candidate whose number is taken, and the number.
+
+    Where a candidate that measures in fresh pairs has the better bound, if not clearly so, and finds clearly more, the
+    number is its own: by the data processing inequality, functions of fresh samples share no more than the samples.
+    """
+    number = chosen.number()
+    if chosen.traits.exceeds_bound:
+        return chosen, number
+    rival = max((c for c in candidates if c.traits.exceeds_bound), key=lambda c: c.bound, default=None)
+    if rival is None or not (rival.bound > chosen.bound or rival is chosen.base):
+        return chosen, number
+    theirs = rival.number()
+    if theirs.nats > number.nats + 2 * theirs.sampling and rival.bound > CONFIRMED * theirs.nats:
+        return rival, theirs
+    return chosen, number

@@ -44,25 +44,41 @@ def held_out_pieces(pieces: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
     return [(torch.cat([p for j, p in enumerate(pieces) if j != i]), test) for i, test in enumerate(pieces)]
 
 
-def make_folds(n: int, count: int, generator: torch.Generator | None) -> list[Fold]:
+def make_folds(n: int, count: int, generator: torch.Generator | None, groups: Tensor | None = None) -> list[Fold]:
     """``count`` folds whose test parts together are all n samples; a sixth of the rest ends fits.
 
     Args:
         n: how many samples.
         count: of folds.
         generator: draws the order; ``None`` leaves the rows in blocks of neighbours, which rows in time need.
+        groups: (n,) numbers of neighbouring rows of which no two of one group may be in different blocks; at least ``count``.
 
     >>> folds = make_folds(60, 3, torch.Generator().manual_seed(0))
     >>> [(f.train.numel(), f.stop.numel(), f.test.numel()) for f in folds]
     [(33, 7, 20), (33, 7, 20), (33, 7, 20)]
     """
     pairs = (
-        held_out_pieces(torch.arange(n).tensor_split(count))
+        held_out_pieces(torch.arange(n).tensor_split(count if groups is None else group_cuts(groups, count)))
         if generator is None
         else cross_fitting(n, count, generator)
     )
     cuts = [(rest, rest.numel() * 5 // 6, test) for rest, test in pairs]
     return [Fold(rest[:cut], rest[cut:], test) for rest, cut, test in cuts]
+
+
+def group_cuts(groups: Tensor, count: int) -> list[int]:
+    """Where to cut neighbouring rows of groups (n,) into ``count`` blocks of about one size, between groups only.
+
+    >>> group_cuts(torch.tensor([3, 3, 3, 3, 1, 1, 2, 2, 2]), 3)
+    [4, 6]
+    """
+    starts = torch.cat((groups.diff().nonzero().flatten() + 1, torch.tensor([groups.numel()])))
+    cuts: list[int] = []
+    for block in range(1, count):
+        free = [int(start) for start in starts if start > (cuts[-1] if cuts else 0)]
+        free = free[: len(free) - (count - block)]  # leave a group for each block that is still to come
+        cuts.append(min(free, key=lambda start: abs(start - block * groups.numel() / count)))
+    return cuts
 
 
 def split_once(n: int, train: float, stop: float, generator: torch.Generator) -> Fold:

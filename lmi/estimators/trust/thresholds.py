@@ -113,6 +113,7 @@ NOT_NORMAL = Threshold(
     5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
 )
 IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along the rows; within 4 for rows in no order")
+GROUPED = Threshold(0.999, "share of the rows", "that rows in groups count as at most; folds and nulls respect groups")
 COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")
 NEAR_LIMIT = Threshold(0.75, "share of log(n / 4)", "from where on n samples hardly resolve the estimate")
 LINE_DISAGREEMENT = Threshold(
