@@ -86,14 +86,19 @@ class Network:
         h, documents, names, notes = self._table(context)
         with tempfile.TemporaryDirectory() as passing:
             folder = Path(passing) if context.folder is None else context.folder
-            find = partial(self._edges, h=h, documents=documents, names=names, folder=folder / "units", context=context)
+            search = partial(
+                self._search, h=h, documents=documents, names=names, folder=folder / "units", context=context
+            )
             if self.devices > 1:
                 from lightning.fabric import Fabric
 
                 accelerator = "cpu" if checked_device(self.device) == "cpu" else "cuda"
                 fabric = Fabric(accelerator=accelerator, devices=self.devices, strategy="ddp_spawn")
-                fabric.launch(partial(self._units, h=h, documents=documents, folder=folder / "units", context=context))
-            every, edges = find()
+                fabric.launch(search)  # each rank leaves its share of the pairs in the folder
+            every = search(None)
+            edges = self._consensus(every, h, documents, names, folder / "units", context)
+            edges = self._direct(edges, h, context)
+            edges = edges if self.most is None else edges.strongest(self.most)
         if self.clr:
             edges = edges.clr()
         if context.folder is not None:
@@ -160,40 +165,41 @@ class Network:
         settings = {name: getattr(self, name) for name in ("rate", "null", "draws", "k", "bins", "binning")}
         is_grouped = 1 < len(documents.unique()) < len(documents)
         return settings | {
+            "targets": list(self.targets) or None,
             "documents": documents if is_grouped else None,
             "device": checked_device(self.device),
             "seed": context.seed,
         }
 
-    def _units(self, fabric: Any, h: Tensor, documents: Tensor, folder: Path, context: Context) -> None:
-        """Leave this rank's share of the pairs in ``folder``."""
-        import numba  # here, since lmi says how many threads it may start
-
-        numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
-        settings = self._settings(documents, context)
-        pairwise_edges(h, self.estimator, targets=None, folder=folder, fabric=fabric, **settings)
-
-    def _edges(
-        self, h: Tensor, documents: Tensor, names: list[str], folder: Path, context: Context
-    ) -> tuple[Edges, Edges]:
-        """All pairs at the rate, and the edges that are left."""
+    def _search(
+        self, fabric: Any, h: Tensor, documents: Tensor, names: list[str], folder: Path, context: Context
+    ) -> Edges:
+        """All pairs at the rate; ``fabric`` is that of a rank, which shares them with others."""
         import pandas
 
         settings = self._settings(documents, context)
-        table = pandas.DataFrame(h.numpy(), columns=names)
-        targets = list(self.targets) or None
-        every = pairwise_edges(
-            table, self.estimator, targets=targets, folder=folder, progress=context.progress, **settings
-        )
-        edges = every
-        if self.resamples:
-            prune = None if self.conditional else self.prune
-            edges = consensus_edges(
-                table, self.estimator, resamples=self.resamples, agreement=self.agreement, prune=prune,
-                targets=targets, folder=folder, progress=context.progress, **settings,
-            )  # fmt: skip
-        edges = self._direct(edges, h, context)
-        return every, edges if self.most is None else edges.strongest(self.most)
+        if fabric is not None:
+            import numba  # here, since lmi says how many threads it may start
+
+            numba.set_num_threads(max(1, numba.get_num_threads() // fabric.world_size))
+            if settings["device"] != "cpu":
+                settings["device"] = str(fabric.device)
+        table, progress = pandas.DataFrame(h.numpy(), columns=names), context.progress and fabric is None
+        return pairwise_edges(table, self.estimator, folder=folder, fabric=fabric, progress=progress, **settings)
+
+    def _consensus(
+        self, every: Edges, h: Tensor, documents: Tensor, names: list[str], folder: Path, context: Context
+    ) -> Edges:
+        import pandas
+
+        if not self.resamples:
+            return every
+        prune = None if self.conditional else self.prune
+        return consensus_edges(
+            pandas.DataFrame(h.numpy(), columns=names), self.estimator, resamples=self.resamples,
+            agreement=self.agreement, prune=prune, folder=folder, progress=context.progress,
+            **self._settings(documents, context),
+        )  # fmt: skip
 
     def _direct(self, edges: Edges, h: Tensor, context: Context) -> Edges:
         if self.prune is None:
@@ -247,7 +253,7 @@ class Network:
     def _others(self, h: Tensor, documents: Tensor, context: Context) -> list[dict[str, Any]]:
         """Gaussian MI and plain correlation on the same planted network, pruned likewise."""
         assert isinstance(self.activations, PlantedNetwork)
-        gaussian = pairwise_edges(h, "gaussian", **self._settings(documents, context))
+        gaussian = pairwise_edges(h, "gaussian", **{**self._settings(documents, context), "targets": None})
         correlated = correlation_edges(h.numpy(), self.rate)
         rows = []
         for name, edges in (("Gaussian MI", gaussian), ("correlation", correlated)):

@@ -27,13 +27,20 @@ def facts(seed: int, seconds: float) -> dict[str, Any]:
         "seed": seed,
         "command": " ".join([program(), *sys.argv[1:]]),
         "seconds": round(seconds, 2),
-        "device": torch.cuda.get_device_name()
-        if torch.cuda.is_available()
-        else platform.processor() or platform.machine(),
+        "device": _device_used(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {"lmi": lmi.__version__, **{name: version(name) for name in PACKAGES}},
     }
+
+
+def _device_used() -> str:
+    """The GPU that this process has held anything on, else the processor."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized() and torch.cuda.max_memory_allocated() > 0:
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
 
 
 def input_files(settings: Any) -> Iterator[Path]:

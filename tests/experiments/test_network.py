@@ -2,6 +2,8 @@ import numpy as np
 import pandas
 import pytest
 
+from lmi.estimators.network import edge_units
+from lmi.estimators.pairwise import prepared
 from lmi.experiments.network import Network, correlation_edges
 from lmi.results import Result
 from lmi.sources.files.array_layers import ArrayLayers
@@ -50,6 +52,31 @@ def test_a_table_keeps_its_names(tmp_path, suffix):
     assert {first["a"], first["b"]} == {"TP53", "MDM2"} and first["clr"] > 1
     assert result.metrics["tested_pairs_count"] == 4
     assert any("1 constant columns are left out: flat" in note for note in result.notes)
+
+
+class Ranks:
+    world_size, device = 2, "cpu"
+
+    def __init__(self, rank):
+        self.global_rank = rank
+
+    def barrier(self):
+        pass
+
+
+def test_ranks_leave_the_pairs_of_the_targets_for_the_run(tmp_path, monkeypatch):
+    """What two ranks leave in the folder is all that the run reads: no pair is measured again."""
+    network, context = Network(SMALL, "gaussian", targets=("hub1", "hub4"), draws=4, device="cpu"), Context(5)
+    h, documents, names, _ = network._table(context)
+    folder = tmp_path / "units"
+    monkeypatch.setattr(prepared, "TILE", 1)
+    share = {"h": h, "documents": documents, "names": names, "folder": folder, "context": context}
+    with pytest.raises(FileNotFoundError):  # the barrier of this test lets the first through
+        network._search(Ranks(1), **share)
+    network._search(Ranks(0), **share)
+    monkeypatch.setattr(edge_units.EdgeSearch, "measure", None)
+    shared = network._search(None, **share)
+    assert shared.tested == 79 + 78 and len(shared) > 5
 
 
 def test_two_tables_are_no_network(tmp_path):

@@ -1,41 +1,11 @@
 """The GPU kernel without a GPU: its source built by g++ gives the CPU's numbers, and NVRTC compiles it for sm_90."""
 
-import ctypes
-import shutil
-import subprocess
-from functools import cache
-
 import pytest
 import torch
 
 from lmi.estimators.pairwise import ksg_cuda
 from lmi.estimators.pairwise.ksg import KsgPairs
-from lmi.estimators.pairwise.ksg_cuda import KsgPairsCuda
 from lmi.estimators.pairwise.nvrtc import compile_cuda
-
-
-@pytest.fixture
-def emulated(monkeypatch, tmp_path_factory):
-    """``KsgPairsCuda(k, "cpu")`` on the kernel built by g++, one thread a block."""
-    if shutil.which("g++") is None:
-        pytest.skip("no g++ here")
-
-    @cache
-    def build(options):
-        folder = tmp_path_factory.mktemp("kernel")
-        (folder / "kernel.cpp").write_text(ksg_cuda.source())
-        command = ["g++", "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-DEMULATE", *options]
-        subprocess.run([*command, "-o", folder / "kernel.so", folder / "kernel.cpp"], check=True)
-        function = ctypes.CDLL(str(folder / "kernel.so")).ksg_pairs
-
-        def launch(blocks, threads, shared, *arguments):
-            pointers = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments]
-            function(*pointers)
-
-        return launch
-
-    monkeypatch.setattr(ksg_cuda, "kernel", lambda device, options: build(options))
-    return KsgPairsCuda
 
 
 def columns(n, seed=0):
