@@ -6,6 +6,7 @@ from lmi.experiments.benchmarks.case import Case
 from lmi.sources.nonlinear.edges import Edges
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals
+from lmi.sources.nonlinear.one_column import OneColumn
 from lmi.sources.nonlinear.products import ProductsAndSigns
 from lmi.sources.nonlinear.shared_latent import SharedLatent
 from lmi.sources.normal.coarse_normal import CoarseNormal
@@ -83,6 +84,9 @@ INTERACTIONS: dict[str, tuple[Source, int]] = {
     "randomsign3": (ProductsAndSigns("random_sign", 3, 0.5), 2000),
     "randomsign8": (ProductsAndSigns("random_sign", 8, 1.0), 2500),
     "randomsign20": (ProductsAndSigns("random_sign", 20, 2.0), 5000),
+    "wave10": (OneColumn("wave", 10, 0.3), 2000),
+    "stairs10": (OneColumn("stairs", 10, 0.15), 2000),
+    "kink10": (OneColumn("kink", 10, 0.3), 2000),
     "volatility1": (SharedLatent("volatility", 1, 1.0), 2000),
     "volatility3": (SharedLatent("volatility", 3, 0.7), 2000),
     "volatility15": (SharedLatent("volatility", 15, 0.5), 3000),
@@ -103,10 +107,12 @@ MIXING: dict[str, tuple[Source, int]] = {
     "mixed12": (Pushforward(_low_rank(12, 3, 1.7), ("network",)), 2000),
     "mixed12-one": (Pushforward(_low_rank(12, 1, 1.0), ("network",)), 2000),
     "mixed12-null": (Pushforward(_low_rank(12, 1, 0.0), ("network",)), 2000),
+    "mixed25-spiral": (Pushforward(_low_rank(25, 2, 1.5), ("spiral",)), 3000),
     "mixed30": (Pushforward(_low_rank(30, 4, 2.0), ("network", "asinh")), 3000),
     "mixed100": (Pushforward(_low_rank(100, 3, 1.5), ("network",)), 5000),
 }
 TAILS: dict[str, tuple[Source, int]] = {
+    "pairs25-cubic": (Pushforward(_low_rank(25, 2, 1.5), ("cubic",)), 3000),
     "tails1-asinh": (Pushforward(StudentT(1, 2, 0.6), ("asinh",)), 1000),
     "tails2-cubic": (Pushforward(StudentT(2, 3, 0.5), ("cubic",)), 2000),
     "tails3-asinh": (Pushforward(StudentT(3, 3, 0.0), ("asinh",)), 3000),

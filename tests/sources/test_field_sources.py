@@ -13,6 +13,7 @@ from lmi.sources.integrals import mean_of_draws, normal_log_density
 from lmi.sources.nonlinear.edges import Edges
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals
+from lmi.sources.nonlinear.one_column import OneColumn, shape
 from lmi.sources.nonlinear.products import ProductsAndSigns
 from lmi.sources.nonlinear.shared_latent import SharedLatent
 from lmi.sources.normal.coarse_normal import LEVELS, CoarseNormal
@@ -49,6 +50,16 @@ def cell_information(x, y, bins=40):
 
     counts = torch.bincount(code(x) * bins + code(y), minlength=bins**2).reshape(bins, bins).double()
     return table_information(counts / counts.sum()) - (bins - 1) ** 2 / (2 * x.numel())
+
+
+@pytest.mark.parametrize(("form", "noise", "lost"), [("wave", 0.3, 0.03), ("stairs", 0.15, 0.08), ("kink", 0.3, 0.03)])
+def test_truth_of_one_column_by_cells_of_a_large_sample(form, noise, lost):
+    source = OneColumn(form, 2, noise)
+    pairs = source.sample(1_000_000, seeded())
+    x, y = pairs.x[:, 0], pairs.y[:, 0]
+    # Given y only f(x) matters; its own cells are steps or narrow.
+    found = cell_information(shape(x, form) + 1e-6 * torch.randn(len(x), generator=seeded(1)), y, 100)
+    assert source.truth - lost < found < source.truth + 0.01
 
 
 def test_relu_truth_by_its_log_ratio_on_draws():
