@@ -16,7 +16,7 @@ WORDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("objective", ["cca", "infonce", "mine"])
+@pytest.mark.parametrize("objective", ["cca", "cross", "infonce", "mine"])
 def test_two_processes_train_as_one_with_the_double_batch(objective, starter, tmp_path):
     words = [*WORDS, f"estimator.objective={objective}"]
     one = starter.start(*words, "trainer=cpu", "estimator.batch_size=80", f"hydra.run.dir={tmp_path / 'one'}")
