@@ -14,7 +14,12 @@ BIN = Path(sys.executable).parent
 
 @pytest.mark.parametrize(
     "check",
-    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["lint-imports"]],
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        pytest.param(["mypy"], marks=pytest.mark.slow),
+        ["lint-imports"],
+    ],
     ids=["lint", "format", "types", "layers"],
 )
 def test_house_rules(check):

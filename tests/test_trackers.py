@@ -31,6 +31,7 @@ def test_a_logger_that_cannot_be_built_is_named(tmp_path):
         list(Trackers({"logger": {"_target_": "lightning.pytorch.loggers.NoLogger"}}, tmp_path))
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_nothing_and_names_no_logger_imports_no_lightning(tmp_path):
     code = (
         "import sys; from pathlib import Path; from lmi.run import run;"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -257,9 +258,13 @@ def test_bad_commands_end_with_a_clear_line(starter, tmp_path, overrides, messag
 
 
 def test_help_is_fast():
-    started = time.perf_counter()
+    def taken():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before = taken()
     done = subprocess.run(command("--help"), env=environment(), capture_output=True, text=True, check=True)
-    assert time.perf_counter() - started < 3
+    assert taken() - before < 3  # seconds of the processor, whatever else is running
     assert "latent_gaussian" in done.stdout
 
 

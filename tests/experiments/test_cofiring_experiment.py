@@ -26,6 +26,7 @@ def planted(n=2000, width=16, features=24, seed=0):
     return (fires * (1 + torch.rand(n, features, generator=generator))) @ directions
 
 
+@pytest.mark.slow
 def test_a_dictionary_explains_what_is_sparse():
     h = planted()
     dictionary = fit_dictionary(h, FeatureTraining(48, 4, 20.0, 64), TRAINER, Context())

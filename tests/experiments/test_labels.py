@@ -48,6 +48,7 @@ def test_tokens_of_the_tiny_model_are_labelled() -> None:
         LabelledActivations(source.activations, layer="hidden.7").labelled(Context())
 
 
+@pytest.mark.slow
 def test_docstrings_are_many_and_the_same_again() -> None:
     first = docstrings("numpy", 20)
     assert first == docstrings("numpy", 20)

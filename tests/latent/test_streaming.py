@@ -75,6 +75,7 @@ def test_from_disk_and_in_memory_are_the_same_where_one_buffer_holds_all(pairs):
     assert streamed.nats == pytest.approx(held.nats, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_small_buffers_and_workers_cost_no_accuracy(pairs):
     estimator = LatentEstimator(hidden=(32,), latent_dim=2, max_epochs=12, permutations=0)
     estimate = [

@@ -25,8 +25,8 @@ def pairs(n, r, seed=0):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.slow
 def test_bounds_find_a_moderate_dependence(name):
-    x, y = pairs(2000, 0.7)
-    estimate = lmi.estimate(x, y, name, max_epochs=25)
+    x, y = pairs(1600, 0.7)
+    estimate = lmi.estimate(x, y, name, max_epochs=25 if name == "nwj" else 12)  # which is the noisiest
     truth = -math.log(1 - 0.49)
     assert truth - 0.2 < estimate.nats < truth + 0.12
     assert estimate.verdict is not None and estimate.interval[0] < estimate.nats < estimate.interval[1]
@@ -72,8 +72,8 @@ def test_too_few_to_split():
 @pytest.mark.slow
 def test_a_bound_far_below_what_the_closed_form_finds_is_doubted(name):
     source = Pushforward(LowRankGaussian(rank=9, bits=1.5, x_dim=10, y_dim=10), ("coordinates",))
-    drawn = source.sample(2000, torch.Generator().manual_seed(0))
-    estimate = lmi.estimate(drawn.x, drawn.y, name)
+    drawn = source.sample(1200, torch.Generator().manual_seed(0))
+    estimate = lmi.estimate(drawn.x, drawn.y, name, max_epochs=20)
     assert estimate.bits < 1.0
     assert estimate.verdict.level != "reliable"
     assert any("normal closed form" in reason for reason in estimate.verdict.reasons)

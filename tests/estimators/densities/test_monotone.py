@@ -89,6 +89,7 @@ def test_a_draft_through_fewer_than_four_values_is_the_scores() -> None:
     assert torch.equal(smoothed(column, scores, 24), scores)
 
 
+@pytest.mark.slow
 def test_what_the_maps_cost_is_about_what_they_lose() -> None:
     without, left = [], []
     for seed in (1, 2, 3):
@@ -101,6 +102,7 @@ def test_what_the_maps_cost_is_about_what_they_lose() -> None:
     assert abs(sum(left)) < 0.6 * abs(sum(without))
 
 
+@pytest.mark.slow
 def test_auto_finds_what_ranks_lose() -> None:
     _, _, x, y = bent_pairs(4000, 3, 1.0, 100.0, 6)
     estimate = lmi.estimate(x, y, seed=0)
@@ -110,6 +112,7 @@ def test_auto_finds_what_ranks_lose() -> None:
     assert estimate.details["maps_correction_nats"] > 0
 
 
+@pytest.mark.slow
 def test_auto_doubts_what_the_samples_hardly_show() -> None:
     _, _, x, y = bent_pairs(2000, 3, 1.0, 2000.0, 7)
     estimate = lmi.estimate(x, y, seed=0)

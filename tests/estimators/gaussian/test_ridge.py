@@ -17,6 +17,7 @@ def draw(n, rank, bits, seed, dim, noise=0.5):
 
 
 @pytest.mark.parametrize(("n", "rank", "bits", "dim"), [(300, 1, 1.0, 400), (500, 3, 1.5, 550)])
+@pytest.mark.slow
 def test_more_dimensions_than_samples(n, rank, bits, dim):
     errors, spreads = [], []
     for seed in range(4):

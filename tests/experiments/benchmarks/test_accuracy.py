@@ -91,6 +91,7 @@ def test_unknown_estimators_are_refused_before_anything_runs():
         AccuracyExperiment(estimators=("kgs",)).run(Context())
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_numbers():
     one, two = (
         AccuracyExperiment("high_mi", ("gaussian",), every=40, processes=processes).run(Context(5))
