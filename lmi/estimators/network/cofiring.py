@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,8 @@ from scipy.special import gammaln
 
 from lmi.arguments import whole
 from lmi.containers import labels_of
-from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, count_pairs, null_inflation, read_firing
+from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, null_inflation, read_firing
+from lmi.estimators.network.cofiring_files import kept_counts, read_firing_file
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.significance.document_nulls import chosen_scheme
 from lmi.inputs import Matrix
@@ -30,6 +32,7 @@ def cofiring(
     most: int | None = None,
     sign: Literal["together", "apart", "both"] = "together",
     seed: int = 0,
+    folder: Path | str | None = None,
 ) -> Edges:
     """Pairs of features that fire together more often than chance: MI of the 2 x 2 table, PMI and lift, exact counts.
 
@@ -41,9 +44,11 @@ def cofiring(
 
     Args:
         x: (n, d) SciPy sparse, NumPy, torch, pandas, polars, AnnData or lists: a feature fires where it is not 0; or, with
-            ``features``, (n, k) whole numbers, the features that fire in each row, -1 for none.
+            ``features``, (n, k) whole numbers, the features that fire in each row, -1 for none. Or the path of a
+            safetensors file of such ``indices`` (n, k), which may also hold ``documents`` (n,), and in its metadata
+            ``features``, the number of features.
         features: d, where x holds numbers of features.
-        documents: (n,) what each row belongs to, the rows of a document in order.
+        documents: (n,) what each row belongs to, the rows of a document in order; ``None`` takes those of the file.
         null: "g_test" takes rows as independent, "documents" and "shift" move documents as in ``lmi.pairwise``, "auto"
             takes the G-test without documents.
         draws: times that documents are moved.
@@ -51,6 +56,7 @@ def cofiring(
         most: the strongest so many; ``None`` for all.
         sign: pairs that fire "together" more often than chance, "apart", or "both".
         seed: the same seed moves documents in the same way.
+        folder: where counted pairs are kept: a call with the same samples and settings goes on where one was cut off.
 
     Returns:
         ``Edges`` with extra["together"] (rows where both fire), extra["expected"], extra["lift"] and extra["pmi"] (nats).
@@ -70,6 +76,9 @@ def cofiring(
     if not 0 < rate <= 1:
         raise ValueError(f"rate is {rate!r}; expected a false-discovery rate above 0, at most 1")
     most = None if most is None else whole(most, "most", 1)
+    if isinstance(x, str | Path):
+        x, features, in_file = read_firing_file(x, features)
+        documents = in_file if documents is None else documents
     rows, (labels, columns) = read_firing(x, features), labels_of(x)
     (n, d), names = rows.shape, columns if columns is not None and features is None else range(rows.shape[1])
     fires = np.bincount(rows.indices, minlength=d)
@@ -85,7 +94,7 @@ def cofiring(
     elif null not in ("auto", "g_test"):
         raise ValueError(f"null={null!r} moves documents; got documents=None")
     tested = varying * (varying - 1) // 2
-    counts = count_pairs(rows, rows, scale, rate, {"together": 1, "apart": -1, "both": 0}[sign])
+    counts = kept_counts(rows, scale, rate, {"together": 1, "apart": -1, "both": 0}[sign], folder)
     return _edges(counts, fires, tuple(map(str, names)), n, tested, rate, most, scheme, varying)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numba import njit, prange
 from scipy import sparse
-from scipy.special import chdtri
+from scipy.special import chdtrc, chdtri
 
 from lmi.arguments import whole
 from lmi.containers import plain_array, refuse_odd_tensor
@@ -87,7 +87,14 @@ def _from_numbers(x: Any, features: int) -> sparse.csr_matrix:
     return fires
 
 
-def count_pairs(left: sparse.csr_matrix, right: sparse.csr_matrix, scale: np.ndarray, rate: float, sign: int) -> Counts:
+def count_pairs(
+    left: sparse.csr_matrix,
+    right: sparse.csr_matrix,
+    scale: np.ndarray,
+    rate: float,
+    sign: int,
+    between: tuple[int, int] | None = None,
+) -> Counts:
     """Pairs a < b whose 2 x 2 table has a G-test of at most ``rate``.
 
     Args:
@@ -96,19 +103,20 @@ def count_pairs(left: sparse.csr_matrix, right: sparse.csr_matrix, scale: np.nda
         scale: (d,) what G is divided by for a pair is the product of two of these, at least 1.
         rate: largest p-value kept.
         sign: 1 for pairs that fire together more often than chance, -1 for less often, 0 for both.
+        between: the first a, and one past the last; ``None`` for all.
     """
     (n, d), columns = left.shape, left.tocsc()
     fires = np.bincount(left.indices, minlength=d), np.bincount(right.indices, minlength=d)
     least = float(chdtri(1, rate)) if rate < 1 else -1.0
     table = _log_table(n)
-    arguments = (columns.indptr, columns.indices, right.indptr, right.indices, *fires, n, scale, least, sign, table)
+    first, last = between or (0, d)
+    matrices = (columns.indptr, columns.indices, right.indptr, right.indices)
+    arguments = (*matrices, *fires, n, scale, least, sign, table, first, last)
     starts = np.concatenate([[0], np.cumsum(_pairs(*arguments, np.zeros(0, np.int64), *_room(0)))])
     room = _room(int(starts[-1]))
     _pairs(*arguments, starts, *room)
     b, together, nats, g = room
     a = np.repeat(np.arange(d, dtype=np.int32), np.diff(starts))
-    from scipy.special import chdtrc
-
     return Counts(a, b, together, nats, chdtrc(1, g))
 
 
@@ -132,14 +140,14 @@ def _nats(c: int, a: int, b: int, n: int, table: Any) -> float:
 @njit(parallel=True, nogil=True, error_model="numpy", cache=True)
 def _pairs(
     starts: Any, rows: Any, row_starts: Any, features: Any, of_left: Any, of_right: Any, n: int, scale: Any, least: float,
-    sign: int, table: Any, places: Any, b_out: Any, together: Any, nats: Any, g_out: Any,
+    sign: int, table: Any, first: int, last: int, places: Any, b_out: Any, together: Any, nats: Any, g_out: Any,
 ) -> Any:  # fmt: skip
     """How many pairs each feature has; with ``places``, they are written from there on."""
     d = of_left.size
     number = np.zeros(d, np.int64)
-    for chunk in prange((d + CHUNK - 1) // CHUNK):
+    for chunk in prange((last - first + CHUNK - 1) // CHUNK):
         counts = np.zeros(d, np.int32)
-        for a in range(chunk * CHUNK, min(d, (chunk + 1) * CHUNK)):
+        for a in range(first + chunk * CHUNK, min(last, first + (chunk + 1) * CHUNK)):
             if of_left[a] == 0 or of_left[a] == n:
                 continue
             counts[:] = 0

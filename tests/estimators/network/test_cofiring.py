@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from scipy import sparse
 from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
 
 import lmi
+from lmi.estimators.network import cofiring_files
 from lmi.estimators.network.cofiring import _fisher
 from lmi.estimators.network.cofiring_counts import count_pairs, null_inflation, read_firing
 
@@ -125,3 +127,62 @@ def test_nothing_is_found_where_nothing_is():
 def test_what_makes_no_sense_is_refused(x, settings, message):
     with pytest.raises(ValueError, match=message):
         lmi.cofiring(x, **settings)
+
+
+def firing_file(path, **more):
+    indices = np.random.default_rng(1).integers(-1, 40, (600, 4)).astype(np.int32)
+    indices[:200, 1] = indices[:200, 0] % 2  # 0 and 1 fire with even and odd ones
+    documents = (np.arange(600) // 50).astype(np.int64)
+    save_file({"indices": indices, **({"documents": documents} if more.pop("grouped", True) else {})}, path, **more)
+    return indices, documents
+
+
+def test_a_file_of_indices_is_read(tmp_path):
+    path = tmp_path / "firing.safetensors"
+    indices, documents = firing_file(path, metadata={"features": "41"})
+    edges = lmi.cofiring(path, rate=1.0)
+    expected = lmi.cofiring(indices, features=41, documents=documents, rate=1.0)
+    assert edges.null == "documents" and len(edges.names) == 41
+    assert np.array_equal(edges.nats, expected.nats) and np.array_equal(edges.q, expected.q)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: None, "is no file"),
+        (lambda path: path.write_bytes(b"12345678 no header"), "is no safetensors file"),
+        (
+            lambda path: save_file({"codes": np.zeros((3, 2), np.int32)}, path),
+            "holds codes; expected a tensor 'indices'",
+        ),
+        (firing_file, "does not say how many features there are"),
+        (lambda path: firing_file(path, metadata={"features": "12"}), "expected features 0 to 11"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_refused(tmp_path, write, message):
+    path = tmp_path / "firing.safetensors"
+    write(path)
+    with pytest.raises(ValueError, match=message):
+        lmi.cofiring(str(path))
+
+
+def test_counting_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
+    table, expected = fires(), lmi.cofiring(fires(), rate=1.0)
+    monkeypatch.setattr(cofiring_files, "UNIT_FEATURES", 7)
+    count, counted = cofiring_files.count_pairs, []
+
+    def dies(*arguments):
+        if len(counted) == 3:
+            raise KeyboardInterrupt
+        counted.append(arguments[-1])
+        return count(*arguments)
+
+    monkeypatch.setattr(cofiring_files, "count_pairs", dies)
+    with pytest.raises(KeyboardInterrupt):
+        lmi.cofiring(table, rate=1.0, folder=tmp_path)
+    monkeypatch.setattr(
+        cofiring_files, "count_pairs", lambda *arguments: counted.append(arguments[-1]) or count(*arguments)
+    )
+    edges = lmi.cofiring(table, rate=1.0, folder=tmp_path)
+    assert counted == [(0, 7), (7, 14), (14, 21), (21, 28), (28, 30)], "nothing is counted twice"
+    assert np.array_equal(edges.nats, expected.nats) and np.array_equal(edges.p, expected.p)
