@@ -16,6 +16,8 @@ from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Null, Verdict
 from lmi.types import Context, Estimate
 
+HALF_COUNT = 0.5  # added to each cell of a table, for its standard error only
+
 
 def tied(z: Tensor) -> bool:
     """Whether so many rows of z (n, d) repeat that there is no density."""
@@ -89,7 +91,10 @@ def table_information(x: Tensor, y: Tensor, permutations: int, context: Context)
     shuffled = torch.tensor([shared(torch.randperm(n, generator=generator))[0] for _ in range(permutations)])
     leftover = float(shuffled.mean()) if permutations else 0.0
     # Without dependence the table's own noise is all there is: that of a chi-square over 2 n.
-    error = math.hypot(table_error(joint.numpy()), math.sqrt((width - 1) * (height - 1) / 2) / n)
+    # Cells that are empty by chance would say nothing of how far others could be off: each gets half a count (Jeffreys).
+    counts = joint.numpy() + HALF_COUNT
+    delta = table_error(counts) * math.sqrt(counts.sum() / n)
+    error = math.hypot(delta, math.sqrt((width - 1) * (height - 1) / 2) / n)
     reasons = (f"shuffled pairs still share {leftover:.3f} nats",) if leftover > LEFTOVER else ()
     return Estimate(
         nats=nats,

@@ -30,6 +30,16 @@ def test_tables(same):
     assert (estimate.null.p_value < 0.06) == (same > 0)
 
 
+@pytest.mark.parametrize(("n", "count", "same"), [(60, 3, 0.8), (100, 4, 0.9), (600, 10, 0.9), (1500, 14, 0.5)])
+def test_intervals_of_small_tables_hold_the_truth(n, count, same):
+    held = 0
+    for seed in range(80):
+        x, y, truth = levels(n, count, same, seed)
+        low, high = table_information(x, y, 0, CONTEXT).interval
+        held += low < truth < high
+    assert held >= 0.8 * 80  # 90% less three standard errors; without half counts two of the four fail
+
+
 def test_a_thin_table_is_none():
     x, y, _ = levels(300, 30, 0.5)
     assert table_information(x, y, 5, CONTEXT) is None
