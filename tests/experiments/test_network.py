@@ -4,7 +4,8 @@ import pytest
 
 from lmi.estimators.network import edge_units
 from lmi.estimators.pairwise import prepared
-from lmi.experiments.network import Network, correlation_edges
+from lmi.experiments.network import Network
+from lmi.experiments.network_findings import correlation_edges
 from lmi.results import Result
 from lmi.sources.files.array_layers import ArrayLayers
 from lmi.sources.planted.planted_network import PlantedNetwork
