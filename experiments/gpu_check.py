@@ -19,6 +19,7 @@ from lmi.estimators.pairwise.histogram_pairs import HistogramPairsTorch
 from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_measure, tiled
 from lmi.estimators.pairwise.prepared import Measure
 from lmi.estimators.significance.effective import effective_samples
+from lmi.experiments.gpu_ddp import spread_training
 from lmi.experiments.measure import bars_met
 from lmi.latent.trainer import TrainerSettings
 from lmi.results import Result
@@ -186,7 +187,15 @@ class GpuCheck:
                 paths.append(
                     Path(f"latent training, {precision}", "fits", 1.0, _training(short, precision, context), None)
                 )
+        cards = torch.cuda.device_count() if device.startswith("cuda") else 1
+        if cards > 1:
+            paths.append(Path(f"DDP, {cards} GPUs, processes started too", "fits", 1.0, _spread(short, cards)))
         return paths
+
+
+def _spread(h: Tensor, cards: int) -> Callable[[str], Tensor]:
+    rows = h[: len(h) // cards * cards]
+    return lambda where: spread_training(rows, 1, "cpu") if where == "cpu" else spread_training(rows, cards, "cuda")
 
 
 def measured_peaks(device: str) -> dict[str, float]:
