@@ -5,7 +5,7 @@ import torch
 
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.trust.left_over import components, left_over
-from lmi.estimators.trust.normality import mardia
+from lmi.estimators.trust.normality import faintest, mardia
 from lmi.estimators.trust.row_order import random_orders, row_order, shifted_orders
 
 N = 1500
@@ -95,3 +95,12 @@ def test_effective_samples_of_two_autoregressive_series(memory):
 def test_shifts_keep_the_order_of_rows_and_move_them_far():
     for order in shifted_orders(100, 20, torch.Generator().manual_seed(0)):
         assert set(order.diff().tolist()) <= {1, -99} and 10 <= int(order[0]) <= 90
+
+
+def test_the_faintest_directions_show_what_leading_ones_hide():
+    g = torch.Generator().manual_seed(4)
+    z = normal(g, N, 2)
+    late = normal(g, N, 30) / torch.arange(1, 31, dtype=torch.float64)
+    curved = torch.cat((z, z[:, :1] + 0.01 * z[:, 1:] ** 2), 1)
+    assert max(map(abs, mardia(faintest(late)))) < 4
+    assert max(map(abs, mardia(curved))) < 4 < 10 < max(map(abs, mardia(faintest(curved))))
