@@ -154,7 +154,8 @@ def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path
     wrong = ["experiment=latent_gaussian", "source=circle", "estimator=spearman"]
     own = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]
     ends = starter.run(
-        ["--help"], [*wrong, "estimator.shrnk=1"], [*wrong, "source=circl"], [*wrong, "source.noise=loud"], own,
+        ["--help"], [*wrong, "estimator.shrnk=1"], [*wrong, "source=circl"], [*wrong, "source.noise=loud"],
+        [*own[:-1], "hydra.run.dir=refused"],
         [*own, "plugins=[my_package]"],
     )  # fmt: skip
     starter.stop()
