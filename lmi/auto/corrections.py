@@ -15,7 +15,7 @@ from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.left_over import ORDERS, LeftOver, components, left_over
-from lmi.estimators.trust.normality import mardia
+from lmi.estimators.trust.normality import faintest, mardia
 from lmi.estimators.trust.row_order import random_orders, shifted_orders
 from lmi.estimators.trust.thresholds import (
     BOUND_RANGE,
@@ -73,7 +73,8 @@ def with_all_columns(
     Fresh pairs choose few components where each is hardly worth its parameters, or where the signal is in none of the
     leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it. Of jointly
     normal sides it is a lower bound on the information, whatever ties them together: the normal law has the largest joint
-    entropy of its covariance. Directions of little variance are left out of ranks, where they hold what is not normal.
+    entropy of its covariance. Directions of little variance have to be normal as well: columns that are functions of few latents
+    leave in them what is not a line.
 
     Args:
         number: of the chosen candidate.
@@ -97,7 +98,7 @@ def with_all_columns(
         gain = full.nats - number.nats
         if not math.isfinite(gain) or gain <= CLEAR_SIGNAL * max(error, 1e-12) or gain < FULL_RANK_LEAST:
             continue
-        if max(abs(score) for z in (x, y) for score in mardia(z)) <= NOT_NORMAL:
+        if max(abs(score) for z in (x, y, faintest(x), faintest(y)) for score in mardia(z)) <= NOT_NORMAL:
             above = max(number.above - gain, 0.0)
             number = number._replace(nats=full.nats, error=max(full.error, number.error), above=above)
             taken = x, y
