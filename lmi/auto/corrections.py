@@ -73,8 +73,8 @@ def with_all_columns(
     Fresh pairs choose few components where each is hardly worth its parameters, or where the signal is in none of the
     leading ones. The bias of the closed form is exact at any rank, so that all columns together still show it. Of jointly
     normal sides it is a lower bound on the information, whatever ties them together: the normal law has the largest joint
-    entropy of its covariance. Directions of little variance have to be normal as well: columns that are functions of few latents
-    leave in them what is not a line.
+    entropy of its covariance. Directions of little variance have to be normal as well: there columns that are functions of
+    few latents hold what is not a line.
 
     Args:
         number: of the chosen candidate.
