@@ -14,15 +14,19 @@ from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.densities.monotone import information_lost
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
+from lmi.estimators.trust.by_column import by_column
+from lmi.estimators.trust.by_pair import by_pair
 from lmi.estimators.trust.left_over import ORDERS, LeftOver, components, left_over
 from lmi.estimators.trust.normality import faintest, mardia
 from lmi.estimators.trust.row_order import random_orders, shifted_orders
 from lmi.estimators.trust.thresholds import (
     BOUND_RANGE,
+    BY_COLUMN,
     CLEAR_SIGNAL,
     FAINT,
     FULL_RANK,
     FULL_RANK_LEAST,
+    KSG_DIMENSIONS,
     LEFT_OVER,
     LOW_DIMENSIONAL,
     LOWER_BOUND,
@@ -31,6 +35,7 @@ from lmi.estimators.trust.thresholds import (
     STILL_TO_RISE,
     UNEXPLAINED,
 )
+from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.unexplained import unexplained
 from lmi.types import Context
 
@@ -175,6 +180,31 @@ def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, devia
         unconfirmed = number.nats - chosen.bound - chosen.traits.expected_loss
         number = number._replace(below=number.below + max(unconfirmed, 0.0))
     return number
+
+
+def left_in_columns(
+    number: Number, chosen: FittedCandidate, raw: tuple[Tensor, Tensor], context: Context
+) -> tuple[Number, LeftOver | None]:
+    """What single columns and pairs of them share beyond a linear model; what pairs share opens the interval upwards.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: only a linear one is asked.
+        raw: (n, dx), (n, dy) columns.
+        context: draws normal pairs.
+    """
+    if not chosen.traits.linear or chosen.cross_fit.space.in_time:
+        return number, None
+    along = by_column(*raw)
+    if raw[0].shape[1] + raw[1].shape[1] <= KSG_DIMENSIONS:  # where neighbours correct the number itself
+        return number, along
+    pairs = by_pair(*raw, context.generator("pairs of columns"))
+    if pairs.deviations <= BY_COLUMN:
+        return number, along
+    above = max(number.above, pairs.nats * (1 + Z_90 / pairs.deviations))
+    words = f"{pairs.pairs} pairs of columns share {pairs.nats:.2f} nats more than their correlations say"
+    both = along, LeftOver(pairs.deviations, pairs.nats, words)
+    return number._replace(above=above), max(both, key=lambda left: left.deviations)
 
 
 def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Number:
