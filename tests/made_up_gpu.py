@@ -12,6 +12,9 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 NAME = "cudalike"  # begins as CUDA's devices do, so that it takes the same paths
 _setup_privateuseone_for_python_backend(NAME)
 DEVICE = torch.device(NAME, 0)
+# Other tests of this process meet the device too: torch.random.fork_rng asks for its state of random numbers.
+getattr(torch, NAME).get_rng_state = lambda device=0: torch.empty(0, dtype=torch.uint8)
+getattr(torch, NAME).set_rng_state = lambda state, device=0: None
 
 
 class OnGpu(torch.Tensor):
