@@ -37,6 +37,18 @@ def bars_met(bars: list[dict[str, Any]]) -> dict[str, Scalar]:
     return {"bars_met_count": sum(bool(row["met"]) for row in bars), "bars_count": len(bars)}
 
 
+def bars_answer(bars: list[dict[str, Any]]) -> str:
+    """The same in a sentence, with those that are missed.
+
+    >>> bars_answer([bar_row("seconds", 4.0, "s", "<=", 5.0), bar_row("bits off", 0.2, "bits", "<=", 0.1)])
+    '1 of 2 bars are met; missed: bits off.'
+    """
+    missed = "; ".join(str(row["what"]) for row in bars if not row["met"])
+    return f"{sum(bool(row['met']) for row in bars)} of {len(bars)} bars are met" + (
+        f"; missed: {missed}." if missed else "."
+    )
+
+
 def peak_memory_gib(children: int = 0) -> float:
     """Most memory that this process has held, GiB (2^30 bytes); with ``children``, each at the largest of theirs."""
     scale = 1024**3 if sys.platform == "darwin" else 1024**2

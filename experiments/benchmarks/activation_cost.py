@@ -50,6 +50,8 @@ class ActivationCost:
                 "peak_growth_gib": float(str(rows[-1]["peak_gib"])) - float(str(rows[0]["peak_gib"])),
             },
             tables={"cost": rows},
+            answer=f"{rows[-1]['tokens']} tokens take {float(str(rows[-1]['first_seconds'])):.3g} s the first time and "
+            f"{float(str(rows[-1]['second_seconds'])):.3g} s from the cache.",
         )
 
     def _measure(self, activations: Activations, context: Context) -> dict[str, Scalar]:

@@ -20,7 +20,7 @@ from lmi.estimators.modules.derivatives import jacobians
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.pairwise.matrix import pairwise_mi
-from lmi.experiments.measure import bar_row, bars_met, peak_memory_gib
+from lmi.experiments.measure import bar_row, bars_answer, bars_met, peak_memory_gib
 from lmi.results import Result, Scalar
 from lmi.sources.normal.linear import LinearModules, NormalLinear
 from lmi.types import Context
@@ -62,7 +62,7 @@ class ModulesBars:
         if self.planted_seeds:
             tables["planted modules"] = self._planted(context)
         bars = _judge(tables)
-        return Result("modules_bars", metrics=bars_met(bars), tables={"bars": bars, **tables})
+        return Result("modules_bars", metrics=bars_met(bars), tables={"bars": bars, **tables}, answer=bars_answer(bars))
 
     def _linear(self, context: Context) -> Rows:
         rows: Rows = []

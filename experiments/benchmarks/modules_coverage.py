@@ -77,6 +77,11 @@ class ModulesCoverage:
         ]
         return Result(
             "modules_coverage",
+            answer="The truth lies inside the stated interval in "
+            + ", ".join(
+                f"{float(inside[:, which].mean()):.0%} of the cases by {name}" for which, name in enumerate(names)
+            )
+            + ".",
             metrics={
                 f"{name.replace(', ', '_').replace(' ', '_')}_inside_ratio": float(inside[:, which].mean())
                 for which, name in enumerate(names)

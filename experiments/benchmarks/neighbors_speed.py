@@ -64,6 +64,9 @@ class NeighborsSpeed:
         ksg, metrics = self._ksg(generator, context)
         return Result(
             experiment="neighbors_speed",
+            answer="KSG of this project beside the peer: "
+            + ", ".join(f"{name.replace('_', ' ')} {float(str(value)):.3g}" for name, value in metrics.items())
+            + ".",
             metrics=metrics,
             tables={"ksg": ksg, "ways": ways},
             figures={"ways": draw(ways)},

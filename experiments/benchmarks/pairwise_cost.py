@@ -79,6 +79,7 @@ class PairwiseCost:
         return Result(
             "pairwise_cost",
             metrics,
+            answer=f"Extrapolated to {dims} dimensions, {layers} layers and {tokens} tokens; see the first table.",
             tables={"large": paper, "exponents": exponents, "times": rows},
             figures={"cost": draw.cost(drawn)},
             captions={"cost": "Seconds against dimensions, tokens and layers, both axes logarithmic."},

@@ -18,7 +18,7 @@ from lmi.estimators.network.cofiring_counts import count_pairs, read_firing
 from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.column_sorts import sort_columns
 from lmi.experiments.benchmarks.pairwise_speed import activations
-from lmi.experiments.measure import bar_row, bars_met, peak_memory_gib
+from lmi.experiments.measure import bar_row, bars_answer, bars_met, peak_memory_gib
 from lmi.results import Result
 from lmi.sources.planted.planted_network import PlantedNetwork
 from lmi.types import Context
@@ -95,6 +95,7 @@ class PairwiseMany:
         return Result(
             "pairwise_many",
             dict(bars_met(bars)),
+            answer=bars_answer(bars),
             tables={"bars": bars, "tasks": rows},
             notes=(f"{torch.get_num_threads()} threads; cpu_seconds is processor time of all threads",),
         )

@@ -79,6 +79,8 @@ class PairwiseSpeed:
         return Result(
             "pairwise_speed",
             metrics,
+            answer="; ".join(f"{row['what']}: {float(str(row['ratio'])):.3g} times as fast as the peer" for row in rows)
+            + ".",
             tables={"bars": self._bars(rows, metrics), "speed": rows},
             figures={"speed": draw.speed(*([row[key] for row in rows] for key in ("what", "ratio", "bar")))},
             captions={"speed": "How many times faster than the peer in the same run, and the bar that was set (line)."},

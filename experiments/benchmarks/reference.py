@@ -68,6 +68,8 @@ class ReferenceExperiment:
             }
         return Result(
             experiment="reference",
+            answer="; ".join(f"{row['case']}: mean error {float(str(row['mean error'])):+.3f} bits" for row in table)
+            + ".",
             metrics=metrics,
             arrays={
                 f"{name}_{key}": np.array([row[key] for row in case]) for name, case in rows.items() for key in case[0]

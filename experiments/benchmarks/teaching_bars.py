@@ -17,7 +17,7 @@ from lmi.estimators.probes.probe import folds
 from lmi.estimators.probes.stability import stability_selection
 from lmi.experiments.covariance import Covariance
 from lmi.experiments.covariance_sweep import measure_sweep
-from lmi.experiments.measure import bar_row
+from lmi.experiments.measure import bar_row, bars_answer
 from lmi.experiments.probes import Probe
 from lmi.results import Result
 from lmi.sources.planted.labelled import PlantedNeurons, ShiftedClasses
@@ -73,7 +73,7 @@ class TeachingBars:
             bar_row("planted, stable of 10, fewest", metrics["planted_fewest_stable_count"], "", ">=", 8),
         ]
         tables = {"bars": bars, "path": path, "sweep": sweep, "planted": planted}
-        return Result(experiment="teaching_bars", metrics=metrics, tables=tables)
+        return Result(experiment="teaching_bars", metrics=metrics, tables=tables, answer=bars_answer(bars))
 
     def path(self, context: Context) -> list[dict[str, Any]]:
         """17 strengths on 200 x 3000: this project's path in one call, saga in a loop; seconds spread over the rows."""
