@@ -64,9 +64,8 @@ class NeighborsSpeed:
         ksg, metrics = self._ksg(generator, context)
         return Result(
             experiment="neighbors_speed",
-            answer="KSG of this project beside the peer: "
-            + ", ".join(f"{name.replace('_', ' ')} {float(str(value)):.3g}" for name, value in metrics.items())
-            + ".",
+            answer=f"KSG of the largest sample takes {float(str(metrics['large_ksg_seconds'])):.3g} s and "
+            f"{float(str(metrics['peak_memory_gib'])):.2g} GiB.",
             metrics=metrics,
             tables={"ksg": ksg, "ways": ways},
             figures={"ways": draw(ways)},
