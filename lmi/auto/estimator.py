@@ -41,7 +41,6 @@ from lmi.auto.verdict import verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS, paired_documents
-from lmi.estimators.trust.normality import faintest, mardia
 from lmi.estimators.trust.row_order import RowOrder, random_orders, row_order, shifted_orders
 from lmi.estimators.trust.thresholds import (
     COUNT_LESS,
@@ -172,8 +171,6 @@ class AutoEstimator:
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
         rise = 0.0 if all_columns is not None else rising(chosen, folds)
-        for z in all_columns or ():  # the closed form of all columns rests on directions of little variance, too
-            not_normal = max(not_normal, *(abs(score) for score in mardia(faintest(z))))
         number, along = left_in_columns(opened(number, chosen, left, not_normal), chosen, raw, context)
         number = as_a_lower_bound(number, chosen, rise)
         number = within_the_limit(number, chosen)

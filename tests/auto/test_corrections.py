@@ -62,6 +62,16 @@ def test_all_columns_say_nothing_of_sides_that_are_not_normal():
     assert with_all_columns(Number(0.0, 0.001), chosen, only) == (Number(0.0, 0.001), None)
 
 
+def test_all_columns_say_nothing_where_directions_of_little_variance_are_curved():
+    x, noise = torch.randn(2, 2000, 6, generator=seeded(4), dtype=torch.float64)
+    y = 0.7 * x + 0.7 * noise
+    x, y = (torch.cat((z, z[:, :3] + 1e-3 * (z[:, 3:] ** 2 - z[:, :3] ** 2)), 1) for z in (x, y))
+    spaces = prepared(x, y, 96)
+    chosen = fitted(spaces[COLUMNS], no_scores, Traits(1, linear=True), 2000)
+    only = {COLUMNS: spaces[COLUMNS], "ranks": spaces[COLUMNS]}
+    assert with_all_columns(Number(0.0, 0.001), chosen, only)[1] is None
+
+
 def test_rows_in_time_have_the_error_of_what_they_count_as():
     pairs = FaintLinear("pairs", 2, 0.5).sample(400, seeded(3))
     space = replace(prepared(pairs.x, pairs.y, 96)[COLUMNS], effective=100.0)
