@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,11 @@ import torch
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from lmi.activations import Activations
 from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.network.cofiring import cofiring
 from lmi.estimators.network.edges import Edges
 from lmi.experiments.features import (
+    Activity,
     FeatureTraining,
     corpus_activations,
     encoded,
@@ -23,9 +24,11 @@ from lmi.experiments.features import (
     load_dictionary,
     one_layer,
 )
+from lmi.experiments.firing import FiringTable, read_firing_table
 from lmi.latent.trainer import TrainerSettings
 from lmi.report import cofiring as draw
 from lmi.results import Result
+from lmi.sources.files.array_layers import ArrayLayers
 from lmi.types import NATS_PER_BIT, Context
 
 CONTEXT = 6  # tokens shown on each side
@@ -37,8 +40,9 @@ class Cofiring:
     """Pairs of features of a dictionary that fire together more often than chance, and their clusters.
 
     Args:
-        activations: of one layer.
-        dictionary: folder of a dictionary, from ``experiment=pretrain_features`` or SAELens; ``None`` trains one.
+        activations: of one layer; or files (``activations=arrays``).
+        dictionary: folder of a dictionary, from ``experiment=pretrain_features`` or SAELens. ``None`` trains one; of
+            files it takes the columns themselves as the features, which fire where they are not 0.
         training: of the dictionary that is trained.
         trainer: where it is trained.
         packages: without texts, files and folder in ``activations``, the docstrings of these are read.
@@ -51,7 +55,7 @@ class Cofiring:
         top: rows of the table of strongest pairs.
     """
 
-    activations: Activations
+    activations: Activity
     dictionary: str | None = None
     training: FeatureTraining = field(default_factory=FeatureTraining)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
@@ -67,27 +71,30 @@ class Cofiring:
     def run(self, context: Context) -> Result:
         """Encode every token, count, test, group, and look up the tokens."""
         started = time.perf_counter()
-        activations = corpus_activations(self.activations, self.packages, self.max_documents)
-        layer, h, documents = one_layer(activations, context)
-        if self.dictionary is None:
-            dictionary: Any = fit_dictionary(h, self.training, self.trainer, context)
-        else:
-            dictionary = load_dictionary(self.dictionary)
-        features = encoded(dictionary, h)
-        counted = time.perf_counter()
+        table, words = self._features(context)
+        features, documents, counted = table.features, table.documents, time.perf_counter()
+        count = features.shape[0]
         grouped = documents if len(documents.unique()) > 1 else None
-        edges = cofiring(
-            features, documents=grouped, null=self.null, draws=self.draws, rate=self.rate, seed=context.seed
-        )
+        try:
+            edges = cofiring(
+                features, documents=grouped, null=self.null, draws=self.draws, rate=self.rate, seed=context.seed
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{table.name}: {error}. A feature fires where it is not 0; of activations, experiment.dictionary=<folder> "
+                "makes features"
+            ) from error
+        if table.columns is not None:
+            edges = replace(edges, names=table.columns)
         metrics: dict[str, Any] = {
-            "tokens_count": len(h),
+            "tokens_count": count,
             "features_count": features.shape[1],
             "tested_pairs_count": edges.tested,
             "together_pairs_count": len(edges),
             "count_seconds": time.perf_counter() - counted,
         }
         fires = np.bincount(features.indices, minlength=features.shape[1])
-        figures = {"firing": draw.firing_rates(fires / len(h))}
+        figures = {"firing": draw.firing_rates(fires / count)}
         captions = {"firing": "How often each feature fires, the most frequent first."}
         tables: dict[str, Any] = {"strongest": self._strongest(edges)}
         if len(edges) >= 2:
@@ -98,9 +105,8 @@ class Cofiring:
                 "The pairs found: tokens where both fire against those that chance gives (dashed: equal)."
             )
             groups = feature_clusters(edges, self.grouped, self.clusters, context.seed)
-            words = activations.tokens(context)
             tables["clusters"] = [
-                cluster_row(index, group, features, words, documents) for index, group in enumerate(groups)
+                cluster_row(index, group, features, words, documents, edges.names) for index, group in enumerate(groups)
             ]
             order = np.concatenate(groups)
             figures["clusters"] = draw.clusters(lift_table(edges, order), [len(group) for group in groups])
@@ -116,13 +122,26 @@ class Cofiring:
             tables,
             figures,
             captions,
-            (f"{layer}; null: {edges.null}", *edges.warnings),
+            (f"{table.words}; null: {edges.null}", *edges.warnings),
             legend=draw.LEGEND,
             answer=(
                 f"{len(edges)} of {edges.tested} pairs of features fire together more often than chance would have it "
                 f"(false-discovery rate {self.rate:g})."
             ),
         )
+
+    def _features(self, context: Context) -> tuple[FiringTable, list[str] | None]:
+        """Features, and the token of each row where there are tokens."""
+        if isinstance(self.activations, ArrayLayers) and self.dictionary is None:
+            return read_firing_table(self.activations, context), None
+        activations = corpus_activations(self.activations, self.packages, self.max_documents)
+        layer, h, documents = one_layer(activations, context)
+        if self.dictionary is None:
+            dictionary: Any = fit_dictionary(h, self.training, self.trainer, context)
+        else:
+            dictionary = load_dictionary(self.dictionary)
+        words = None if isinstance(activations, ArrayLayers) else activations.tokens(context)
+        return FiringTable(layer, encoded(dictionary, h), documents, None, layer), words
 
     def _strongest(self, edges: Edges) -> list[dict[str, Any]]:
         frame = edges.frame().head(self.top)
@@ -166,19 +185,25 @@ def feature_clusters(edges: Edges, features: int, clusters: int, seed: int) -> l
 
 
 def cluster_row(
-    index: int, group: np.ndarray, features: Any, words: list[str], documents: torch.Tensor
+    index: int, group: np.ndarray, features: Any, words: list[str] | None, documents: torch.Tensor, names: Sequence[str]
 ) -> dict[str, Any]:
-    """A cluster's features, and the tokens for which they fire most, in their context.
+    """A cluster's features, and the tokens for which they fire most, in their context; without tokens, the rows.
 
     Args:
         index: of the cluster.
         group: its features.
         features: (n, f) sparse.
-        words: n tokens.
+        words: n tokens, or ``None``.
         documents: (n,) the document of each.
+        names: of the f features.
     """
-    part = features[:, group]
-    share = np.asarray(part.sum(1)).ravel() * np.asarray((part > 0).sum(1)).ravel()
+    of_group = abs(features[:, group])
+    share = np.asarray(of_group.sum(1)).ravel() * np.asarray((of_group > 0).sum(1)).ravel()
+    listed = " ".join(names[feature] for feature in group[:12]) + (" ..." if len(group) > 12 else "")
+    cluster: dict[str, Any] = {"cluster": index, "size": len(group), "features": listed}
+    if words is None:
+        rows = np.argsort(-share, kind="stable")[:EXAMPLES]
+        return {**cluster, "rows": ", ".join(str(row) for row in rows if share[row] > 0)}
     shown: list[str] = []
     for row in np.argsort(-share, kind="stable"):
         if share[row] <= 0 or len(shown) == EXAMPLES:
@@ -186,8 +211,7 @@ def cluster_row(
         text = in_context(words, documents, int(row))
         if all(text.partition("[")[2] != other.partition("[")[2] for other in shown):
             shown.append(text)
-    listed = " ".join(map(str, group[:12].tolist())) + (" ..." if len(group) > 12 else "")
-    return {"cluster": index, "size": len(group), "features": listed, "tokens": " | ".join(shown)}
+    return {**cluster, "tokens": " | ".join(shown)}
 
 
 def in_context(words: list[str], documents: torch.Tensor, row: int) -> str:

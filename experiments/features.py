@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from lmi.activations import Activations
 from lmi.activations.docstrings import docstring_corpus
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
+from lmi.sources.files.array_layers import ArrayLayers
 from lmi.types import Context
 
 FEATURES_FILE = "features.safetensors"
@@ -41,6 +42,9 @@ class FeatureTraining:
     passes: float = 4.0
     batch_size: int = 512
     rate: float = 2e-3
+
+
+Activity = Activations | ArrayLayers
 
 
 class Dictionary(Protocol):
@@ -178,23 +182,39 @@ def _load_saelens(folder: Path) -> Dictionary:
 
 @torch.no_grad()
 def encoded(dictionary: Dictionary, h: Tensor, batch_size: int = 4096) -> Any:
-    """(n, features) features of activations h (n, width) as a SciPy CSR matrix, batch by batch."""
+    """(n, features) features of activations h (n, width) as a SciPy CSR matrix, batch by batch.
+
+    Raises:
+        ValueError: for activations of another width than the dictionary reads.
+    """
     from scipy import sparse
 
+    try:
+        dictionary.encode(h[:1].float())
+    except RuntimeError as error:
+        raise ValueError(
+            f"the dictionary does not read activations of {h.shape[1]} dimensions: {' '.join(str(error).split())[:200]}"
+        ) from error
     return sparse.vstack(
         [sparse.csr_matrix(dictionary.encode(batch.float()).numpy()) for batch in h.split(batch_size)], format="csr"
     )
 
 
-def corpus_activations(activations: Activations, packages: Sequence[str], max_documents: int | None) -> Activations:
+def corpus_activations(activations: Activity, packages: Sequence[str], max_documents: int | None) -> Activity:
     """``activations``, reading docstrings of installed packages where no texts are given."""
-    if activations.texts or activations.files or activations.folder or not packages:
+    if (
+        isinstance(activations, ArrayLayers)
+        or activations.texts
+        or activations.files
+        or activations.folder
+        or not packages
+    ):
         return activations
     documents = docstring_corpus(packages).train[:max_documents]
     return replace(activations, texts=tuple(documents))
 
 
-def one_layer(activations: Activations, context: Context) -> tuple[str, Tensor, Tensor]:
+def one_layer(activations: Activity, context: Context) -> tuple[str, Tensor, Tensor]:
     """Name, activations (n, width) and documents (n,) of the only layer.
 
     Raises:
@@ -203,9 +223,8 @@ def one_layer(activations: Activations, context: Context) -> tuple[str, Tensor, 
     layers = list(activations.layers(context))
     if len(layers) != 1:
         names = ", ".join(name for name, _, _ in layers)
-        raise ValueError(
-            f"features are those of one layer, got {len(layers)} ({names}); pick one: activations.depths=[2]"
-        )
+        pick = "activations.files=[path:name]" if isinstance(activations, ArrayLayers) else "activations.depths=[2]"
+        raise ValueError(f"features are those of one layer, got {len(layers)} ({names}); pick one: {pick}")
     return layers[0]
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from lmi.activations import Activations
 from lmi.experiments.features import (
+    Activity,
     FeatureTraining,
     corpus_activations,
     encoded,
@@ -31,14 +31,14 @@ class PretrainFeatures:
     """Train a top-k dictionary on the activations of one layer; ``experiment=cofiring`` reads the folder it leaves.
 
     Args:
-        activations: of one layer.
+        activations: of one layer; or files, of one matrix (``activations=arrays``).
         training: the dictionary and how it is trained.
         trainer: where.
         packages: without texts, files and folder in ``activations``, the docstrings of these are read.
         max_documents: of them, at most.
     """
 
-    activations: Activations
+    activations: Activity
     training: FeatureTraining = field(default_factory=FeatureTraining)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     packages: tuple[str, ...] = ("scipy", "sklearn")

@@ -68,6 +68,24 @@ def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     return number
 
 
+def checked_generator(generator: Any, name: str = "generator") -> torch.Generator:
+    """A torch generator, as it is.
+
+    Raises:
+        ValueError: for anything else, such as a seed.
+
+    >>> checked_generator(3)
+    Traceback (most recent call last):
+    ValueError: generator is 3; expected a torch.Generator: torch.Generator().manual_seed(3)
+    """
+    if not isinstance(generator, torch.Generator):
+        seed = generator if isinstance(generator, int) else 0
+        raise ValueError(
+            f"{name} is {generator!r}; expected a torch.Generator: torch.Generator().manual_seed({int(seed)})"
+        )
+    return generator
+
+
 def checked_device(device: str | torch.device, here: torch.device | None = None) -> str:
     """The name of a torch device that is there; every CPU is "cpu".
 

@@ -10,12 +10,18 @@ from matplotlib.figure import Figure
 from lmi.report.style import BLUE, GREY, INK, ORANGE, SEQUENTIAL, dress, new_figure
 
 LEGEND = {
+    "a": "a feature",
+    "b": "another",
     "mi_bits": "mutual information of whether one fires and whether the other does",
-    "together": "tokens where both fire",
+    "together": "tokens (rows of a file) where both fire",
     "expected": "tokens where both would fire by chance",
     "lift": "the one over the other",
     "pmi_bits": "logarithm of the lift",
     "q_value": "share of false discoveries among all pairs up to this one",
+    "cluster": "a group of features that fire together",
+    "size": "how many they are",
+    "features": "which (twelve at most)",
+    "rows": "the rows, counted from 0, in which the cluster's features fire most",
     "tokens": "the tokens in [brackets] for which the cluster's features fire most",
 }
 

@@ -12,6 +12,7 @@ from torch.func import jacfwd, jacrev, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from lmi.arguments import whole
 from lmi.containers import refuse_odd_tensor
 
 BatchFunction = Callable[[Tensor], Tensor]
@@ -37,8 +38,8 @@ def jacobians(
         max_bytes: about what the intermediate tensors of one chunk may take. The weights come on top.
 
     Raises:
-        ValueError: for a ``fn`` that is not differentiable, or mixes samples in training mode; for a Jacobian that is
-            not finite, with the sample's index.
+        ValueError: for a ``fn`` that is not differentiable, fails, or mixes samples in training mode; for samples that
+            are not finite, and for a Jacobian that is not, with the sample's index.
 
     >>> (start, jacobian), = jacobians(lambda x: x**2, torch.tensor([[1.0, 3.0]]))
     >>> jacobian
@@ -49,7 +50,11 @@ def jacobians(
     if x.ndim < 2 or x.numel() == 0:
         raise ValueError(f"x of shape {tuple(x.shape)}: expected at least one sample, (n, ...)")
     if not x.is_floating_point() or x.itemsize < 2:
-        raise TypeError(f"x of type {x.dtype}: expected floating point, to differentiate at")
+        raise ValueError(f"x of type {x.dtype}: expected floating point, to differentiate at")
+    if not bool(torch.isfinite(x).all()):
+        place = (~torch.isfinite(x)).nonzero()[0].tolist()
+        raise ValueError(f"x{place} is {float(x[tuple(place)])}; expected finite numbers, to differentiate at")
+    whole(max_bytes, "max_bytes", 1)
     if isinstance(fn, nn.Module):
         _refuse_training(fn)
         if dtype is not None:
@@ -75,7 +80,16 @@ def jacobians(
     vanishes = True
     for start in range(0, len(x), chunk):
         with torch.no_grad():
-            block = vmap(differentiate)(x[start : start + chunk])
+            try:
+                block = vmap(differentiate)(x[start : start + chunk])
+            except RuntimeError as error:
+                if "vmap" not in str(error):
+                    raise
+                reason = str(error).split(". ")[0]
+                raise ValueError(
+                    "fn cannot be differentiated for many samples at once; expected operations on tensors, without "
+                    f"numbers taken out of them (.item(), float, if): {' '.join(reason.split())[:200]}"
+                ) from error
         block = block.reshape(-1, outputs, inputs)
         _refuse_not_finite(block, start)
         vanishes = vanishes and not bool(block.any())
@@ -111,10 +125,11 @@ def _probe(fn: BatchFunction, x: Tensor) -> tuple[int, _Activations]:
     with torch.enable_grad(), _Activations() as activations:
         try:
             y = fn(sample)
-        except RuntimeError as error:
-            if "requires grad" not in str(error):
-                raise
-            raise ValueError(f"fn is not differentiable: {error}") from error
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+            if "requires grad" in str(error):
+                raise ValueError(f"fn is not differentiable: {error}") from error
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise ValueError(f"fn failed on an input of shape {tuple(x.shape)}: {words}") from error
     if not isinstance(y, Tensor) or y.ndim < 2 or y.shape[0] != 1:
         shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
         raise ValueError(f"fn gave {shape} for an input of shape {tuple(x.shape)}: expected a tensor (1, ...)")

@@ -110,6 +110,8 @@ def jacobian_mi(
     """
     if not callable(fn):
         raise ValueError(f"fn is a {type(fn).__name__}; expected a function of a batch")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point and dtype.itemsize > 1):
+        raise ValueError(f"dtype is {dtype!r}; expected torch.float64, torch.float32 or another floating type of torch")
     if not isinstance(x, Tensor):
         x = open_container(x, "x").values.to(dtype or torch.get_default_dtype())
     sigmas = _check_noise(noise)
@@ -207,7 +209,10 @@ def _noisy(whole: Tensor, parts: Sequence[Tensor], sigmas: Tensor) -> tuple[Tens
 def _check_noise(noise: float | Sequence[float] | Tensor | None) -> Tensor | None:
     if noise is None:
         return None
-    sigmas = torch.as_tensor(noise, dtype=torch.float64).detach().cpu().flatten()
+    try:
+        sigmas = torch.as_tensor(noise, dtype=torch.float64).detach().cpu().flatten()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"noise is {noise!r}; expected positive standard deviations, or None for no noise") from error
     if len(sigmas) == 0 or not bool(torch.isfinite(sigmas).all() and (sigmas > 0).all()):
         raise ValueError(f"noise {sigmas.tolist()}: expected positive standard deviations, or None for no noise")
     return sigmas.sort().values

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmi.arguments import whole
+from lmi.arguments import checked_generator, whole
 from lmi.estimators.modules.closed_form import gaussian_mi_samples
 from lmi.estimators.modules.partition import PartitionLike, module_labels, partition_of
 from lmi.inputs import read_matrices, read_matrix
@@ -77,7 +77,7 @@ def find_modules(pairwise: Any, num_modules: int, seed: int = 0) -> Any:
     pairwise = pairwise.detach().double().cpu().clone().fill_diagonal_(0.0)
     if not torch.allclose(pairwise, pairwise.T, atol=1e-6):
         raise ValueError("pairwise is not symmetric: expected MI of every two neurons")
-    num_modules = whole(num_modules, "num_modules", 2, d)
+    num_modules, seed = whole(num_modules, "num_modules", 2, d), whole(seed, "seed", 0, 2**32 - 1)
     from sklearn.cluster import SpectralClustering
 
     graph = pairwise.clamp(min=0)
@@ -110,7 +110,7 @@ def modularity_score(
     Raises:
         ValueError: for a bad partition or too few samples.
     """
-    splits = whole(splits, "splits", 1)
+    splits, generator = whole(splits, "splits", 1), checked_generator(generator)
     (side,), _ = read_matrices(read_matrix(activations, "activations"))
     h, d = side.values, side.values.shape[1]
     labels = module_labels(partition_of(partition, side.columns), d)

@@ -23,8 +23,8 @@ def module_indices(partition: PartitionLike, num_neurons: int) -> tuple[Tensor, 
         num_neurons: d.
 
     Raises:
-        TypeError: for labels that are not integers and matrices that are not boolean.
-        ValueError: for modules that overlap, are empty, or leave neurons out, and for fewer than two modules.
+        ValueError: for labels that are neither integers nor names, matrices that are not boolean, modules that overlap,
+            are empty, or leave neurons out, and for fewer than two modules.
 
     >>> module_indices([0, 1, 0], 3)
     (tensor([0, 2]), tensor([1]))
@@ -81,6 +81,10 @@ def _table(partition: PartitionLike) -> Tensor:
         return table.long() if table.dtype in (torch.uint16, torch.uint32, torch.uint64) else table
     array = plain_array(partition, "partition", "labels (d,), one a neuron, or a boolean matrix (modules, d)")
     if array.dtype.kind in "OUST":  # names of modules
+        labels = list(partition) if array.ndim == 1 else []
+        absent = [place for place, label in enumerate(labels) if label is None or label != label]
+        if absent:
+            raise ValueError(f"partition has {labels[absent[0]]} for neuron {absent[0]}; expected a label")
         array = np.unique(array.astype(str), return_inverse=True)[1].reshape(array.shape)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"partition has dtype {array.dtype}; expected whole numbers, names or a boolean matrix")
@@ -89,8 +93,8 @@ def _table(partition: PartitionLike) -> Tensor:
 
 def _from_labels(labels: Tensor, num_neurons: int) -> tuple[Tensor, ...]:
     if labels.dtype == torch.bool or labels.dtype.is_floating_point or labels.dtype.is_complex:
-        raise TypeError(
-            f"partition labels of type {labels.dtype}: expected integers ({num_neurons},), "
+        raise ValueError(
+            f"partition labels of type {labels.dtype}: expected integers or names ({num_neurons},), "
             f"or a boolean matrix (modules, {num_neurons})"
         )
     if labels.numel() == 0:
@@ -111,7 +115,10 @@ def _from_labels(labels: Tensor, num_neurons: int) -> tuple[Tensor, ...]:
 
 def _from_rows(rows: Tensor, num_neurons: int) -> tuple[Tensor, ...]:
     if rows.dtype != torch.bool:
-        raise TypeError(f"partition matrix of type {rows.dtype}: expected a boolean (modules, {num_neurons}) matrix")
+        raise ValueError(
+            f"partition matrix of type {rows.dtype}: expected a boolean (modules, {num_neurons}) matrix, or labels, one "
+            "a neuron"
+        )
     if rows.shape[0] == 0 or rows.shape[1] == 0:
         raise ValueError(f"the partition is empty: shape {tuple(rows.shape)}, expected (modules, {num_neurons})")
     if rows.shape[1] != num_neurons:

@@ -12,7 +12,7 @@ from pydantic import Field
 from scipy.special import digamma
 from torch import Tensor
 
-from lmi.arguments import whole
+from lmi.arguments import checked_generator, whole
 from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Null
@@ -109,7 +109,7 @@ def quantized_mi(
     x = side.values.double().cpu().numpy()
     bins, permutations = whole(bins, "bins", 2, len(x)), whole(permutations, "permutations", 0)
     modules = [module.numpy() for module in module_indices(partition_of(partition, side.columns), x.shape[1])]
-    random = generator or torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(0) if generator is None else checked_generator(generator)
     seed = int(torch.randint(2**31 - 1, (1,), generator=random))
     scale = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lmi.inputs import Matrix, Missing, read_matrices
-from lmi.sources.files.tables import read_file, split_name, stored_names
+from lmi.sources.files.tables import is_sparse_npz, read_file, split_name, stored_names
 from lmi.types import Context
 
 
@@ -21,7 +21,8 @@ class ArrayLayers:
 
     Args:
         files: paths of ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` files; ``path:name``
-            picks an array, and without a name each array of an npz or safetensors file is a layer.
+            picks an array, and without a name each array of an npz or safetensors file is a layer
+            (a matrix of ``scipy.sparse.save_npz`` is one).
         documents: ``path:name`` of one column (n,) of numbers that says which rows belong together (document, subject,
             recording), in their order; ``None`` takes the rows as one sequence.
         missing: "refuse" missing values, or "drop" the rows that have one.
@@ -62,7 +63,8 @@ class ArrayLayers:
         locations = []
         for file in self.files:
             several = Path(file).suffix in (".npz", ".safetensors") and Path(file).is_file()
-            locations += [f"{file}:{name}" for name in stored_names(Path(file))] if several else [file]
+            names = stored_names(Path(file)) if several else []
+            locations += [f"{file}:{name}" for name in names] if names and not is_sparse_npz(names) else [file]
         return locations
 
     def _read(self, location: str) -> tuple[tuple[Matrix, ...], list[str]]:

@@ -74,13 +74,22 @@ def stored_names(path: Path) -> list[str]:
         raise ValueError(f"cannot read {path} as {path.suffix}: {error}") from error
 
 
+def is_sparse_npz(names: list[str]) -> bool:
+    """Whether these are the arrays of a matrix that ``scipy.sparse.save_npz`` wrote."""
+    return {"format", "shape", "data"} <= {*names}
+
+
 def _npy(path: Path, name: str | None) -> tuple[Any, str]:
     return np.load(path, allow_pickle=False), ""
 
 
 def _npz(path: Path, name: str | None) -> tuple[Any, str]:
     with np.load(path, allow_pickle=False) as stored:
-        return stored[_pick(stored.files, name)], ""
+        if name is not None or not is_sparse_npz(stored.files):
+            return stored[_pick(stored.files, name)], ""
+    from scipy import sparse
+
+    return sparse.load_npz(path), ""
 
 
 def _csv(path: Path, name: str | None) -> tuple[Any, str]:

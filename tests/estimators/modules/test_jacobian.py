@@ -176,7 +176,7 @@ def test_noise_has_to_be_positive(noise: object) -> None:
 def test_bad_partition_and_input() -> None:
     with pytest.raises(ValueError, match="does not cover"):
         jacobian_mi(lambda x: x, torch.ones(1, 3), [0, 1])
-    with pytest.raises(TypeError, match="floating point"):
+    with pytest.raises(ValueError, match="floating point"):
         jacobian_mi(lambda x: x, torch.ones(1, 2, dtype=torch.long), [0, 1])
     with pytest.raises(ValueError, match="at least one sample"):
         jacobian_mi(lambda x: x, torch.ones(0, 2), [0, 1])
