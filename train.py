@@ -39,7 +39,7 @@ AGAIN = ["-P", "-m", "lmi.train"] if (SCRIPT.parent / "__init__.py").is_file() e
 DEFAULTS = {"source": "reference_example", "estimator": "latent"}  # of an experiment that another package registers
 USAGE = "lmi estimate x.csv y.csv [key=value ...]: the mutual information between the rows of two files"
 to_dict: Any = OmegaConf.to_container
-plain: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
+to_plain_dict: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
 
 OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh, replace=True)
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
@@ -71,12 +71,12 @@ def main(composed: DictConfig) -> None:
             if stored is not None and composed.resume:
                 keys = [OverridesParser.create().parse_override(word).key_or_group for word in job.overrides.task]
                 refuse_overrides(stored, OmegaConf.to_container(composed, resolve=True), [*{*keys} - {"resume"}])
-            values = plain(composed) if stored is None else stored
+            values = to_plain_dict(composed) if stored is None else stored
             run(values, folder, resumes=stored is not None, packages=composed.plugins)
         return
     given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
     flags = ["--config-name", job.job.config_name, *(word for path in given for word in ("--config-dir", path))]
-    outcome = build(plain(composed.sweep), "sweep").run(
+    outcome = build(to_plain_dict(composed.sweep), "sweep").run(
         [sys.executable, *AGAIN, *flags], list(job.overrides.task), folder.absolute(),
         jobs=job.launcher.get("n_jobs", 1), devices=composed.trainer.devices,
     )  # fmt: skip
@@ -165,7 +165,7 @@ def prepare_sweep(composer: Composer) -> Path:
     """The folder of a sweep, once its axes are known to be in the config and its study to be its own."""
     composer.check_keys(composer.known())
     config = composer.compose(composer.firsts)
-    sweep = build(plain(config.sweep), "sweep")
+    sweep = build(to_plain_dict(config.sweep), "sweep")
     for key in sweep.searched:
         require_key(config, key)
     folder = Path(config.hydra.sweep.dir)

@@ -61,8 +61,8 @@ class Covariance:
             raise ValueError(f"expected largest_correlation between 0 and 1, got {self.largest_correlation}")
         if self.sweep_points < 2 or not self.noises or min(self.noises) < 0:
             raise ValueError("expected at least 2 sweep_points, and noises of at least 0")
-        parts = [self.relations(context), sweep(self, context), self.gallery(context)]
-        metrics = {name: value for part in parts for name, value in part.metrics.items()}
+        results = [self.relations(context), sweep(self, context), self.gallery(context)]
+        metrics = {name: value for result in results for name, value in result.metrics.items()}
         mi, covariance = (metrics[f"gallery_seen_by_{measure}_count"] for measure in ("mi", "covariance"))
         return Result(
             experiment="covariance",
@@ -70,11 +70,11 @@ class Covariance:
             f"{mi} and covariance {covariance}.",
             legend=figures.LEGEND,
             metrics=metrics,
-            arrays={name: value for part in parts for name, value in part.arrays.items()},
-            tables={name: rows for part in parts[1:] + parts[:1] for name, rows in part.tables.items()},
-            figures={name: figure for part in parts for name, figure in part.figures.items()},
-            captions={name: text for part in parts for name, text in part.captions.items()},
-            notes=tuple(note for part in parts for note in part.notes),
+            arrays={name: value for result in results for name, value in result.arrays.items()},
+            tables={name: rows for result in results[1:] + results[:1] for name, rows in result.tables.items()},
+            figures={name: figure for result in results for name, figure in result.figures.items()},
+            captions={name: text for result in results for name, text in result.captions.items()},
+            notes=tuple(note for result in results for note in result.notes),
         )
 
     def relations(self, context: Context) -> Result:

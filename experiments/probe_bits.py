@@ -192,9 +192,9 @@ def stable_part(
 def subset_bits(h: Any, label: Any, splits: Any) -> float:
     """Held-out bits of a few neurons together, refitted in every fold."""
     logits = np.empty(label.size)
-    for rest, part in splits:
+    for rest, fold in splits:
         coefficients, intercept = refit(scale(h[rest], h[rest]), label[rest])
-        logits[part] = scale(h[part], h[rest]) @ coefficients + intercept
+        logits[fold] = scale(h[fold], h[rest]) @ coefficients + intercept
     return float(gained_bits(logits, label).mean())
 
 

@@ -144,12 +144,12 @@ def correlation_sample(h: Any, which: Any, most: int = 300) -> Any:
 def held_out_accuracy(settings: Probe, data: Labelled, label: Any, context: Context) -> float:
     """Accuracy at the shown C on rows of documents that the fit has not seen."""
     hits = np.empty(label.size, dtype=bool)
-    for rest, part in folds(label, data.documents, settings.num_folds, context.derive("folds")):
-        fitted, held_out = data.h[rest], data.h[part]
+    for rest, fold in folds(label, data.documents, settings.num_folds, context.derive("folds")):
+        fitted, held_out = data.h[rest], data.h[fold]
         if settings.standardise:
             fitted, held_out = scale(fitted, data.h[rest]), scale(held_out, data.h[rest])
         path = l1_path(fitted, label[rest], [settings.shown_strength])
-        hits[part] = (path.logits(held_out)[0] > 0) == label[part]
+        hits[fold] = (path.logits(held_out)[0] > 0) == label[fold]
     return float(hits.mean())
 
 

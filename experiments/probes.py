@@ -70,7 +70,10 @@ class Probe:
         label = data.labels == positive
         if classes.size > 2:
             notes += (f"{classes.size} classes: each is told from the rest; figures and metrics are of {positive!r}",)
-        parts = [probe_strengths.run(self, data, label, positive, context), probe_bits.run(self, data, label, context)]
+        results = [
+            probe_strengths.run(self, data, label, positive, context),
+            probe_bits.run(self, data, label, context),
+        ]
         rows: list[dict[str, Any]] = [
             {"class": str(c), "rows_count": int(n), "share_ratio": float(n / counts.sum())}
             for c, n in zip(classes, counts)
@@ -86,7 +89,7 @@ class Probe:
             "documents_count": int(np.unique(data.documents).size),
             "positive_ratio": float(label.mean()),
         }
-        metrics = balance | {name: value for part in parts for name, value in part.metrics.items()}
+        metrics = balance | {name: value for result in results for name, value in result.metrics.items()}
         return Result(
             experiment="probe",
             answer=f"{metrics['saturated_count']:g} of {metrics['neurons_count']} neurons (mean over folds) say "
@@ -94,11 +97,12 @@ class Probe:
             f"{metrics['layer_bits']:.3f}.",
             legend=figures.LEGEND,
             metrics=metrics,
-            arrays={name: value for part in parts for name, value in part.arrays.items()},
-            tables={name: table for part in parts[::-1] for name, table in part.tables.items()} | {"classes": rows},
-            figures={name: figure for part in parts for name, figure in part.figures.items()},
-            captions={name: text for part in parts for name, text in part.captions.items()},
-            notes=notes + tuple(note for part in parts for note in part.notes),
+            arrays={name: value for result in results for name, value in result.arrays.items()},
+            tables={name: table for result in results[::-1] for name, table in result.tables.items()}
+            | {"classes": rows},
+            figures={name: figure for result in results for name, figure in result.figures.items()},
+            captions={name: text for result in results for name, text in result.captions.items()},
+            notes=notes + tuple(note for result in results for note in result.notes),
         )
 
     def choose(self, classes: Any, counts: Any) -> str:

@@ -209,8 +209,8 @@ def _pandas_column(column: Any, label: str, convert: Convert) -> Tensor:
         )
     absent = column.isna().to_numpy()
     bits = column.dtype.kind == "b"
-    plain = column.fillna(False if bits else 0).to_numpy(dtype=bool if bits else np.dtype(f"{column.dtype.kind}8"))
-    return convert(plain, label).masked_fill(torch.from_numpy(absent.copy()), torch.nan)
+    filled = column.fillna(False if bits else 0).to_numpy(dtype=bool if bits else np.dtype(f"{column.dtype.kind}8"))
+    return convert(filled, label).masked_fill(torch.from_numpy(absent.copy()), torch.nan)
 
 
 def _polars(data: Any, name: str, convert: Convert) -> Opened:

@@ -91,8 +91,8 @@ def type_words(hint: Any) -> str:
         return f"list of {inner[0]}" if same else f"[{', '.join(inner)}]"
     if getattr(origin, "__name__", "") in ("dict", "Mapping"):
         return f"{type_words(arguments[0])} to {type_words(arguments[1])}"
-    plain = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything"}
-    return plain.get(hint, getattr(hint, "__name__", str(hint)))
+    words = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything"}
+    return words.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 def range_words(hint: Any) -> str:

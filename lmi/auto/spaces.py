@@ -85,9 +85,9 @@ def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
     spaces = {}
     for name in (COLUMNS, RANKS):
         sides = scaled(x, name), scaled(y, name)
-        few = max(x.shape[1], y.shape[1]) <= most
+        narrow = max(x.shape[1], y.shape[1]) <= most
         px, py = (components(z, most) for z in sides)
-        spaces[name] = Space(name, px, py, whole=None if few else sides)
+        spaces[name] = Space(name, px, py, whole=None if narrow else sides)
     return spaces
 
 
@@ -139,8 +139,8 @@ def faint_information(x: Tensor, y: Tensor) -> float:
     As much is the error of each column's map, so some of it is lost.
     """
     sides = [principal_components(z, z.shape[1]) for z in (x, y)]
-    plain = [z[:, z.var(0) * z.shape[0] >= 1] for z in sides]
-    everything, most = (closed_form(u, v, int(MAPPED)).nats for u, v in (sides, plain))
+    varying = [z[:, z.var(0) * z.shape[0] >= 1] for z in sides]
+    everything, most = (closed_form(u, v, int(MAPPED)).nats for u, v in (sides, varying))
     return everything - most
 
 

@@ -59,11 +59,11 @@ class Study:
 
     def described(self) -> str:
         """The search space as text, to tell studies apart."""
-        plain = {
+        space = {
             name: asdict(values) if isinstance(values, Interval) else list(values)
             for name, values in self.space.items()
         }
-        return json.dumps(plain, sort_keys=True)
+        return json.dumps(space, sort_keys=True)
 
     def open(self, folder: Path, direction: Literal["minimize", "maximize"], number: int = 0) -> Any:
         """The study in ``folder``, made if there is none.

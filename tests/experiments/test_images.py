@@ -1,7 +1,7 @@
 """``experiment=images``: the number, the pictures that tell most, and the learning curve."""
 
 from lmi.experiments.images import ImagesExperiment
-from lmi.latent.representation import RepresentationEstimator
+from lmi.latent.representation.estimator import RepresentationEstimator
 from lmi.sources.pictures.bumps import Bumps
 from lmi.types import Context
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lmi.estimators.modules.closed_form import gaussian_mi
-from lmi.experiments.benchmarks.modules_bars import ModulesBars
-from lmi.experiments.benchmarks.modules_coverage import ModulesCoverage
+from lmi.experiments.benchmarks.modules.bars import ModulesBars
+from lmi.experiments.benchmarks.modules.coverage import ModulesCoverage
 from lmi.experiments.modules import Modules
 from lmi.experiments.modules_mlp import ModulesMLP
 from lmi.latent import LatentEstimator

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import multivariate_normal, vonmises
 
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.experiments.benchmarks.field import FAMILIES, field_cases
+from lmi.experiments.benchmarks.accuracy.field import FAMILIES, field_cases
 from lmi.sources.integrals import mean_of_draws, normal_log_density
 from lmi.sources.nonlinear.edges import Edges
 from lmi.sources.nonlinear.labels import LabelsAndTables
@@ -101,8 +101,10 @@ def test_clipped_keeps_less_than_all_and_more_than_levels():
 )
 def test_truths_of_lines_by_cells_of_a_large_sample(source):
     pairs = source.sample(1_000_000, seeded(1))
-    few, many = (cell_information(pairs.x[:, 0], pairs.y[:, 0], bins) for bins in (40, 80))
-    assert few < pairs.truth + 0.006 and pairs.truth == pytest.approx(2 * many - few, abs=0.02)  # edges lose 1 / bins
+    coarse, fine = (cell_information(pairs.x[:, 0], pairs.y[:, 0], bins) for bins in (40, 80))
+    assert coarse < pairs.truth + 0.006 and pairs.truth == pytest.approx(
+        2 * fine - coarse, abs=0.02
+    )  # edges lose 1 / bins
 
 
 @pytest.mark.parametrize("kind", ["interaction", "product", "sign", "modular"])

@@ -106,7 +106,7 @@ def test_no_worker_of_the_suites_outlives_a_killed_run(tmp_path):
     parent.write_text(
         "import multiprocessing, os, time\n"
         "from concurrent.futures import ProcessPoolExecutor\n"
-        "from lmi.experiments.benchmarks.accuracy import start_worker\n"
+        "from lmi.experiments.benchmarks.accuracy.experiment import start_worker\n"
         "if __name__ == '__main__':\n"
         "    spawn = multiprocessing.get_context('spawn')\n"
         "    with ProcessPoolExecutor(1, spawn, initializer=start_worker, initargs=(1,)) as workers:\n"

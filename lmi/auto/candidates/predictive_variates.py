@@ -58,8 +58,8 @@ class PredictiveVariates(Candidate):
             predict, apart, _, matter = best_predictor(source[rows], target[rows], seed)
             fits.append((predict, apart, target[rows]))
             alone.append((partial(torch.index_select, dim=1, index=matter), source[rows][:, matter], target[rows]))
-        few = all(0 < columns.shape[1] <= FEW_COLUMNS for _, columns, _ in alone)
-        trials = [trial for tried in ([fits, alone] if few else [fits]) for trial in self._trials(folds, tried)]
+        narrow = all(0 < columns.shape[1] <= FEW_COLUMNS for _, columns, _ in alone)
+        trials = [trial for tried in ([fits, alone] if narrow else [fits]) for trial in self._trials(folds, tried)]
         cross_fit, predictors, models = max(trials, key=lambda trial: trial[0].bound)
         traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True, approximate=True)
         return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, self.of_y, self.context)

@@ -87,8 +87,8 @@ def jointly_normal(z: Tensor, choose: bool = True) -> Tensor:
     rows = slice(None, None, -(-n // FIT_ROWS))
     bent = _fitted([column[rows] for column in drafts])
     out = []
-    for column, few, coefficients in zip(drafts, bent.first, bent.coefficients, strict=True):
-        out.append(column + _splines(column, float(few.min()), float(few.max()))[0] @ coefficients)
+    for column, first_draft, coefficients in zip(drafts, bent.first, bent.coefficients, strict=True):
+        out.append(column + _splines(column, float(first_draft.min()), float(first_draft.max()))[0] @ coefficients)
     mapped = torch.stack(out, 1)
     return (mapped - mapped.mean(0)) / mapped.std(0, correction=0)
 

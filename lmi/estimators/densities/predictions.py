@@ -129,10 +129,10 @@ def best_predictor(x: Tensor, y: Tensor, seed: int) -> tuple[Predict, Tensor, Ki
 
     def apart(columns: Tensor, kind: Kind) -> Tensor:
         out = torch.empty_like(y)
-        for part in parts:
+        for fold in parts:
             rest = torch.ones(x.shape[0], dtype=torch.bool)
-            rest[part] = False
-            out[part] = fit_predictor(x[rest][:, columns], y[rest], kind, seed)(x[part][:, columns])
+            rest[fold] = False
+            out[fold] = fit_predictor(x[rest][:, columns], y[rest], kind, seed)(x[fold][:, columns])
         return out
 
     def loss(predicted: Tensor) -> float:

@@ -132,8 +132,8 @@ def normality_doubts(x: Tensor, y: Tensor, nats: float, error: float, ranks: boo
         if abs(scored - nats) > max(tolerance, 4 * gaussian_standard_error(fit)):
             reasons.append(f"on the columns' normal scores it is {scored:.2f} nats: they are not jointly normal")
     if dims <= NEIGHBOUR_DIMENSIONS and n > 10 * NEIGHBOURS:
-        few = slice(0, NEIGHBOUR_SAMPLES)
-        terms = ksg_pointwise(normal_scores(x[few]), normal_scores(y[few]), NEIGHBOURS)
+        subsample = slice(0, NEIGHBOUR_SAMPLES)
+        terms = ksg_pointwise(normal_scores(x[subsample]), normal_scores(y[subsample]), NEIGHBOURS)
         said, bound_error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
         if said - nats > max(tolerance, 4 * bound_error):
             reasons.append(f"nearest neighbours find {said:.2f} nats: there is dependence that is not linear")

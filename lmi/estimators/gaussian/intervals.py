@@ -188,8 +188,8 @@ def _sweep(z: Tensor, low: Tensor, high: Tensor, correlations: Tensor, generator
         if not rows.numel():
             continue
         precision_j = precision[j, j]
-        few = z if rows.numel() == z.shape[0] else z[rows]
-        mean = few[:, j] - (few @ precision[j]) / precision_j
+        taken = z if rows.numel() == z.shape[0] else z[rows]
+        mean = taken[:, j] - (taken @ precision[j]) / precision_j
         z[rows, j] = _between(low[rows, j], high[rows, j], mean, float(precision_j) ** -0.5, generator)
 
 

@@ -160,7 +160,7 @@ def local_mi(jacobian: Tensor, modules: Sequence[Tensor]) -> Tensor:
     gain = torch.linalg.vector_norm(jacobian.double(), dim=2, keepdim=True)
     whole, parts, precision = _spectra(jacobian / torch.where(gain > 0, gain, 1.0).to(jacobian), modules)
     rank, logs = _support(whole, precision)
-    ranks, log_parts = zip(*(_support(part, precision) for part in parts))
+    ranks, log_parts = zip(*(_support(block, precision) for block in parts))
     finite = torch.stack(log_parts).sum(dim=0) - logs
     return torch.where(torch.stack(ranks).sum(dim=0) > rank, math.inf, finite)
 
@@ -200,8 +200,8 @@ def _noisy(whole: Tensor, parts: Sequence[Tensor], sigmas: Tensor) -> tuple[Tens
 
     value, slope = log_and_slope(whole)
     value, slope = -value, -slope
-    for part in parts:
-        part_value, part_slope = log_and_slope(part)
+    for block in parts:
+        part_value, part_slope = log_and_slope(block)
         value, slope = value + part_value, slope + part_slope
     return value, -slope
 

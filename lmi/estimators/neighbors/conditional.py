@@ -33,7 +33,7 @@ def read_label(x: Tensor, label: Tensor, k: int, context: Context) -> Estimate:
     shares = torch.unique(label, return_counts=True)[1].double() / label.numel()
     entropy = float(-(shares * shares.log()).sum())
     return read_terms(
-        lambda part, near: ross_pointwise(x[part], label[part], near), k, "ross", x.shape[0], entropy, context
+        lambda rows, near: ross_pointwise(x[rows], label[rows], near), k, "ross", x.shape[0], entropy, context
     )
 
 
@@ -55,7 +55,7 @@ def read_conditional(x: Tensor, y: Tensor, z: Tensor, k: int, context: Context) 
             f"{n} samples are few for {distinct} distinct triples: what is discrete seems to share more than it does",
         )
     return read_terms(
-        lambda part, near: conditional_pointwise(x[part], y[part], z[part], near),
+        lambda rows, near: conditional_pointwise(x[rows], y[rows], z[rows], near),
         k,
         "ksg given z",
         n,
@@ -88,8 +88,8 @@ def read_terms(
     pointwise = terms(torch.arange(n), k)
     nats = float(pointwise.mean())
 
-    def statistic(part: Tensor) -> float:
-        return float(terms(part, k).mean())
+    def statistic(rows: Tensor) -> float:
+        return float(terms(rows, k).mean())
 
     spread = subsample_spread(statistic, n, nats, context.generator("subsamples"))
     estimate = Estimate(

@@ -109,14 +109,14 @@ def ksg_verdict(
         context: deals subsamples.
     """
     in_time = time_doubts(x, y)
-    few = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
-    x, y = x[few], y[few]
-    n = few.numel()
+    subsample = torch.randperm(x.shape[0], generator=context.generator("verdict"))[:most]
+    x, y = x[subsample], y[subsample]
+    n = subsample.numel()
     if estimate.interval is None or n <= 2 * k:
         return default_verdict(estimate, in_time)
 
-    def statistic(part: Tensor) -> float:
-        return float(ksg_pointwise(x[part], y[part], k, variant).mean())
+    def statistic(rows: Tensor) -> float:
+        return float(ksg_pointwise(x[rows], y[rows], k, variant).mean())
 
     half = (estimate.interval[1] - estimate.interval[0]) / 2
     base = estimate.nats if n == estimate.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
@@ -154,14 +154,14 @@ def ksg_estimate(
     pointwise = ksg_pointwise(x, y, k, variant)
     nats = float(pointwise.mean())
     spread = subsample_spread(
-        lambda part: float(ksg_pointwise(x[part], y[part], k, variant).mean()), n, nats, context.generator("subsamples")
+        lambda rows: float(ksg_pointwise(x[rows], y[rows], k, variant).mean()), n, nats, context.generator("subsamples")
     )
-    few = torch.randperm(n, generator=context.generator("null samples"))[:null_samples]
-    null_x, null_y = x[few], y[few]
+    subsample = torch.randperm(n, generator=context.generator("null samples"))[:null_samples]
+    null_x, null_y = x[subsample], y[subsample]
     null = (
         permutation_null(
             lambda order: float(ksg_pointwise(null_x, null_y[order], k, variant).mean()),
-            few.numel(),
+            subsample.numel(),
             nats,
             permutations,
             context,

@@ -81,7 +81,7 @@ def consensus_edges(
         generator = Context(seed).generator("consensus", resample)
         drawn = torch.randperm(len(present), generator=generator)[: max(2, round(BOOTSTRAP_SHARE * len(present)))]
         rows = torch.isin(groups, present[drawn])
-        part = pairwise_edges(
+        resampled = pairwise_edges(
             values[rows],
             estimator,
             documents=groups[rows] if is_grouped else None,
@@ -90,7 +90,7 @@ def consensus_edges(
             folder=folder,
             **settings,
         )
-        part = part if prune is None else part.pruned(prune)
-        times += np.isin(codes, np.minimum(part.a * size + part.b, part.b * size + part.a))
+        resampled = resampled if prune is None else resampled.pruned(prune)
+        times += np.isin(codes, np.minimum(resampled.a * size + resampled.b, resampled.b * size + resampled.a))
     scored = replace(edges, extra={**edges.extra, "frequency": times / resamples})
     return scored.chosen(times / resamples >= agreement)

@@ -91,12 +91,12 @@ def bits_curve(
     n, points = positive.size, strengths.size
     sparse, refitted = np.full((2, points, n), np.nan)
     counts = np.zeros(points)
-    for rest, part in bar(splits, "bits against sparsity"):
-        fitted, held_out = scale(h[rest], h[rest]), scale(h[part], h[rest])
+    for rest, fold in bar(splits, "bits against sparsity"):
+        fitted, held_out = scale(h[rest], h[rest]), scale(h[fold], h[rest])
         path = l1_path(fitted, positive[rest], strengths[:points] * n / rest.size, most_kept=most_kept)
         points = path.strengths.size
-        sparse[:points, part] = path.logits(held_out)
-        refitted[:points, part] = refitted_logits(path, fitted, positive[rest], held_out)
+        sparse[:points, fold] = path.logits(held_out)
+        refitted[:points, fold] = refitted_logits(path, fitted, positive[rest], held_out)
         counts[:points] += path.kept.sum(axis=1) / len(splits)
     gains = gained_bits(refitted[:points], positive)
     bits, error = gains.mean(axis=1), standard_error(gains, documents)
@@ -133,11 +133,11 @@ def layer_probe(
     """
     precisions, n = list(precisions), positive.size
     logits = np.empty((len(precisions), n))
-    for rest, part in bar(splits, "whole layer"):
-        fitted, held_out = rotate(scale(h[rest], h[rest]), scale(h[part], h[rest]))
+    for rest, fold in bar(splits, "whole layer"):
+        fitted, held_out = rotate(scale(h[rest], h[rest]), scale(h[fold], h[rest]))
         for index, precision in enumerate(precisions):
             coefficients, intercept = refit(fitted, positive[rest], precision)
-            logits[index, part] = held_out @ coefficients + intercept
+            logits[index, fold] = held_out @ coefficients + intercept
     gains = gained_bits(logits, positive)
     chosen = others_choice(gains, splits)
     known = gains[chosen, np.arange(n)]
@@ -147,8 +147,8 @@ def layer_probe(
 def others_choice(gains: Array, splits: Splits) -> NDArray[np.int64]:
     """(p, n) held-out gains -> (n,) the point that the rows of all other folds like best: no row chooses for itself."""
     chosen = np.empty(gains.shape[1], dtype=np.int64)
-    for rest, part in splits:
-        chosen[part] = gains[:, rest].mean(axis=1).argmax()
+    for rest, fold in splits:
+        chosen[fold] = gains[:, rest].mean(axis=1).argmax()
     return chosen
 
 

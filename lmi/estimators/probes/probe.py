@@ -149,9 +149,9 @@ def folds(positive: Booleans, documents: Rows, parts: int, seed: int) -> list[tu
     if smaller < parts:
         raise ValueError(f"the smaller class has {smaller} rows, too few for {parts} parts")
     assigned = splitter(parts, shuffle=True, random_state=seed % 2**32)
-    splits = [(rest, part) for rest, part in assigned.split(positive[:, None], positive, None if alone else documents)]
-    for rest, part in splits:
-        for rows in (rest, part):
+    splits = [(rest, fold) for rest, fold in assigned.split(positive[:, None], positive, None if alone else documents)]
+    for rest, fold in splits:
+        for rows in (rest, fold):
             if np.unique(positive[rows]).size < 2:
                 raise ValueError(
                     f"a split by document leaves one class only in {rows.size} of {positive.size} rows: "

@@ -95,7 +95,7 @@ def subsample_spread(statistic: Statistic, n: int, full: float, generator: torch
     drift, drift_variance_per_n = 0.0, 0.0
     for m in usable:
         order = torch.randperm(n, generator=generator)
-        values = torch.tensor([statistic(part) for part in order.tensor_split(m)], dtype=torch.float64)
+        values = torch.tensor([statistic(rows) for rows in order.tensor_split(m)], dtype=torch.float64)
         weighted += (m - 1) * float(values.var()) / m
         weight += m - 1
         if m == usable[0]:

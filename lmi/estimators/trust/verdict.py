@@ -64,7 +64,7 @@ def drift(statistic: Statistic, n: int, generator: torch.Generator) -> Drift | N
     means, variances = [], []
     for m in parts:
         order = torch.randperm(n, generator=generator)
-        values = torch.tensor([statistic(part) for part in order.tensor_split(m)], dtype=torch.float64)
+        values = torch.tensor([statistic(rows) for rows in order.tensor_split(m)], dtype=torch.float64)
         means.append(float(values.mean()))
         if m > 1:
             variances.append(float(values.var()) / m)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lmi.experiments.benchmarks import accuracy
 from lmi.experiments.benchmarks.accuracy import AccuracyExperiment
-from lmi.experiments.benchmarks.accuracy_tables import is_covered, is_reliable_but_wrong, row_of
-from lmi.experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
-from lmi.experiments.benchmarks.suites import SUITES, cases_of
+from lmi.experiments.benchmarks.accuracy import experiment as accuracy
+from lmi.experiments.benchmarks.accuracy.families import family_rows, off_rows, worse_than_ksg
+from lmi.experiments.benchmarks.accuracy.suites import SUITES, cases_of
+from lmi.experiments.benchmarks.accuracy.tables import is_covered, is_reliable_but_wrong, row_of
 from lmi.types import Context
 
 
@@ -26,9 +26,9 @@ def test_every_suite_has_unique_cases_that_sample(suite):
 
 @pytest.mark.parametrize("suite", list(SUITES))
 def test_a_minute_of_a_suite_is_a_few_cases_of_every_kind(suite):
-    whole, few = cases_of(suite), cases_of(suite, 0)
-    assert 4 <= len(few) <= 12
-    assert {case.group.rpartition(" ")[2] for case in few} == {case.group.rpartition(" ")[2] for case in whole}
+    whole, chosen = cases_of(suite), cases_of(suite, 0)
+    assert 4 <= len(chosen) <= 12
+    assert {case.group.rpartition(" ")[2] for case in chosen} == {case.group.rpartition(" ")[2] for case in whole}
 
 
 def test_linear_and_nonlinear_twins_share_their_truth():
@@ -122,8 +122,8 @@ def test_the_field_says_what_is_off_and_where_ksg_is_better():
 
 
 def test_a_field_run_has_its_table(monkeypatch):
-    few = [case for case in cases_of("field") if case.name in ("null-normal", "null-uniform")]
-    monkeypatch.setattr(accuracy, "cases_of", lambda suite, every: few)
+    chosen = [case for case in cases_of("field") if case.name in ("null-normal", "null-uniform")]
+    monkeypatch.setattr(accuracy, "cases_of", lambda suite, every: chosen)
     result = AccuracyExperiment("field", ("gaussian", "ksg")).run(Context(1))
     assert [row["family"] for row in result.tables["families"]] == ["nulls", "all"] * 2
     assert result.tables["families"][0]["cases"] == 2

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from lmi.experiments.benchmarks.pairwise_calibration import PairwiseCalibration, false_share
-from lmi.experiments.benchmarks.pairwise_cost import PairwiseCost
-from lmi.experiments.benchmarks.pairwise_speed import PairwiseSpeed
+from lmi.experiments.benchmarks.pairwise.calibration import PairwiseCalibration, false_share
+from lmi.experiments.benchmarks.pairwise.cost import PairwiseCost
+from lmi.experiments.benchmarks.pairwise.speed import PairwiseSpeed
 from lmi.types import Context
 
 

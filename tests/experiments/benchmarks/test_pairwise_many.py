@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
-from lmi.experiments.benchmarks.pairwise_many import PairwiseMany
-from lmi.experiments.benchmarks.pairwise_parmigene import PairwiseParmigene
+from lmi.experiments.benchmarks.pairwise.many import PairwiseMany
+from lmi.experiments.benchmarks.pairwise.parmigene import PairwiseParmigene
 from lmi.types import Context
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from lmi.estimators.network.pruning import indirect_edges
 from lmi.estimators.pairwise.ksg_window import psi_table
 from lmi.estimators.pairwise.matrix import pairwise_mi
-from lmi.experiments.benchmarks.pairwise_speed import activations
+from lmi.experiments.benchmarks.pairwise.speed import activations
 from lmi.results import Result
 from lmi.types import Context
 

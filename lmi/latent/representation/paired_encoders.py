@@ -1,7 +1,7 @@
 """Paired encoders as a LightningModule: X and Y each to a few latents that say as much as they can of one another.
 
-What is maximised is an objective of the latents of a batch (``lmi.latent.objectives``); what ends the fit is a lower bound
-on pairs that trained nothing, of weights that are averaged over the last steps (Polyak and Juditsky, 1992).
+What is maximised is an objective of the latents of a batch (``lmi.latent.representation.objectives``); what ends the fit
+is a lower bound on pairs that trained nothing, of weights that are averaged over the last steps (Polyak and Juditsky, 1992).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from lmi.estimators.bounds.heldout import bound_influence
 from lmi.estimators.columns import normal_scores_at
 from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
 from lmi.latent.datamodule import Batch
-from lmi.latent.encoders import build_encoder
-from lmi.latent.gathering import gathered
-from lmi.latent.objectives import ObjectiveName, build_objective
-from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.representation.encoders import build_encoder
+from lmi.latent.representation.gathering import gathered
+from lmi.latent.representation.objectives import ObjectiveName, build_objective
+from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context
 
 CLIP = 10.0

@@ -10,9 +10,9 @@ from torch import Tensor
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.control import controlled_ksg
-from lmi.latent.leading import NEIGHBOURS, leading_latents
-from lmi.latent.representation_fit import encode_all, fit_pair
-from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.representation.fit import encode_all, fit_pair
+from lmi.latent.representation.leading import NEIGHBOURS, leading_latents
+from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context
 
 SLOWEST, FASTEST = 2**-0.5, 2**-1.5  # by which what is missing falls from a half to all: as n^-1/2 and n^-3/2

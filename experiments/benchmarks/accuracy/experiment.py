@@ -16,11 +16,11 @@ import torch
 from pydantic import Field
 
 from lmi.api import estimate, estimator_class
-from lmi.experiments.benchmarks.accuracy_tables import case_rows, summary_rows, write_csv
-from lmi.experiments.benchmarks.case import Case, Record
-from lmi.experiments.benchmarks.families import family_rows, off_rows, worse_than_ksg
+from lmi.experiments.benchmarks.accuracy.case import Case, Record
+from lmi.experiments.benchmarks.accuracy.families import family_rows, off_rows, worse_than_ksg
+from lmi.experiments.benchmarks.accuracy.suites import Suite, cases_of
+from lmi.experiments.benchmarks.accuracy.tables import case_rows, summary_rows, write_csv
 from lmi.experiments.benchmarks.peers import PEERS, peer_estimate
-from lmi.experiments.benchmarks.suites import Suite, cases_of
 from lmi.experiments.measure import measured_once
 from lmi.report.accuracy import LEGEND, answer_of, error_map, truth_curves
 from lmi.results import Result, Scalar
@@ -43,7 +43,7 @@ class AccuracyExperiment:
     measured again, so an interrupted run goes on where it stopped.
 
     Args:
-        suite: which cases, see ``lmi.experiments.benchmarks.suites``.
+        suite: which cases, see ``lmi.experiments.benchmarks.accuracy.suites``.
         estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
         every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it, of ``field`` one a family.
         only: names of cases, of which no others are measured; empty for all.

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from lmi.estimators.folds import Fold
 from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
-from lmi.latent.objectives import BATCHES
-from lmi.latent.paired_encoders import PairedEncoders
-from lmi.latent.pairs_whole import WholeStopModule
-from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.representation.objectives import BATCHES
+from lmi.latent.representation.paired_encoders import PairedEncoders
+from lmi.latent.representation.pairs_whole import WholeStopModule
+from lmi.latent.representation.settings import RepresentationSettings
 from lmi.latent.trainer import quiet_lightning
 from lmi.types import Context
 

@@ -17,7 +17,7 @@ from lmi.estimators.network.cofiring import cofiring
 from lmi.estimators.network.cofiring_counts import count_pairs, read_firing
 from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.column_sorts import sort_columns
-from lmi.experiments.benchmarks.pairwise_speed import activations
+from lmi.experiments.benchmarks.pairwise.speed import activations
 from lmi.experiments.measure import bar_row, bars_answer, bars_met, peak_memory_gib
 from lmi.results import Result
 from lmi.sources.planted.planted_network import PlantedNetwork

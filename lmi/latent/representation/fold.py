@@ -8,11 +8,11 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from lmi.estimators.folds import Fold
-from lmi.latent.leading import Leading, leading_latents
-from lmi.latent.objectives import ObjectiveName
-from lmi.latent.paired_encoders import PairedEncoders
-from lmi.latent.representation_fit import encode_all, fit_members
-from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.representation.fit import encode_all, fit_members
+from lmi.latent.representation.leading import Leading, leading_latents
+from lmi.latent.representation.objectives import ObjectiveName
+from lmi.latent.representation.paired_encoders import PairedEncoders
+from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context
 
 # What ``objective=auto`` chooses from: the closed form where pairs are many, InfoNCE where encoders would know them by heart.

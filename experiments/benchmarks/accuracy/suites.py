@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from lmi.experiments.benchmarks.case import Case
-from lmi.experiments.benchmarks.field import field_cases
-from lmi.experiments.benchmarks.unstructured import unstructured_cases
+from lmi.experiments.benchmarks.accuracy.case import Case
+from lmi.experiments.benchmarks.accuracy.field import field_cases
+from lmi.experiments.benchmarks.accuracy.unstructured import unstructured_cases
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.normal.mixtures import NormalMixture
 from lmi.sources.normal.pushforward import Pushforward

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from lmi.estimators.bounds.bounds import smile
-from lmi.latent.objectives.bilinear import BilinearCritic
+from lmi.latent.representation.objectives.bilinear import BilinearCritic
 
 
 class SMILEObjective(nn.Module):

@@ -10,7 +10,7 @@ import numpy as np
 
 from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.estimators.pairwise.prepared import KEPT_BYTES
-from lmi.experiments.benchmarks.pairwise_speed import activations
+from lmi.experiments.benchmarks.pairwise.speed import activations
 from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.types import Context

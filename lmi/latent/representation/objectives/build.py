@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import nn
 
-from lmi.latent.encoders.weights import seeded
-from lmi.latent.objectives.cca import CanonicalObjective
-from lmi.latent.objectives.cross import CrossObjective
-from lmi.latent.objectives.infonce import InfoNCEObjective
-from lmi.latent.objectives.mine import MINEObjective
-from lmi.latent.objectives.smile import SMILEObjective
+from lmi.latent.representation.encoders.weights import seeded
+from lmi.latent.representation.objectives.cca import CanonicalObjective
+from lmi.latent.representation.objectives.cross import CrossObjective
+from lmi.latent.representation.objectives.infonce import InfoNCEObjective
+from lmi.latent.representation.objectives.mine import MINEObjective
+from lmi.latent.representation.objectives.smile import SMILEObjective
 
 ObjectiveName = Literal["cca", "cross", "infonce", "mine", "smile"]
 # latents (b, l), (b, l) and the scaled samples (b, *shape), (b, *shape) that they are of -> () nats to be maximised

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmi.latent.gathering import gathered
+from lmi.latent.representation.gathering import gathered
 
 WORDS = [
     "experiment=images", "estimator=representation", "source=bumps", "source.size=8", "logger=none", "progress=false",

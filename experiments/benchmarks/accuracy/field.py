@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmi.experiments.benchmarks.case import Case
+from lmi.experiments.benchmarks.accuracy.case import Case
 from lmi.sources.nonlinear.edges import Edges
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lmi.activations.model import LanguageModel
-from lmi.latent.encoders import EncoderName
 from lmi.latent.measures import Measure
-from lmi.latent.objectives import ObjectiveName
+from lmi.latent.representation.encoders import EncoderName
+from lmi.latent.representation.objectives import ObjectiveName
 from lmi.latent.trainer import TrainerSettings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmi.experiments.benchmarks.case import Case
+from lmi.experiments.benchmarks.accuracy.case import Case
 from lmi.sources.nonlinear.interactions import Interactions
 from lmi.sources.pictures.bumps import Bumps
 from lmi.sources.pictures.digits_channel import DigitsChannel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmi.experiments.benchmarks.case import Record
+from lmi.experiments.benchmarks.accuracy.case import Record
 from lmi.results import Scalar
 
 LEAST_HALF_WIDTH = 0.01 / 3  # nats: nobody is wrong by less than .01

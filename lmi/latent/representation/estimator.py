@@ -17,12 +17,12 @@ from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.thresholds import LATENT_SHORTFALL
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
-from lmi.latent.encoders.pretrained import pretrained_features
-from lmi.latent.learned_doubts import learned_doubts, raw_neighbours
-from lmi.latent.learning_curve import LearningCurve, learning_curve
 from lmi.latent.measures import measure_latents, pool_folds
-from lmi.latent.representation_fold import Fitted, fit_fold
-from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.representation.doubts import learned_doubts, raw_neighbours
+from lmi.latent.representation.encoders.pretrained import pretrained_features
+from lmi.latent.representation.fold import Fitted, fit_fold
+from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
+from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context, Estimate
 
 SMALLEST_PART = 40

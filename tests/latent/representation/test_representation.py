@@ -9,16 +9,16 @@ import torch
 import lmi
 from lmi.activations import LanguageModel
 from lmi.estimators.folds import split_once
-from lmi.latent import representation
-from lmi.latent.encoders import build_encoder, encoder_for
-from lmi.latent.encoders.pretrained import pretrained_features
-from lmi.latent.leading import leading_latents
-from lmi.latent.learned_doubts import learned_doubts, raw_neighbours
-from lmi.latent.learning_curve import LearningCurve
-from lmi.latent.objectives import build_objective
-from lmi.latent.objectives.cca import canonical_nats
-from lmi.latent.paired_encoders import PairedEncoders
-from lmi.latent.representation import RepresentationEstimator, opened_upwards
+from lmi.latent.representation import estimator as representation
+from lmi.latent.representation.doubts import learned_doubts, raw_neighbours
+from lmi.latent.representation.encoders import build_encoder, encoder_for
+from lmi.latent.representation.encoders.pretrained import pretrained_features
+from lmi.latent.representation.estimator import RepresentationEstimator, opened_upwards
+from lmi.latent.representation.leading import leading_latents
+from lmi.latent.representation.learning_curve import LearningCurve
+from lmi.latent.representation.objectives import build_objective
+from lmi.latent.representation.objectives.cca import canonical_nats
+from lmi.latent.representation.paired_encoders import PairedEncoders
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.pictures.bumps import Bumps
 from lmi.sources.pictures.digits_channel import DigitsChannel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lmi.estimators.bounds.bounds import donsker_varadhan
-from lmi.latent.objectives.bilinear import BilinearCritic
+from lmi.latent.representation.objectives.bilinear import BilinearCritic
 
 
 class MINEObjective(nn.Module):

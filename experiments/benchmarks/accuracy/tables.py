@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lmi.experiments.benchmarks.case import Record
+from lmi.experiments.benchmarks.accuracy.case import Record
 from lmi.results import Scalar
 from lmi.types import NATS_PER_BIT
 

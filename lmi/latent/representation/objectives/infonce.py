@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lmi.estimators.bounds.bounds import infonce
-from lmi.latent.objectives.bilinear import BilinearCritic
+from lmi.latent.representation.objectives.bilinear import BilinearCritic
 
 
 class InfoNCEObjective(nn.Module):

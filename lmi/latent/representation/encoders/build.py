@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import nn
 
-from lmi.latent.encoders.conv import conv
-from lmi.latent.encoders.conv1d import conv1d
-from lmi.latent.encoders.mlp import mlp
-from lmi.latent.encoders.residual import residual
-from lmi.latent.encoders.transformer import transformer
-from lmi.latent.encoders.weights import seeded
+from lmi.latent.representation.encoders.conv import conv
+from lmi.latent.representation.encoders.conv1d import conv1d
+from lmi.latent.representation.encoders.mlp import mlp
+from lmi.latent.representation.encoders.residual import residual
+from lmi.latent.representation.encoders.transformer import transformer
+from lmi.latent.representation.encoders.weights import seeded
 
 EncoderName = Literal["auto", "mlp", "residual", "conv", "conv1d", "transformer", "pretrained"]
 Build = Callable[[tuple[int, ...], int, int], nn.Module]
@@ -24,7 +24,7 @@ ENCODERS: dict[str, Build] = {
     "conv": conv,
     "conv1d": conv1d,
     "transformer": transformer,
-    "pretrained": mlp,  # of the features of a frozen network, see ``lmi.latent.encoders.pretrained``
+    "pretrained": mlp,  # of the features of a frozen network, see ``lmi.latent.representation.encoders.pretrained``
 }
 AXES = {"conv": 3, "conv1d": 2, "transformer": 2}  # of a sample, where an encoder asks for so many
 

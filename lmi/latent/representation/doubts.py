@@ -22,10 +22,10 @@ from lmi.estimators.trust.thresholds import (
     LATENTS_TOO_FEW,
 )
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.latent.leading import NEIGHBOURS
-from lmi.latent.learning_curve import LearningCurve
-from lmi.latent.representation_fold import Fitted
-from lmi.latent.representation_settings import RepresentationSettings
+from lmi.latent.representation.fold import Fitted
+from lmi.latent.representation.leading import NEIGHBOURS
+from lmi.latent.representation.learning_curve import LearningCurve
+from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Estimate
 
 RAW_SAMPLES, RAW_COMPONENTS = 2000, 8

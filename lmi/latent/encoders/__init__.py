@@ -1,5 +1,0 @@
-"""Encoders: pictures, sequences or columns to a few latents. One encoder, one file."""
-
-from lmi.latent.encoders.build import EncoderName as EncoderName
-from lmi.latent.encoders.build import build_encoder as build_encoder
-from lmi.latent.encoders.build import encoder_for as encoder_for

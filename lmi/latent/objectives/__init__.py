@@ -1,6 +1,0 @@
-"""What paired encoders maximise, in nats. One objective, one file."""
-
-from lmi.latent.objectives.build import BATCHES as BATCHES
-from lmi.latent.objectives.build import Objective as Objective
-from lmi.latent.objectives.build import ObjectiveName as ObjectiveName
-from lmi.latent.objectives.build import build_objective as build_objective
