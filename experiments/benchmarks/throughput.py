@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,8 @@ from lmi.experiments.benchmarks.peers import latentmi, seeded
 from lmi.latent import LatentEstimator
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import PairsDataModule
-from lmi.latent.fitting import train as fit
+from lmi.latent.fitting import threads_of
+from lmi.latent.training import train as fit
 from lmi.report.throughput import rates
 from lmi.results import Result, Scalar
 from lmi.threads import step_flop, threads_for
@@ -157,7 +159,13 @@ def lightning_loop(
     context = context or Context()
     model, train, stop = scaled_model(estimator, train, stop)
     estimator = replace(estimator, max_epochs=epochs, patience=epochs)
-    fit(estimator, model, PairsDataModule(train, stop, estimator.batch_size, context), context)
+    fit(
+        estimator,
+        model,
+        PairsDataModule(train, stop, estimator.batch_size, context),
+        context,
+        partial(threads_of, model),
+    )
 
 
 def run_folder_loop(estimator: LatentEstimator, train: Half, stop: Half, epochs: int) -> None:

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lmi.estimators.bounds.bounds import donsker_varadhan, infonce
+from lmi.latent.checkpoints import CurvedModule
 from lmi.latent.datamodule import Batch
 from lmi.latent.settings import EncoderSettings, scaled_learning_rate
 from lmi.neural.nets import JointCritic, SeededDropout, perceptron
@@ -25,7 +25,7 @@ Side = Literal["x", "y"]
 CLIP = 10.0
 
 
-class PairedAutoencoder(LightningModule):
+class PairedAutoencoder(CurvedModule):
     """Encoders of both sides, decoders, and cross-decoders or a critic.
 
     Args:
@@ -201,12 +201,6 @@ class PairedAutoencoder(LightningModule):
         self.log("train_loss", train_loss)
         self.curves["train_loss"].append(float(train_loss))
         self.curves["stop_loss"].append(float(self.trainer.callback_metrics["stop_loss"]))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["curves"] = {name: list(curve) for name, curve in self.curves.items()}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.curves = checkpoint["curves"]
 
     def configure_optimizers(self) -> Any:
         a = self.settings

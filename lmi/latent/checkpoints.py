@@ -8,9 +8,9 @@ import signal
 import subprocess
 import threading
 import zipfile
-from collections.abc import Mapping
+from abc import ABC
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -20,18 +20,16 @@ from torch import Tensor
 from lmi.files import whole_file
 
 
-class Fitted(Protocol):
-    """A module with training curves."""
+class CurvedModule(LightningModule, ABC):
+    """A module whose training curves are kept and stored with its weights: a value per epoch, ``stop_loss`` among them."""
 
     curves: dict[str, list[float]]
 
-    def state_dict(self) -> dict[str, Any]:
-        """Weights and buffers by name."""
-        ...
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["curves"] = {name: list(curve) for name, curve in self.curves.items()}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """Take them back."""
-        ...
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.curves = checkpoint["curves"]
 
 
 class BestWeights(Callback):
@@ -116,7 +114,7 @@ class ResumePoint(Checkpoint):
         raise Preempted(f"preempted: {self.folder / 'last.ckpt'} is written and the job is queued again")
 
 
-def require_checkpoint(path: Path, model: Fitted) -> None:
+def require_checkpoint(path: Path, model: CurvedModule) -> None:
     """Refuse a checkpoint that is damaged or of another model.
 
     Raises:
@@ -143,12 +141,12 @@ def require_checkpoint(path: Path, model: Fitted) -> None:
             )
 
 
-def save_model(model: Fitted, path: Path) -> None:
+def save_model(model: CurvedModule, path: Path) -> None:
     """Weights, scaling and training curves as safetensors, all of it or none of it."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    state: Mapping[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
+    state: dict[str, Tensor] = {name: value.contiguous() for name, value in model.state_dict().items()}
     curves = {f"curves.{name}": torch.tensor(values, dtype=torch.float64) for name, values in model.curves.items()}
     with whole_file(path) as partial:
         try:
@@ -157,7 +155,7 @@ def save_model(model: Fitted, path: Path) -> None:
             raise OSError(str(error)) from error
 
 
-def load_model(model: Fitted, path: Path) -> None:
+def load_model(model: CurvedModule, path: Path) -> None:
     """Fill ``model`` from what ``save_model`` wrote.
 
     Raises:

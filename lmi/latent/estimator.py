@@ -16,10 +16,11 @@ from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Null, Verdict
-from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
+from lmi.latent.fitting import SMALLEST_PART, fit_and_read_all, gathered
 from lmi.latent.measures import Measure, measure_latents, pool_folds
 from lmi.latent.readings import latent_ksg
 from lmi.latent.settings import EncoderSettings
+from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
 
 
@@ -47,7 +48,7 @@ class LatentEstimator(EncoderSettings):
             ValueError: where a part of the split would have too few samples.
         """
         n = x.shape[0]
-        folds = encoder_folds(self, n, context)
+        folds = three_way_folds(self, n, SMALLEST_PART, context)
         for fold in folds:
             require_neighbours(fold.test.numel(), self.k)
         if self.measure != "ksg":

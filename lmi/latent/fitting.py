@@ -1,4 +1,4 @@
-"""A fit from top to bottom: fold the samples, train paired encoders, keep the best weights, encode, read the held-out part."""
+"""A fit from top to bottom: train paired encoders on a fold, encode, read the held-out part, gather the folds."""
 
 from __future__ import annotations
 
@@ -6,52 +6,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch import Trainer
 from torch import Tensor
 
-from lmi.estimators.folds import Fold, split_folds, split_once
+from lmi.estimators.folds import Fold
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
 from lmi.latent.datamodule import PairsDataModule
 from lmi.latent.settings import EncoderSettings, scaled_learning_rate
-from lmi.latent.trainer import quiet_lightning
+from lmi.latent.training import train
 from lmi.threads import step_flop, threads_for
 from lmi.types import Context, Estimate
 
-SMALLEST_PART = 8
+SMALLEST_PART = 8  # samples
 
 Reading = Callable[[tuple[Tensor, Tensor], Fold, Context], Estimate]
 """Latents of all samples and a fold -> an estimate with one pointwise term for each sample of its test part."""
-
-
-def encoder_folds(settings: EncoderSettings, n: int, context: Context) -> list[Fold]:
-    """The three-way split of n samples, or one for each fold.
-
-    Raises:
-        ValueError: where nothing is left to measure, or a part would have too few samples.
-    """
-    train, stop = settings.train_share, settings.stop_share
-    if train + stop >= 1:
-        raise ValueError(f"train_share + stop_share must leave samples to measure: got {train} + {stop}")
-    if settings.folds == 1:
-        raise ValueError("folds must be 0 (one split) or at least 2; got 1")
-    generator = context.generator("split")
-    folds = (
-        split_folds(n, settings.folds, train, stop, generator)
-        if settings.folds
-        else [split_once(n, train, stop, generator)]
-    )
-    for fold in folds:
-        for name, rows in (("train", fold.train), ("stop", fold.stop), ("estimate", fold.test)):
-            if rows.numel() < SMALLEST_PART:
-                raise ValueError(
-                    f"{n} samples are too few to be split: the {name} part would have {rows.numel()}, "
-                    f"expected at least {SMALLEST_PART}"
-                )
-    return folds
 
 
 def fit_and_read_all(
@@ -63,7 +35,7 @@ def fit_and_read_all(
         settings: of the encoders and their fit.
         x: (n, dx) samples in their own units.
         y: (n, dy).
-        folds: as ``encoder_folds`` gives them.
+        folds: as ``three_way_folds`` gives them.
         reading: what measures the held-out latents.
         context: seeds, folder, loggers.
     """
@@ -102,9 +74,6 @@ def fit_encoders(
 ) -> tuple[PairedAutoencoder, Trainer | None]:
     """Encoders fitted to the training part, with the weights of their best stopping loss.
 
-    Under ``context.folder``: ``checkpoints/last.ckpt`` after every epoch, from which an interrupted fit goes on, and
-    ``checkpoints/model.safetensors`` when it is done, which is taken as it is when it is there.
-
     Args:
         settings: of the encoders and their fit.
         x: (n, dx), float32.
@@ -117,55 +86,13 @@ def fit_encoders(
     model.learn_scale(train_x, train_y)
     stop = model.scaled(x[fold.stop], y[fold.stop])
     data = PairsDataModule(model.scaled(train_x, train_y), stop, settings.batch_size, context)
-    return model, train(settings, model, data, context)
-
-
-def train(
-    settings: EncoderSettings, model: PairedAutoencoder, data: LightningDataModule, context: Context
-) -> Trainer | None:
-    """Fit ``model``, whose scale is learned, to ``data``; ``None`` if ``context.folder`` held it already fitted.
-
-    Args:
-        settings: of the fit.
-        model: to fit.
-        data: batches of the training and the stopping part.
-        context: folder, loggers, progress.
-    """
-    folder = None if context.folder is None else context.folder / "checkpoints"
-    if folder is not None and (folder / "model.safetensors").is_file():
-        load_model(model, folder / "model.safetensors")
-        return None
-    callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=settings.patience)]
-    last = None
-    if folder is not None:
-        callbacks.append(ResumePoint(folder))
-        last = folder / "last.ckpt"
-    with quiet_lightning():
-        trainer = settings.trainer.build(context, settings.max_epochs, callbacks)
-        resume = None
-        if last is not None and last.is_file():
-            require_checkpoint(last, model)
-            resume = str(last)
-        try:
-            with threads_of(model, settings.batch_size, trainer):
-                trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
-        except Preempted:
-            raise
-        except SystemExit:
-            # Lightning turns Ctrl-C into an exit of its own; who called decides what an interruption means.
-            if trainer.interrupted:
-                raise KeyboardInterrupt from None
-            raise
-    model.cpu()
-    if folder is not None and trainer.is_global_zero:
-        save_model(model, folder / "model.safetensors")
-    return trainer
+    return model, train(settings, model, data, context, partial(threads_of, model))
 
 
 @contextmanager
-def threads_of(model: PairedAutoencoder, batch_size: int, trainer: Trainer) -> Iterator[None]:
+def threads_of(model: PairedAutoencoder, trainer: Trainer) -> Iterator[None]:
     """The threads of a fit, among them one for the half of y where one process trains on the CPU."""
-    flop = step_flop(sum(weight.numel() for weight in model.parameters()), batch_size)
+    flop = step_flop(sum(weight.numel() for weight in model.parameters()), model.settings.batch_size)
     alone = trainer.world_size == 1 and trainer.strategy.root_device.type == "cpu"
     with threads_for(flop, halves=alone and model.settings.regulariser == "cross") as side_by_side:
         if not side_by_side:

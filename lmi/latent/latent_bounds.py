@@ -17,11 +17,12 @@ from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.verdict import default_verdict
 from lmi.evidence import Null
 from lmi.latent.bounds_reading import BoundsSettings, doubted, read_bounds
-from lmi.latent.fitting import encoder_folds, fit_and_read_all, gathered
+from lmi.latent.fitting import SMALLEST_PART, fit_and_read_all, gathered
 from lmi.latent.settings import EncoderSettings
+from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
 
-SMALLEST_PART = 20  # pairs on which a critic can still be turned up or down
+SMALLEST_STOP = 20  # pairs on which a critic can still be turned up or down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +42,12 @@ class LatentBoundsEstimator(EncoderSettings, BoundsSettings):
         Raises:
             ValueError: where a part of the split would have too few samples.
         """
-        folds = encoder_folds(self, x.shape[0], context)
+        folds = three_way_folds(self, x.shape[0], SMALLEST_PART, context)
         smallest = min(fold.stop.numel() for fold in folds)
-        if smallest < SMALLEST_PART:
+        if smallest < SMALLEST_STOP:
             raise ValueError(
                 f"{x.shape[0]} samples are too few to choose a critic: the stop part would have {smallest}, "
-                f"expected at least {SMALLEST_PART}"
+                f"expected at least {SMALLEST_STOP}"
             )
         fits = fit_and_read_all(self, x, y, folds, partial(read_bounds, self), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, self.bound)

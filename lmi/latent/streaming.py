@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 import torch
@@ -19,9 +20,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from lmi.latent.autoencoder import PairedAutoencoder
 from lmi.latent.datamodule import Batch, Batches, groups_seen
 from lmi.latent.estimator import LatentEstimator
-from lmi.latent.fitting import read_once, train
+from lmi.latent.fitting import read_once, threads_of
 from lmi.latent.readings import latent_ksg
 from lmi.latent.survey import Survey, survey
+from lmi.latent.training import train
 from lmi.sources.files.shards import StreamedPairs
 from lmi.types import Context, Estimate
 
@@ -197,6 +199,6 @@ def estimate_stream(estimator: LatentEstimator, pairs: StreamedPairs, stream: St
     for side, mean, deviation in zip(("x", "y"), parts.mean, parts.deviation, strict=True):
         model.set_scale(side, mean, deviation)
     data = StreamDataModule(pairs, parts, stream, estimator.batch_size, context)
-    trainer = train(estimator, model, data, context)
+    trainer = train(estimator, model, data, context, partial(threads_of, model))
     zx, zy = model.encode(*parts.estimate)
     return replace(read_once(model, trainer, lambda: latent_ksg(estimator, zx, zy, context)), latents=(zx, zy))

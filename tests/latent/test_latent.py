@@ -11,7 +11,8 @@ import lmi
 from lmi.estimators.folds import split_folds, split_once
 from lmi.latent import LatentEstimator, TrainerSettings
 from lmi.latent.autoencoder import PairedAutoencoder
-from lmi.latent.fitting import encoder_folds, fit_encoders
+from lmi.latent.fitting import SMALLEST_PART, fit_encoders
+from lmi.latent.training import three_way_folds
 from lmi.settings import SettingsError
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.normal.pushforward import Pushforward
@@ -99,7 +100,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch():
     pairs = draw(400, bits=0.0)
     settings = LatentEstimator(hidden=(64,), max_epochs=40, learning_rate=1e-2, optimiser="adam")
     context = Context(seed=2)
-    fold = encoder_folds(settings, 400, context)[0]
+    fold = three_way_folds(settings, 400, SMALLEST_PART, context)[0]
     model, _ = fit_encoders(settings, pairs.x.float(), pairs.y.float(), fold, context)
     stop = model.scaled(pairs.x[fold.stop], pairs.y[fold.stop])
     model.eval()
@@ -121,7 +122,7 @@ def test_scale_is_learned_from_the_training_part_alone():
     pairs = draw(600)
     settings = LatentEstimator(**SMALL)
     context = Context()
-    fold = encoder_folds(settings, 600, context)[0]
+    fold = three_way_folds(settings, 600, SMALLEST_PART, context)[0]
     x = pairs.x.float()
     x[fold.test] += 1000
     model, _ = fit_encoders(settings, x, pairs.y.float(), fold, context)

@@ -9,8 +9,9 @@ import lmi
 from lmi.estimators.bounds.heldout import bound_influence, bound_terms
 from lmi.latent import bounds_reading
 from lmi.latent.bounds_reading import scaled_scores
-from lmi.latent.fitting import encoder_folds
+from lmi.latent.fitting import SMALLEST_PART
 from lmi.latent.latent_bounds import LatentBoundsEstimator
+from lmi.latent.training import three_way_folds
 from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.sources.normal.pushforward import Pushforward
 
@@ -71,7 +72,7 @@ def test_the_estimate_part_chooses_nothing():
     pairs = draw(1, 1.0, n=600)
     settings = LatentBoundsEstimator(max_epochs=4, **SMALL)
     context = lmi.Context(seed=1)
-    held = encoder_folds(settings, 600, context)[0].test
+    held = three_way_folds(settings, 600, SMALLEST_PART, context)[0].test
     first = settings.estimate(pairs.x, pairs.y, context)
     other = pairs.x.clone()
     other[held] = torch.randn(held.numel(), 40, generator=torch.Generator().manual_seed(9), dtype=other.dtype)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from lmi.activations.extract import CACHE
-from lmi.estimators.folds import Fold, split_folds, split_once
+from lmi.estimators.folds import Fold
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.thresholds import LATENT_SHORTFALL
@@ -23,6 +23,7 @@ from lmi.latent.representation.encoders.pretrained import pretrained_features
 from lmi.latent.representation.fold import Fitted, fit_fold
 from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
 from lmi.latent.representation.settings import RepresentationSettings
+from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
 
 SMALLEST_PART = 40
@@ -45,7 +46,7 @@ class RepresentationEstimator(RepresentationSettings):
         names = (self.encoder, self.encoder_y or self.encoder)
         x, y = (self._readable(z.float().cpu(), name) for z, name in zip((x, y), names))
         n = x.shape[0]
-        folds = representation_folds(self, n, context)
+        folds = three_way_folds(self, n, SMALLEST_PART, context)
         estimates, fits, curve = [], [], None
         settings: RepresentationSettings = self
         for i, fold in enumerate(folds):
@@ -114,32 +115,6 @@ class RepresentationEstimator(RepresentationSettings):
             estimate = trainer.strategy.broadcast(estimate)
         assert estimate is not None
         return fit, estimate
-
-
-def representation_folds(settings: RepresentationSettings, n: int, context: Context) -> list[Fold]:
-    """One split of n samples, or one for each fold.
-
-    Raises:
-        ValueError: where nothing is left to measure, or a part would have fewer than 40 samples.
-    """
-    train, stop = settings.train_share, settings.stop_share
-    if train + stop >= 1:
-        raise ValueError(f"train_share + stop_share must leave samples to measure: got {train} + {stop}")
-    if settings.folds == 1:
-        raise ValueError("folds must be 0 (one split) or at least 2; got 1")
-    generator = context.generator("split")
-    folds = (
-        split_folds(n, settings.folds, train, stop, generator)
-        if settings.folds
-        else [split_once(n, train, stop, generator)]
-    )
-    smallest = min(part.numel() for fold in folds for part in (fold.train, fold.stop, fold.test))
-    if smallest < SMALLEST_PART:
-        raise ValueError(
-            f"{n} samples are too few to learn from: a part of the split would have {smallest}, "
-            f"expected at least {SMALLEST_PART}"
-        )
-    return folds
 
 
 def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[float, float]) -> Estimate:

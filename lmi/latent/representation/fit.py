@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch import Trainer
 from torch import Tensor
 
 from lmi.estimators.folds import Fold
-from lmi.latent.checkpoints import BestWeights, Preempted, ResumePoint, load_model, require_checkpoint, save_model
 from lmi.latent.representation.objectives import BATCHES
 from lmi.latent.representation.paired_encoders import PairedEncoders
 from lmi.latent.representation.pairs_whole import WholeStopModule
 from lmi.latent.representation.settings import RepresentationSettings
-from lmi.latent.trainer import quiet_lightning
+from lmi.latent.training import train
 from lmi.types import Context
 
 
@@ -49,38 +47,13 @@ def _fit(
     """One fit, or what ``context.folder`` holds of it."""
     shapes = (tuple(x.shape[1:]), tuple(y.shape[1:]))
     model = PairedEncoders(shapes, settings, context)
-    folder = None if context.folder is None else context.folder / "checkpoints"
-    if folder is not None and (folder / "model.safetensors").is_file():
-        load_model(model, folder / "model.safetensors")
-        return model, None
-    train = x[fold.train], y[fold.train]
-    model.learn_scale(*train)
+    pairs = x[fold.train], y[fold.train]
+    model.learn_scale(*pairs)
     stop = model.scaled(x[fold.stop], y[fold.stop])
     batch_size = settings.batch_size or BATCHES[model.objective_name]
-    data = WholeStopModule(model.scaled(*train), stop, batch_size, context)
-    callbacks: list[Callback] = [BestWeights(), EarlyStopping("stop_loss", patience=settings.patience)]
-    last = None
-    if folder is not None:
-        callbacks.append(ResumePoint(folder))
-        last = folder / "last.ckpt"
-    with quiet_lightning():
-        trainer = settings.trainer.build(context, settings.max_epochs, callbacks)
-        resume = None
-        if last is not None and last.is_file():
-            require_checkpoint(last, model)
-            resume = str(last)
-        try:
-            trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
-        except Preempted:
-            raise
-        except SystemExit:
-            if trainer.interrupted:  # Lightning turns Ctrl-C into an exit of its own
-                raise KeyboardInterrupt from None
-            raise
-    model.cpu()
+    data = WholeStopModule(model.scaled(*pairs), stop, batch_size, context)
+    trainer = train(settings, model, data, context)
     model.seen = None
-    if folder is not None and trainer.is_global_zero:
-        save_model(model, folder / "model.safetensors")
     return model, trainer
 
 

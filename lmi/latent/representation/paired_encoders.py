@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from lmi.estimators.bounds.heldout import bound_influence
 from lmi.estimators.columns import normal_scores_at
 from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
+from lmi.latent.checkpoints import CurvedModule
 from lmi.latent.datamodule import Batch
 from lmi.latent.representation.encoders import build_encoder
 from lmi.latent.representation.gathering import gathered
@@ -32,7 +32,7 @@ HELD_OUT = 700  # pairs at most that the bound is measured on
 CLIP_NORM = 1.0
 
 
-class PairedEncoders(LightningModule):
+class PairedEncoders(CurvedModule):
     """Two encoders and the objective that ties them together.
 
     Args:
@@ -179,12 +179,6 @@ class PairedEncoders(LightningModule):
         self.curves["train_loss"].append(train_loss)
         for name in ("stop_loss", "stop_error"):
             self.curves[name].append(float(self.trainer.callback_metrics[name]))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["curves"] = {name: list(curve) for name, curve in self.curves.items()}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.curves = checkpoint["curves"]
 
     def configure_optimizers(self) -> Any:
         a = self.settings
