@@ -1,22 +1,36 @@
-"""Candidates that are asked only where the samples call for them: values that repeat, something left after a line."""
+"""Candidates that are asked only where the samples call for them: values that repeat, tails, something left after a line."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from lmi.auto.candidate import Candidate
 from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.predictive_variates import PredictiveVariates
-from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, Space, distinct
-from lmi.estimators.columns import robust_scaled
+from lmi.auto.candidates.t_density import TDensity
+from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, T_SCORES, Space, components, distinct
+from lmi.estimators.columns import normal_scores, robust_scaled
+from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
 from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.left_over import ORDERS, left_over
 from lmi.estimators.trust.row_order import random_orders
-from lmi.estimators.trust.thresholds import BY_COLUMN, KSG_DIMENSIONS, LEFT_OVER, LEVEL_COLUMNS, PREDICTED, PREDICTORS
+from lmi.estimators.trust.thresholds import (
+    BY_COLUMN,
+    KSG_DIMENSIONS,
+    LEFT_OVER,
+    LEVEL_COLUMNS,
+    LOW_DIMENSIONAL,
+    PREDICTED,
+    PREDICTORS,
+    T_COMPONENTS,
+    TAILS_TOGETHER,
+)
 from lmi.types import Context
 
 Sides = tuple[Tensor, Tensor]
@@ -34,7 +48,7 @@ def called_for(raw: Sides, ranks: Space, folds: list[Fold], context: Context) ->
         folds: what candidates will be fitted on.
         context: seeds draws, trees and shuffles.
     """
-    return [*of_levels(raw, folds, context), *of_leftovers(raw, ranks, context)]
+    return [*of_levels(raw, folds, context), *of_tails(raw, context), *of_leftovers(raw, ranks, context)]
 
 
 def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
@@ -51,6 +65,21 @@ def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate
     if is_missing and all(seen_together(x[fold.fit], y[fold.fit]) >= least for fold in folds):
         candidates.append(DropoutNormal(Space(PRESENT, x, y), context))
     return candidates
+
+
+def of_tails(raw: Sides, context: Context) -> list[Candidate]:
+    """A t density of ranks brought to t quantiles, where columns have their extremes in the same rows."""
+    widths = [z.shape[1] for z in raw]
+    if max(widths) > T_COMPONENTS or not all(distinct(z) for z in raw):
+        return []
+    scores = [normal_scores(z) for z in raw]
+    degrees, gain = t_copula_degrees(torch.cat(scores, 1))
+    if gain <= TAILS_TOGETHER:
+        return []
+    x, y = (components(t_scores(z, degrees), z.shape[1]) for z in scores)
+    space = Space(T_SCORES, x, y)
+    low = sum(widths) <= LOW_DIMENSIONAL
+    return [TMixture(space, 1, context) if low else TDensity(space, max(widths), context)]
 
 
 def of_leftovers(raw: Sides, ranks: Space, context: Context) -> list[Candidate]:

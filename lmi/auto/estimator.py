@@ -161,7 +161,7 @@ class AutoEstimator:
             chosen, number = or_certified(chosen, number, list(contest.normals.values()), context)
         columns = min(space.columns for space in spaces.values())
         control = Controlled(number)
-        has_density = chosen.cross_fit.space.name in spaces
+        has_density = chosen.components > 0 or chosen.cross_fit.space.name in spaces
         if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
             control = controlled(number, chosen, candidates, context)
         above = control.number.above + unseen(chosen, candidates)

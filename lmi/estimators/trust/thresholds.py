@@ -72,6 +72,9 @@ PREDICTED = Threshold(2, "columns of a side", "that are predicted from the other
 PREDICTORS = Threshold(
     50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
 )
+TAILS_TOGETHER = Threshold(
+    20, "nats", "twice the log likelihood that a t copula must gain over the normal one to be tried; a few by chance"
+)
 CLASS_GAIN = Threshold(0.1, "share of the bound", "that 40 latent classes must gain over 20 for 80 to be tried")
 UNPREDICTED = Threshold(
     0.12, "share of the number", "that predictions lacked at most, measured: .05 to .12 among 10 to 20 columns"
