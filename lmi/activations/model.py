@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -104,7 +105,8 @@ class LanguageModel:
         from huggingface_hub import errors, hf_hub_download
 
         try:
-            return Path(hf_hub_download(self.name, "config.json", revision=self.revision)).parent.name
+            with quiet_hub():
+                return Path(hf_hub_download(self.name, "config.json", revision=self.revision)).parent.name
         except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
             raise ModelError(f"no folder {self.name!r} here, and no such model on the hub: {error}") from error
         except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
@@ -183,8 +185,8 @@ class LanguageModel:
 
 def _unreachable(name: str, error: Exception) -> ModelError:
     return ModelError(
-        f"could not get {name!r} from the Hugging Face hub: {error}. It is neither a local folder nor in the hub's "
-        "cache here. Without a network, model=tiny runs: the small GPT-2 that comes with lmi"
+        f"could not get {name!r} from the Hugging Face hub: {_line(error).rstrip('.')}. It is neither a local folder nor in "
+        "the hub's cache here. Without a network, model=tiny runs: the small GPT-2 that comes with lmi"
     )
 
 
@@ -217,16 +219,29 @@ def require_vocabulary(network: Any, ids: Iterable[Tensor], name: str) -> None:
 
 
 @contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """transformers' own progress bars and reports off, and on again if they were."""
-    from transformers.utils import logging
-
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity(logging.CRITICAL)
+def quiet_hub() -> Iterator[None]:
+    """The hub's reports of every try off, and on again if they were: what comes of them is raised."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        logger.setLevel(level)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """transformers' own progress bars and reports off, and on again if they were."""
+    from transformers.utils import logging as reports
+
+    shown, level = reports.is_progress_bar_enabled(), reports.get_verbosity()
+    reports.disable_progress_bar()
+    reports.set_verbosity(reports.CRITICAL)
+    try:
+        with quiet_hub():
+            yield
+    finally:
+        reports.set_verbosity(level)
         if shown:
-            logging.enable_progress_bar()
+            reports.enable_progress_bar()

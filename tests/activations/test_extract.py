@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 import warnings
 
@@ -266,11 +267,22 @@ def test_nan_activations_name_the_layer(tmp_path):
     assert not list((tmp_path / "cache").glob("*/layer*"))
 
 
-def test_models_that_cannot_be_used_say_why(tmp_path):
+def test_models_that_cannot_be_used_say_why(tmp_path, monkeypatch, caplog):
     with pytest.raises(FileNotFoundError, match=r"no folder at './nowhere'"):
         rows(Activations(LanguageModel("./nowhere"), cache=None))
     with pytest.raises(ModelError, match=r"Hugging Face hub.*model=tiny"):
         rows(Activations(LanguageModel("openai-community/gpt2-that-is-not-here"), cache=None))
+
+    reports = logging.getLogger("huggingface_hub.file_download")
+
+    def tries_in_vain(*_, **__):
+        reports.warning("Retrying in 1s [Retry 1/5].")
+        raise OSError("no network\nhere.")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", tries_in_vain)
+    with pytest.raises(ModelError, match=r"gpt2.* OSError no network here\. It is") as error:
+        rows(Activations(LanguageModel("gpt2"), cache=None))
+    assert "\n" not in str(error.value) and caplog.text == ""
 
     with pytest.raises(ModelError, match=r"revision is 'v2', but 'tiny' is not on the hub"):
         rows(Activations(LanguageModel("tiny", revision="v2"), cache=None))
