@@ -96,6 +96,7 @@ class Covariance:
             experiment="relations",
             arrays={"relation_x": x, "relation_y": y},
             tables={"relations": rows},
+            legend=figures.LEGEND,
             figures={"relations": figures.relations(list(RELATIONS), x, y, sample_covariance, nats)},
             captions={
                 "relations": f"Four relations on {self.relation_samples} samples. Covariance tells the line from its "
@@ -137,6 +138,7 @@ class Covariance:
             | {"gallery_dependent_count": int(dependent.sum()) * len(noises)},
             arrays={"gallery_values": values, "gallery_p_values": p_values},
             tables={"gallery": rows},
+            legend=figures.LEGEND,
             figures={
                 "gallery_shapes": figures.gallery_shapes(names, *shown, noises[0]),
                 "gallery": figures.gallery(names, noises, values, seen),

@@ -86,6 +86,7 @@ def sweep(settings: Covariance, context: Context) -> Result:
             },
         },
         tables={"sweep": rows},
+        legend=figures.LEGEND,
         figures={
             "sweep": figures.sweep(
                 r,

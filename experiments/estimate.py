@@ -13,6 +13,7 @@ from lmi.api import estimate
 from lmi.estimators.neighbors.ksg import KSGEstimator
 from lmi.evidence import Verdict
 from lmi.report.estimate import Mark, comparison, latents, pointwise_distribution, training, typical_images
+from lmi.report.legend import COMMON
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context, Estimate, Estimator, Pairs, Source
 
@@ -61,6 +62,7 @@ class EstimateExperiment:
             metrics=metrics,
             arrays=arrays_of(est),
             tables={"estimate": summary(est, oracle, pairs.truth)},
+            legend=COMMON,
             figures=figures,
             captions=captions,
             notes=(*notes, *unsaid(est)),

@@ -22,16 +22,12 @@ from lmi.estimators.significance.effective import effective_samples
 from lmi.experiments.gpu_ddp import spread_training
 from lmi.experiments.measure import bars_met
 from lmi.latent.trainer import TrainerSettings
+from lmi.report.legend import GPU
 from lmi.results import Result
 from lmi.types import Context
 
 KSG_STEPS = 58  # steps of a 32-lane warp for a point at 1,024 rows, simulated
 KSG_INSTRUCTIONS = 25  # of a step, counted in the compiled kernel: an estimate
-LEGEND = {
-    "difference": "largest difference from the CPU, nats (of neighbours: share of other neighbours)",
-    "per_second": "units a second: pairs, points, rows or steps",
-    "roofline_ratio": "share of what the card does at most, measured here by products of matrices and copies",
-}
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ class GpuCheck:
             "gpu_check",
             {"device": name, **bars_met(bars), **{f"peak_{key}": value for key, value in peaks.items()}},
             tables={"paths": rows},
-            legend=LEGEND,
+            legend=GPU,
             notes=(
                 f"{name}; peaks are measured on it: products of 4,096 x 4,096 matrices and a copy of 1 GiB",
                 f"the limit of KSG is an estimate: {KSG_STEPS} warp steps of {KSG_INSTRUCTIONS} instructions for 32 points",

@@ -14,6 +14,21 @@ from lmi.results import Result
 from lmi.types import NATS_PER_BIT
 
 LEGEND = {
+    "layer": "of the model, or a matrix of the file",
+    "dim_a": "a dimension: its number, or the name of the column",
+    "dim_b": "the other",
+    "tokens": "rows",
+    "pairs": "pairs of dimensions that vary",
+    "mean_bits": "mean over pairs",
+    "max_bits": "of the strongest pair",
+    "g_test_surviving": "pairs with a q-value up to the rate by the G-test",
+    "source": "where the activations come from",
+    "num_layers": "layers made",
+    "num_documents": "documents made",
+    "autocorrelation": "correlation of a token with the next",
+    "linear_pairs": "planted pairs on a line",
+    "parabola_pairs": "planted pairs on a parabola",
+    "correlation": "of the pairs on a line",
     "mi_bits": "mutual information of the pair",
     "gaussian_bits": "what correlation of the normal scores alone explains",
     "missed_bits": "what covariance misses: KSG of the normal scores less that",

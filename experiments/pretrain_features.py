@@ -19,7 +19,7 @@ from lmi.experiments.features import (
     settings_of,
 )
 from lmi.latent.trainer import TrainerSettings
-from lmi.report.cofiring import firing_rates
+from lmi.report.cofiring import LEGEND, firing_rates
 from lmi.results import Result
 from lmi.types import Context
 
@@ -74,6 +74,7 @@ class PretrainFeatures:
             {"dictionary": [{"layer": layer, **metrics}]},
             {"firing": firing_rates(fires / len(h))},
             {"firing": "How often each feature fires, the most frequent first."},
+            legend=LEGEND,
             answer=(
                 f"{self.training.active} of {self.training.features} features explain {metrics['explained_ratio']:.1%} of "
                 f"the variance of {layer} on documents that training never saw."

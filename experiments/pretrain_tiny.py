@@ -23,7 +23,7 @@ from lmi.experiments.pretraining import (
     windows,
 )
 from lmi.latent.trainer import TrainerSettings
-from lmi.report.language import loss_figure
+from lmi.report.language import LEGEND, loss_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context
 
@@ -115,6 +115,7 @@ class PretrainTiny:
             answer=f"The tiny GPT-2 needs {nats['tiny GPT-2']:.3f} nats a token on docstrings that training never saw, counts "
             f"of pairs of tokens {nats['bigram counts (Kneser-Ney)']:.3f}.",
             tables={"held_out_loss": table},
+            legend=LEGEND,
             figures={"held_out_loss": loss_figure(list(nats), list(nats.values()))},
             captions={
                 "held_out_loss": "Nats a token on docstrings of source files that training never saw: the tiny GPT-2 "

@@ -18,6 +18,7 @@ from lmi.estimators.probes.probe import (
 )
 from lmi.estimators.probes.stability import stability_selection, stand_ins
 from lmi.report import probe_bits as figures
+from lmi.report.probes import LEGEND
 from lmi.results import Result
 from lmi.sources.planted.labelled import Labelled
 from lmi.types import NATS_PER_BIT, Context
@@ -75,6 +76,7 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
             "own_bits": single,
         },
         tables={"bits": rows},
+        legend=LEGEND,
         figures={
             "bits": figures.bits_against_sparsity(
                 curve.kept, curve.bits, curve.error, curve.l1_bits, curve.saturated, single, null_bits, layer.bits,
@@ -92,6 +94,7 @@ def run(settings: Probe, data: Labelled, label: Any, context: Context) -> Result
         metrics={**result.metrics, **more.metrics},
         arrays={**result.arrays, **more.arrays},
         tables={"bits": rows, **more.tables},
+        legend=LEGEND,
         figures={**result.figures, **more.figures},
         captions={**result.captions, **more.captions},
         notes=(*result.notes, *more.notes),
@@ -174,6 +177,7 @@ def stable_part(
             "stand_in_bits": shared,
         },
         tables={"neurons": table},
+        legend=LEGEND,
         figures={
             "stability": figures.stability(stability.frequency, single, settings.threshold, data.informative),
             "stand_ins": figures.stand_ins(shared, shown, others, table),

@@ -97,6 +97,7 @@ def run(settings: Probe, data: Labelled, label: Any, positive: str, context: Con
             "extreme_neurons": np.array([low, high]),
         },
         tables=tables,
+        legend=figures.LEGEND,
         figures={
             "activations": figures.activations(h, label, names, data.name),
             "strengths": figures.strengths(strengths, 1 - path.kept.mean(axis=1), accuracies, settings.shown_strength),

@@ -16,6 +16,7 @@ from lmi.latent import LatentEstimator
 from lmi.latent.estimator import read_fold
 from lmi.latent.fitting import fit_and_read
 from lmi.latent.streaming import Stream, estimate_stream
+from lmi.report.legend import COMMON
 from lmi.results import Result, Scalar
 from lmi.sources.files.shards import StreamedPairs, read_pairs
 from lmi.types import Context, Pairs
@@ -28,6 +29,12 @@ class StreamSource(Protocol):
     def open(self) -> StreamedPairs:
         """The rows, none of them read yet."""
         ...
+
+
+LEGEND = {
+    "peak memory (GiB)": "of the process, workers included",
+    "data (GiB)": "what all rows take as float32",
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class StreamExperiment:
             metrics=metrics,
             arrays=arrays_of(estimate),
             tables={"estimate": summary(estimate, None, pairs.truth), "memory": memory},
+            legend={**COMMON, **LEGEND},
             figures=figures,
             captions=captions,
             notes=unsaid(estimate),

@@ -31,7 +31,7 @@ class Result:
         metrics: name -> number or word, flat; the unit ends each name (``estimate_nats``, ``seconds``).
         arrays: name -> array; object arrays are refused.
         tables: name -> rows, each row column -> scalar; the first is the one printed at the end of a run.
-        legend: column of a table -> what it says, with its unit.
+        legend: column of a table -> what it says, with its unit; those of no table are not saved.
         figures: name -> matplotlib figure, or after ``load`` the path of its PNG; each has its caption in ``captions``.
         captions: figure name -> the sentence that stands below it.
         notes: what a reader has to know before using the numbers: warnings, in words.
@@ -73,12 +73,13 @@ class Result:
             np.savez_compressed(folder / ARRAYS_FILE, **named)
         for name, figure in self.figures.items():
             figure.savefig(folder / FIGURES_FOLDER / f"{name}.png")
+        shown = {column for rows in self.tables.values() for row in rows for column in row}
         record = {
             "experiment": self.experiment,
             "answer": self.answer,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
-            "legend": dict(self.legend),
+            "legend": {column: self.legend[column] for column in self.legend if column in shown},
             "metrics": dict(self.metrics),
             "tables": dict(self.tables),
             "captions": dict(self.captions),

@@ -16,6 +16,17 @@ from lmi.types import Context
 MEGABYTE = 1e6
 
 
+LEGEND = {
+    "tokens": "rows, one a token",
+    "layers": "that were extracted",
+    "dims": "of each",
+    "first_seconds": "wall time into an empty cache",
+    "second_seconds": "wall time from the cache",
+    "cache_megabytes": "on the disk, 10^6 bytes",
+    "peak_gib": "most memory that the process has held so far",
+}
+
+
 @dataclass(frozen=True)
 class ActivationCost:
     """Extract a model's activations from longer and longer texts, each once into an empty cache and once from it.
@@ -50,6 +61,7 @@ class ActivationCost:
                 "peak_growth_gib": float(str(rows[-1]["peak_gib"])) - float(str(rows[0]["peak_gib"])),
             },
             tables={"cost": rows},
+            legend=LEGEND,
             answer=f"{rows[-1]['tokens']} tokens take {float(str(rows[-1]['first_seconds'])):.3g} s the first time and "
             f"{float(str(rows[-1]['second_seconds'])):.3g} s from the cache.",
         )

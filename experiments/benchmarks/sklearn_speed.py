@@ -13,6 +13,7 @@ from sklearn import feature_selection
 
 from lmi import sklearn as ours
 from lmi.experiments.measure import bar_row
+from lmi.report.legend import BARS
 from lmi.results import Result
 from lmi.types import Context
 
@@ -60,6 +61,7 @@ class SklearnSpeed:
             "sklearn_speed",
             {f"{bar['what']}_{'ratio' if '>' in bar['bar'] else 'difference_nats'}": bar["measured"] for bar in bars},
             tables={"bars": bars},
+            legend=BARS,
             answer=f"{met} of {len(bars)} bars are met against scikit-learn on {self.columns} columns of {self.rows} rows.",
         )
 

@@ -19,9 +19,34 @@ from lmi.experiments.covariance import Covariance
 from lmi.experiments.covariance_sweep import measure_sweep
 from lmi.experiments.measure import bar_row, bars_answer
 from lmi.experiments.probes import Probe
+from lmi.report.legend import BARS
 from lmi.results import Result
 from lmi.sources.planted.labelled import PlantedNeurons, ShiftedClasses
 from lmi.types import Context
+
+LEGEND = {
+    **BARS,
+    "C": "inverse strength of the L1 penalty",
+    "path_objective": "of this project's path: what is minimised",
+    "path_gap": "its duality gap, over the objective",
+    "saga_objective": "the same of scikit-learn's saga",
+    "path_kept_count": "neurons with a weight",
+    "saga_kept_count": "the same of saga",
+    "path_seconds": "wall time of the path, spread over its strengths",
+    "saga_seconds": "wall time of saga",
+    "repeat": "a fresh data set each",
+    "ksg_coverage_ratio": "share of 90% intervals that hold the truth",
+    "histogram_coverage_ratio": "the same of the histogram",
+    "gaussian_coverage_ratio": "the same of the Gaussian estimate",
+    "seconds": "wall time of the sweep",
+    "truth_bits": "what the planted neurons say about the label",
+    "sparse_bits": "held-out information of the sparse probe",
+    "sparse_error_bits": "its standard error",
+    "sparse_minus_truth_bits": "the difference",
+    "saturated_count": "neurons that say as much as more do, mean over folds",
+    "planted_stable_count": "planted neurons that the stable set has",
+    "false_stable_count": "others that it has",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +98,9 @@ class TeachingBars:
             bar_row("planted, stable of 10, fewest", metrics["planted_fewest_stable_count"], "", ">=", 8),
         ]
         tables = {"bars": bars, "path": path, "sweep": sweep, "planted": planted}
-        return Result(experiment="teaching_bars", metrics=metrics, tables=tables, answer=bars_answer(bars))
+        return Result(
+            experiment="teaching_bars", metrics=metrics, tables=tables, legend=LEGEND, answer=bars_answer(bars)
+        )
 
     def path(self, context: Context) -> list[dict[str, Any]]:
         """17 strengths on 200 x 3000: this project's path in one call, saga in a loop; seconds spread over the rows."""

@@ -15,6 +15,18 @@ from lmi.report.style import BLUE, GREY, INK, dress, new_figure
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context, Estimator, Pairs, Source
 
+LEGEND = {
+    "seed": "of samples and networks",
+    "truth (bits)": "true mutual information",
+    "lmi (bits)": "estimate of lmi",
+    "latentmi (bits)": "estimate of latentmi",
+    "lmi |error|": "distance of the estimate from the truth, bits",
+    "latentmi |error|": "the same, bits",
+    "lmi (s)": "wall time of an estimate",
+    "latentmi (s)": "the same",
+    "times faster": "wall time of latentmi over that of lmi",
+}
+
 
 @dataclass(frozen=True)
 class VersusLatentMI:
@@ -79,6 +91,7 @@ class VersusLatentMI:
                 "speed_ratio": ratio,
             },
             tables={"versus_latentmi": table},
+            legend=LEGEND,
             figures={"versus": draw(columns)},
             captions={
                 "versus": "Error against time of both, a dot a seed; lower left is better. Time is on a log scale."

@@ -10,6 +10,12 @@ from matplotlib.figure import Figure
 from lmi.report.style import BLUE, GREY, INK, ORANGE, SEQUENTIAL, dress, new_figure
 
 LEGEND = {
+    "layer": "that the dictionary is of",
+    "explained_ratio": "share of the variance of held-out activations that the features explain",
+    "features_count": "features of the dictionary",
+    "silent_features_count": "those that never fire",
+    "tokens_count": "tokens read, a tenth of them held out",
+    "seconds": "wall time",
     "a": "a feature",
     "b": "another",
     "mi_bits": "mutual information of whether one fires and whether the other does",

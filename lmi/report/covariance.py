@@ -17,6 +17,16 @@ MEASURE_TITLES = ("|covariance|", "|Spearman|", "distance correlation", "MI as a
 
 
 LEGEND = {
+    "relation": "how Y is made from X",
+    "covariance": "of X and Y, each of standard deviation 1",
+    "ksg_nats": "mutual information by KSG",
+    "kind": "linear or quadratic relation",
+    "estimator": "what measured it",
+    "shape": "of the cloud of points",
+    "spearman": "rank correlation",
+    "p_spearman": "of the rank correlation",
+    "p_distance": "of the distance correlation",
+    "p_mi": "of the mutual information",
     "bias_nats": "mean of estimate - truth over the sweep",
     "rmse_nats": "root mean square of estimate - truth",
     "coverage_ratio": "share of 90% intervals that hold the truth",

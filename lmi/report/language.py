@@ -8,6 +8,13 @@ from matplotlib.figure import Figure
 
 from lmi.report.style import BLUE, GREY, INK, dress, new_figure
 
+LEGEND = {
+    "model": "what predicts the next token",
+    "held_out_nats_per_token": "loss on documents that training never saw",
+    "held_out_bits_per_byte": "the same in bits a byte of text",
+    "perplexity": "exp of the loss in nats a token",
+}
+
 
 def loss_figure(names: Sequence[str], nats: Sequence[float]) -> Figure:
     """One bar a model, ``nats`` (m,) nats a token; the last is the model in question, the others its baselines."""

@@ -12,6 +12,11 @@ from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from lmi.report.style import BLUE, GREY, INK, ORANGE, PALETTE, dress, grid, new_figure
 
 LEGEND = {
+    "a": "a column",
+    "b": "the one it is joined to",
+    "hub": "a column with many edges",
+    "strongest": "the columns it shares most with",
+    "way": "how the network was found",
     "mi_bits": "mutual information of the pair",
     "q_value": "share of false discoveries among all pairs up to this one, against the null",
     "frequency": "share of the networks of parts of the rows that have the edge",

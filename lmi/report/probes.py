@@ -11,6 +11,22 @@ from matplotlib.figure import Figure
 from lmi.report.style import BLUE, DIVERGING, GREY, INK, ORANGE, dress, new_figure
 
 LEGEND = {
+    "class": "what is told from the rest",
+    "told_from": "the rest",
+    "rows_count": "rows of the class",
+    "label_bits": "entropy of the label: the most that can be known",
+    "sparse_bits": "held-out information of the sparse probe about the label",
+    "sparse_error_bits": "its standard error over rows",
+    "saturated_count": "neurons that say as much as more do, mean over folds",
+    "neuron": "its number",
+    "shared_within_classes_bits": "the same with the mean of each class taken off: what they share beyond the label",
+    "solver": "whose L1 path",
+    "accuracy_ratio": "share of rows told right, on the rows it was fitted to",
+    "negative_count": "weights below zero",
+    "intercept": "of the fitted line",
+    "iterations_count": "of the solver",
+    "objective": "what is minimised: the L1 norm and C times the loss",
+    "seconds": "wall time",
     "C": "inverse strength of the L1 penalty",
     "kept_count": "neurons with a weight, mean over folds",
     "l1_bits": "held-out information of the penalised weights",

@@ -20,6 +20,7 @@ from lmi.estimators.modules.derivatives import jacobians
 from lmi.estimators.modules.jacobian import jacobian_mi
 from lmi.estimators.modules.modularity import find_modules
 from lmi.estimators.pairwise.matrix import pairwise_mi
+from lmi.experiments.benchmarks.modules.legend import LEGEND
 from lmi.experiments.measure import bar_row, bars_answer, bars_met, peak_memory_gib
 from lmi.results import Result, Scalar
 from lmi.sources.normal.linear import LinearModules, NormalLinear
@@ -62,7 +63,8 @@ class ModulesBars:
         if self.planted_seeds:
             tables["planted modules"] = self._planted(context)
         bars = _judge(tables)
-        return Result("modules_bars", metrics=bars_met(bars), tables={"bars": bars, **tables}, answer=bars_answer(bars))
+        answer, tables = bars_answer(bars), {"bars": bars, **tables}
+        return Result("modules_bars", bars_met(bars), tables=tables, legend=LEGEND, answer=answer)
 
     def _linear(self, context: Context) -> Rows:
         rows: Rows = []
@@ -225,18 +227,15 @@ def _judge(tables: dict[str, Rows]) -> Rows:
 
     linear, slope = "Jacobian against closed form", "slope of I(sigma) for a known shared rank"
     speed = tables["batched Jacobian against the autograd loop"][0]
+    closed = "Jacobian against closed form"
+    errors = [worst(linear, f"{kind} error (ratio)") for kind in ("float64", "float32")]
+    faster, difference = (float(speed[name] or 0.0) for name in ("times faster", "largest difference"))
     bars = [
-        bar_row(
-            "float64 Jacobian against closed form", worst(linear, "float64 error (ratio)"), "of the value", "<=", 1e-8
-        ),
-        bar_row(
-            "float32 Jacobian against closed form", worst(linear, "float32 error (ratio)"), "of the value", "<=", 1e-4
-        ),
+        bar_row(f"float64 {closed}", errors[0], "of the value", "<=", 1e-8),
+        bar_row(f"float32 {closed}", errors[1], "of the value", "<=", 1e-4),
         bar_row("slope against shared rank", worst(slope, "error (ratio)"), "of the rank", "<=", 0.02),
-        bar_row("batched Jacobian than the loop", float(speed["times faster"] or 0.0), "times faster", ">=", 10.0),
-        bar_row(
-            "batched Jacobian from the loop", float(speed["largest difference"] or 0.0), "of the value", "<=", 1e-5
-        ),
+        bar_row("batched Jacobian than the loop", faster, "times faster", ">=", 10.0),
+        bar_row("batched Jacobian from the loop", difference, "of the value", "<=", 1e-5),
     ]
     block = "block of GPT-2's size"
     if block in tables:

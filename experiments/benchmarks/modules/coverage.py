@@ -16,6 +16,15 @@ from lmi.results import Result, Scalar
 from lmi.sources.normal.linear import LinearModules
 from lmi.types import Context
 
+LEGEND = {
+    "neurons a module": "of each of the two",
+    "interval": "of which estimator",
+    "truth inside": "layers whose interval holds the closed form",
+    "mean truth (nats)": "mutual information in closed form, mean over layers",
+    "median width (nats)": "of the intervals",
+    "without an upper end": "intervals that are open upwards",
+}
+
 
 @dataclass(frozen=True)
 class ModulesCoverage:
@@ -88,6 +97,7 @@ class ModulesCoverage:
             },
             arrays={"intervals_nats": intervals, "truths_nats": truths},
             tables={"coverage": rows},
+            legend=LEGEND,
             figures={"intervals": coverage_figure(self.sides, names, intervals, truths)},
             captions={
                 "intervals": "Stated intervals minus the closed form, one line a seed; lines that cross zero hold the "

@@ -19,6 +19,20 @@ from lmi.results import Result
 from lmi.sources.planted.planted_columns import PlantedColumns
 from lmi.types import Context
 
+LEGEND = {
+    "estimator": "what measured the pairs",
+    "autocorrelation": "correlation of a token with the next",
+    "null": "documents: each is paired with another; shift: each is turned by a random number of rows",
+    "planted_pairs": "pairs that depend on each other",
+    "false_discovery_ratio": "false discoveries over discoveries, mean over seeds",
+    "standard_error": "of that mean",
+    "found_ratio": "share of the planted pairs found",
+    "p_below_0.05_ratio": "share of independent pairs with p <= .05",
+    "p_below_0.001_ratio": "share of independent pairs with p <= .001",
+    "row_shuffle_ratio": "false discoveries with a null of singly shuffled tokens",
+    "g_test_ratio": "the same with the G-test at the effective sample size",
+}
+
 
 @dataclass(frozen=True)
 class PairwiseCalibration:
@@ -77,6 +91,7 @@ class PairwiseCalibration:
             f"{self.seeds} seeds.",
             arrays={f"p.{name}": values for name, values in p_values.items()},
             tables={"calibration": rows},
+            legend=LEGEND,
             figures={"calibration": draw.calibration(p_values)},
             captions={
                 "calibration": "p-values of pairs that share nothing, against the share of pairs at or below: on the "

@@ -15,6 +15,22 @@ from lmi.report import pairwise_benchmarks as draw
 from lmi.results import Result
 from lmi.types import Context
 
+LEGEND = {
+    "estimator": "what measures the pairs",
+    "axis": "what grows",
+    "dims": "columns",
+    "tokens": "rows",
+    "layers": "matrices",
+    "seconds": "wall time",
+    "dims_exponent": "of the power law through the times along it",
+    "tokens_exponent": "the same along tokens",
+    "layers_exponent": "the same along layers",
+    "this_machine_hours": "extrapolated",
+    "one_gpu_hours": "if one is as many times faster as is assumed",
+    "eight_gpus_hours": "an eighth of it",
+    "input_gib_a_layer": "a layer as float32",
+    "working_gib": "what is held beside it",
+}
 AXES = ("dims", "tokens", "layers")
 
 
@@ -81,6 +97,7 @@ class PairwiseCost:
             metrics,
             answer=f"Extrapolated to {dims} dimensions, {layers} layers and {tokens} tokens; see the first table.",
             tables={"large": paper, "exponents": exponents, "times": rows},
+            legend=LEGEND,
             figures={"cost": draw.cost(drawn)},
             captions={"cost": "Seconds against dimensions, tokens and layers, both axes logarithmic."},
             notes=(

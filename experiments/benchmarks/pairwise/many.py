@@ -19,9 +19,21 @@ from lmi.estimators.network.pairwise_edges import pairwise_edges
 from lmi.estimators.pairwise.column_sorts import sort_columns
 from lmi.experiments.benchmarks.pairwise.speed import activations
 from lmi.experiments.measure import bar_row, bars_answer, bars_met, peak_memory_gib
+from lmi.report.legend import BARS
 from lmi.results import Result
 from lmi.sources.planted.planted_network import PlantedNetwork
 from lmi.types import Context
+
+LEGEND = {
+    **BARS,
+    "wall_seconds": "wall time",
+    "cpu_seconds": "processor time of all threads",
+    "found": "pairs found",
+    "pairs": "pairs measured",
+    "scaled_by": "all pairs over those measured; times are scaled",
+    "difference": "largest relative difference of G from SciPy",
+    "peak_gib": "most memory that the process has held so far",
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,7 @@ class PairwiseMany:
             dict(bars_met(bars)),
             answer=bars_answer(bars),
             tables={"bars": bars, "tasks": rows},
+            legend=LEGEND,
             notes=(f"{torch.get_num_threads()} threads; cpu_seconds is processor time of all threads",),
         )
 

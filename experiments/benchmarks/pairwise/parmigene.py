@@ -36,6 +36,14 @@ cat(ksg, aracne)
 """
 
 
+LEGEND = {
+    "what": "is done",
+    "ours_seconds": "wall time of lmi",
+    "parmigene_seconds": "wall time of parmigene",
+    "ratio": "the one over the other",
+}
+
+
 @dataclass(frozen=True)
 class PairwiseParmigene:
     """The same columns through ``parmigene`` (Debian's r-cran-parmigene) and through lmi.
@@ -108,6 +116,7 @@ class PairwiseParmigene:
             f"{rows[1]['ratio']:.3g} times at ARACNE, where {metrics['edges_differ_count']} of {metrics['edges_count']} edges "
             "differ.",
             tables={"times": rows},
+            legend=LEGEND,
             notes=(
                 "parmigene computes the second KSG estimator, lmi's pairs the first, both on columns divided by their standard "
                 "deviation: second_ksg_difference_nats compares parmigene with a plain second one",

@@ -17,10 +17,22 @@ from torch import Tensor
 from lmi.estimators.pairwise.matrix import pairwise_mi
 from lmi.experiments.measure import bar_row, peak_memory_gib
 from lmi.report import pairwise_benchmarks as draw
+from lmi.report.legend import BARS
 from lmi.results import Result
 from lmi.types import Context
 
 Peer = Callable[[Tensor], tuple[np.ndarray, np.ndarray, np.ndarray]]  # left, right, values in nats
+
+
+LEGEND = {
+    **BARS,
+    "ours_seconds": "wall time of lmi",
+    "peer": "the other code",
+    "peer_seconds": "wall time of the peer, scaled to all pairs",
+    "ratio": "the one over the other",
+    "difference_nats": "largest difference of values, for KSG with scikit-learn's noise off",
+    "difference_to_noisy_nats": "the same with its noise on",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ class PairwiseSpeed:
             answer="; ".join(f"{row['what']}: {float(str(row['ratio'])):.3g} times as fast as the peer" for row in rows)
             + ".",
             tables={"bars": self._bars(rows, metrics), "speed": rows},
+            legend=LEGEND,
             figures={"speed": draw.speed(*([row[key] for row in rows] for key in ("what", "ratio", "bar")))},
             captions={"speed": "How many times faster than the peer in the same run, and the bar that was set (line)."},
             notes=(
