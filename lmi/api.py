@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmi.arguments import checked_seed
 from lmi.estimators.trust.verdict import default_verdict, worst
 from lmi.evidence import Verdict
 from lmi.inputs import Matrix, Missing, read_matrices, read_matrix
@@ -77,8 +78,11 @@ def estimate(
     True
     """
     measure = _estimator(estimator, settings)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise ValueError(f"seed is {seed!r}; expected a whole number")
+    if context is not None and not isinstance(context, Context):
+        raise ValueError(f"context is a {type(context).__name__}; expected lmi.Context")
+    if not isinstance(y_is_label, (bool, np.bool_)):
+        raise ValueError(f"y_is_label is {y_is_label!r}; expected True or False")
+    seed = checked_seed(seed)
     if y_is_label and given is not None:
         raise ValueError("a label and something given at once are not supported: measure within each label instead")
     if groups is not None and (y_is_label or given is not None):
@@ -102,7 +106,7 @@ def estimate(
             warnings += _repeats(side, varying, times, measure)
     if x.shape[1] == 0 or y.shape[1] == 0:
         return _of_a_constant(x, y, [*notes, *warnings])
-    context = Context(seed=int(seed)) if context is None else context
+    context = Context(seed=seed) if context is None else context
     if y_is_label:
         label = torch.unique(y[:, 0], return_inverse=True)[1]
         result = _able(measure, "estimate_label", "labels", "ksg and auto").estimate_label(x, label, context)

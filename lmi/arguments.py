@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable
-from numbers import Number
+from numbers import Number, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,54 @@ def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     if isinstance(value, (bool, np.bool_)) or number < least or (most is not None and number > most):
         raise ValueError(f"{name} is {value!r}; expected a whole number {bounds}")
     return number
+
+
+def checked_seed(seed: Any) -> int:
+    """A whole number.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> checked_seed("abc")
+    Traceback (most recent call last):
+    ValueError: seed is 'abc'; expected a whole number
+    """
+    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
+        raise ValueError(f"seed is {seed!r}; expected a whole number")
+    return int(seed)
+
+
+def false_discovery_rate(value: Any, name: str = "rate") -> float:
+    """A rate above 0 and at most 1.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> false_discovery_rate("a")
+    Traceback (most recent call last):
+    ValueError: rate is 'a'; expected a false-discovery rate above 0, at most 1
+    """
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) <= 1:
+        raise ValueError(f"{name} is {value!r}; expected a false-discovery rate above 0, at most 1")
+    return float(value)
+
+
+def checked_folder(folder: Any, name: str = "folder") -> Path:
+    """The path of a folder, which need not be there yet.
+
+    Raises:
+        ValueError: for what is no path, or the path of a file.
+
+    >>> checked_folder(3)
+    Traceback (most recent call last):
+    ValueError: folder is 3; expected the path of a folder
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise ValueError(f"{name} is {folder!r}; expected the path of a folder")
+    path = Path(folder).expanduser()
+    if any(place.is_file() for place in (path, *path.parents)):
+        raise ValueError(f"{name} is {str(folder)!r}, where a file is; expected the path of a folder")
+    return path
 
 
 def checked_generator(generator: Any, name: str = "generator") -> torch.Generator:

@@ -228,6 +228,8 @@ def _polars_column(column: Any, label: str, convert: Convert) -> Tensor:
     absent = column.is_null().to_numpy()
     if absent.all():
         return torch.full((len(column),), torch.nan, dtype=torch.float64)
+    if column.dtype.is_nested():
+        raise ValueError(f"{label} is {column.dtype}; expected real numbers")
     return convert(column.fill_null(strategy="max").to_numpy(), label).masked_fill(
         torch.from_numpy(np.array(absent)), torch.nan
     )

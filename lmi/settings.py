@@ -51,6 +51,9 @@ def require_key(config: Mapping[Any, Any], key: str) -> None:
     >>> require_key({"estimator": {"latent_dim": 8}}, "estimator.latnt_dim")
     Traceback (most recent call last):
     lmi.settings.SettingsError: estimator.latnt_dim: no 'latnt_dim' in estimator; did you mean 'latent_dim'? (valid: latent_dim)
+    >>> require_key({"context": {"_target_": "lmi.types.Context"}}, "context.seed")
+    Traceback (most recent call last):
+    lmi.settings.SettingsError: context.seed: a setting that the config does not show; +context.seed=... sets it
     """
     if key.startswith(("+", "~")):
         return
@@ -60,6 +63,8 @@ def require_key(config: Mapping[Any, Any], key: str) -> None:
         node = node[place[-1]] if place else node  # the value of the last part is never looked at: it may be open
         names = [str(name) for name in node] if isinstance(node, Mapping) else []
         if part not in names:
+            if "_target_" in names and part in getattr(target(node["_target_"]), "__dataclass_fields__", ()):
+                raise SettingsError(f"{key}: a setting that the config does not show; +{key}=... sets it")
             raise SettingsError(f"{key}: no {part!r} in {'.'.join(place) or 'the config'}; {near(part, names)}")
         place.append(part)
 
@@ -184,10 +189,8 @@ def target(path: Any, place: str = "_target_", packages: Iterable[str] = ()) -> 
         named = getattr(importlib.import_module(module_path), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(f"{place}: nothing importable at {path!r} ({error})") from error
-    is_settings = (
-        isinstance(named, type) and dataclasses.is_dataclass(named) and named.__module__.split(".")[0] in allowed
-    )
-    if not is_settings and path not in LOGGERS:
+    is_settings = isinstance(named, type) and dataclasses.is_dataclass(named)
+    if path not in LOGGERS and not (is_settings and named.__module__.split(".")[0] in allowed):
         raise SettingsError(f"{place}: {path!r} is no settings class of {', '.join(allowed)}")
     return named
 

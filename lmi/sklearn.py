@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import numba
@@ -182,6 +183,8 @@ def _discrete_mask(X: Any, discrete_features: Any) -> np.ndarray:
 @contextmanager
 def _threads(n_jobs: int | None) -> Iterator[None]:
     """So many threads for compiled loops; afterwards as before."""
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ValueError(f"n_jobs is {n_jobs!r}; expected a whole number other than 0, or None")
     before = numba.get_num_threads()
     numba.set_num_threads(min(effective_n_jobs(n_jobs), numba.config.NUMBA_NUM_THREADS))
     try:

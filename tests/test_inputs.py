@@ -399,6 +399,9 @@ def test_groups_are_respected_by_interval_and_null(estimator):
     assert value.interval[1] - value.interval[0] > plain.interval[1] - plain.interval[0]
 
 
+NET = torch.nn.Sequential(torch.nn.Linear(2, 2))
+
+
 class Own:
     def estimate(self, x, y, context):
         return 0.5
@@ -446,6 +449,24 @@ class Own:
         (lambda: lmi.quantized_mi(X, [0, 0, 1, 1], 4, generator=3), r"generator is 3; expected .*manual_seed\(3\)"),
         (lambda: lmi.modularity_score(X, [0, 0, 1, 1], 2, 3), "generator is 3; expected a torch.Generator"),
         (lambda: lmi.find_modules(np.eye(4), 2, seed="a"), "seed is 'a'; expected a whole number from 0"),
+        (lambda: lmi.estimate(X, Y, "ksg", context="here"), "context is a str; expected lmi.Context"),
+        (lambda: lmi.estimate(X, GROUPS, "ksg", y_is_label="yes"), "y_is_label is 'yes'; expected True or False"),
+        (lambda: lmi.estimate(X, polars.DataFrame({"a": [{"b": 1.0}] * ROWS})), "y column 'a' is Struct.*; expected real"),
+        (lambda: lmi.pairwise(X, seed="abc"), "seed is 'abc'; expected a whole number"),
+        (lambda: lmi.cofiring(X > 0, seed=0.5), "seed is 0.5; expected a whole number"),
+        (lambda: lmi.pairwise_edges(X, rate="low"), "rate is 'low'; expected a false-discovery rate above 0, at most 1"),
+        (lambda: lmi.cofiring(X > 0, rate=None), "rate is None; expected a false-discovery rate"),
+        (lambda: lmi.pairwise_edges(X, folder=__file__), "folder is '.*test_inputs.py', where a file is; expected the path"),
+        (lambda: lmi.cofiring(X > 0, folder=f"{__file__}/deeper"), "folder is '.*deeper', where a file is"),
+        (lambda: lmi.direct_edges(3, X), "edges is a int; expected those of lmi.pairwise_edges"),
+        (lambda: lmi.sklearn.mutual_info_regression(X, Y[:, 0], n_jobs="all"), "n_jobs is 'all'; expected a whole number"),
+        (lambda: lmi.capture(X, ["0"]).__enter__(), "network is a ndarray; expected a torch module"),
+        (lambda: lmi.record(NET, [torch.zeros(2, 2)], "0", "nowhere"), r"one string, '0', .*; expected several: \['0'\]"),
+        (lambda: lmi.record(NET, [X], ["0"], "nowhere"), "a batch is a ndarray; expected a tensor, or a sequence or mapping"),
+        (lambda: lmi.record(NET, [[3]], ["0"], "nowhere"), "a batch holds no tensor; expected a tensor"),
+        (lambda: lmi.record(NET, [torch.zeros(2, 2)], ["0"], __file__), "folder is '.*test_inputs.py', where a file is"),
+        (lambda: lmi.LanguageModel(3).folder, "model.name is 3; expected 'tiny', a folder, or the id of a model"),
+        (lambda: read_documents(texts=(3,)), "texts holds a int, 3; expected strings"),
         (lambda: read_documents(texts="Mutual"), "texts is one string, 'Mutual'; expected several"),
         (lambda: lmi.estimate(X, Y, "mine", groups=GROUPS), "MINEEstimator does not take groups; .* ksg, gaussian and auto"),
         (lambda: lmi.estimate(X, Y, "ksg", groups=GROUPS // 3), "groups has 3 groups; expected at least 6"),

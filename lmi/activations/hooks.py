@@ -28,6 +28,10 @@ def matching(network: nn.Module, globs: Sequence[str]) -> list[str]:
     Traceback (most recent call last):
     ValueError: Sequential has no module that '3' matches; (valid: 0, 1, 2)
     """
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"network is a {type(network).__name__}; expected a torch module")
+    if isinstance(globs, str):
+        raise ValueError(f"one string, {globs!r}, in place of names of modules; expected several: [{globs!r}]")
     names = [name for name, _ in network.named_modules() if name]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
@@ -62,6 +66,7 @@ def capture(
     {'0': (5, 3), '1': (5, 3)}
     """
     captured: dict[str, Tensor] = {}
+    chosen = matching(network, globs)
     modules = dict(network.named_modules())
 
     def hook_for(name: str) -> Any:
@@ -73,7 +78,7 @@ def capture(
 
     handles = []
     try:
-        for name in matching(network, globs):
+        for name in chosen:
             handles.append(modules[name].register_forward_hook(hook_for(name), with_kwargs=True))
         yield captured
     finally:

@@ -52,6 +52,8 @@ class LanguageModel:
             FileNotFoundError: if it can only be a folder and there is none.
             ModelError: for a folder with a revision, which only the hub has.
         """
+        if not isinstance(self.name, str):
+            raise ModelError(f"model.name is {self.name!r}; expected 'tiny', a folder, or the id of a model on the hub")
         path = TINY_FOLDER if self.name == "tiny" else Path(self.name).expanduser()
         if path.is_dir():
             if self.revision is not None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lmi.activations.hooks import capture, matching
 from lmi.activations.store import Chunk, Store, write_store
+from lmi.arguments import checked_folder
 from lmi.types import Context
 
 
@@ -18,7 +19,7 @@ def record(
     network: nn.Module,
     batches: Iterable[Tensor | Sequence[Any] | Mapping[str, Any]],
     modules: Sequence[str],
-    folder: Path,
+    folder: Path | str,
     context: Context | None = None,
 ) -> Store:
     """Run ``network`` on ``batches`` and write the named modules' outputs to ``folder``, one batch in memory at a time.
@@ -43,6 +44,7 @@ def record(
     (('1',), (10, 3))
     """
     matching(network, modules)
+    folder = checked_folder(folder)
     training = {module for module in network.modules() if module.training}
     network.eval()
     try:
@@ -54,9 +56,18 @@ def record(
 
 def _chunks(network: nn.Module, batches: Iterable[Any], modules: Sequence[str], context: Context) -> Iterator[Chunk]:
     for batch in context.bar(batches, "activations"):
+        if not isinstance(batch, Tensor | Sequence | Mapping) or isinstance(batch, str):
+            raise ValueError(
+                f"a batch is a {type(batch).__name__}; expected a tensor, or a sequence or mapping of arguments"
+            )
         args = (batch,) if isinstance(batch, Tensor) else () if isinstance(batch, Mapping) else tuple(batch)
         kwargs = dict(batch) if isinstance(batch, Mapping) else {}
-        size = next(len(value) for value in [*args, *kwargs.values()] if isinstance(value, Tensor))
+        sizes = [len(value) for value in [*args, *kwargs.values()] if isinstance(value, Tensor) and value.ndim]
+        if not sizes:
+            raise ValueError(
+                "a batch holds no tensor; expected a tensor, or a sequence or mapping of arguments with one"
+            )
+        size = sizes[0]
         with torch.no_grad(), capture(network, modules) as outputs:
             network(*args, **kwargs)
         for name, output in outputs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,9 @@ def read_documents(texts: Sequence[str] = (), files: Sequence[str] = (), folder:
     for name, given in (("texts", texts), ("files", files)):
         if isinstance(given, str):
             raise ValueError(f"{name} is one string, {given[:20]!r}; expected several: {name}=[{given[:20]!r}]")
+        odd = [item for item in given if not isinstance(item, str | os.PathLike)]
+        if odd:
+            raise ValueError(f"{name} holds a {type(odd[0]).__name__}, {odd[0]!r}; expected strings")
     if not texts and not files and folder is None:
         folder = str(DEFAULT_FOLDER)
     documents = [Document(f"texts[{index}]", text) for index, text in enumerate(texts)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lmi.arguments import checked_device, whole
+from lmi.arguments import checked_device, checked_seed, whole
 from lmi.containers import device_of
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.network.table import read_table
@@ -160,7 +160,7 @@ def pairwise(
             "null is 'none'; expected 'auto', 'documents' or 'shift': lmi.pairwise_mi measures without one"
         )
     side, groups, h = table.side, table.documents, table.side.values.cpu()
-    plans = null_plans(groups, table.scheme, Context(seed).generator("null"), draws, h.shape[1])
+    plans = null_plans(groups, table.scheme, Context(checked_seed(seed)).generator("null"), draws, h.shape[1])
     columns = PreparedColumns(measure, h)
     nats = tiled(measure, h, None, None, bar, f"{estimator} x", columns)
     significance = drawn_significance(nats, columns, plans, None, bar)

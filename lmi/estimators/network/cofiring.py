@@ -10,7 +10,7 @@ import torch
 from numba import njit, prange
 from scipy.special import gammaln
 
-from lmi.arguments import whole
+from lmi.arguments import checked_folder, checked_seed, false_discovery_rate, whole
 from lmi.containers import labels_of
 from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, null_inflation, read_firing
 from lmi.estimators.network.cofiring_files import kept_counts, read_firing_file
@@ -73,8 +73,8 @@ def cofiring(
     """
     if sign not in ("together", "apart", "both"):
         raise ValueError(f"sign is {sign!r}; expected 'together', 'apart' or 'both'")
-    if not 0 < rate <= 1:
-        raise ValueError(f"rate is {rate!r}; expected a false-discovery rate above 0, at most 1")
+    rate, seed = false_discovery_rate(rate), checked_seed(seed)
+    folder = None if folder is None else checked_folder(folder)
     most = None if most is None else whole(most, "most", 1)
     if isinstance(x, str | Path):
         x, features, in_file = read_firing_file(x, features)

@@ -10,6 +10,7 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
+from lmi.arguments import checked_seed, false_discovery_rate
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.network.pruning import neighbour_lists
 from lmi.estimators.pairwise.ksg_window import psi_table
@@ -49,6 +50,8 @@ def direct_edges(edges: Edges, x: Any, *, tolerance: float = 0.1, rate: float | 
     >>> direct_edges(pairwise_edges(chain), chain).frame()[["a", "b"]].values.tolist()
     [['1', '2'], ['0', '1']]
     """
+    if not isinstance(edges, Edges):
+        raise ValueError(f"edges is a {type(edges).__name__}; expected those of lmi.pairwise_edges")
     (side,) = read_columns(("x", x))
     numbers = tuple(map(str, range(side.values.shape[1])))
     names = numbers if side.columns is None else tuple(map(str, side.columns))
@@ -59,6 +62,7 @@ def direct_edges(edges: Edges, x: Any, *, tolerance: float = 0.1, rate: float | 
         raise ValueError(
             f"x has column {names[first]!r} where edges have {edges.names[first]!r}; expected the same columns"
         )
+    seed, rate = checked_seed(seed), None if rate is None else false_discovery_rate(rate)
     if rate is not None and np.isnan(edges.p).any():
         raise ValueError("edges have no p-values; expected rate=None, or edges of lmi.pairwise_edges with a null")
     kept = edges.pruned(tolerance)

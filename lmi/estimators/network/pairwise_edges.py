@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.arguments import checked_device, whole
+from lmi.arguments import checked_device, checked_folder, checked_seed, false_discovery_rate, whole
 from lmi.containers import device_of
 from lmi.estimators.network.edge_units import Candidates, EdgeSearch, Unit, measured_units, split_units
 from lmi.estimators.network.edges import Edges
@@ -91,8 +91,7 @@ def pairwise_edges(
     most = None if most is None else whole(most, "most", 1)
     if null == "none" and most is None:
         raise ValueError("null='none' takes the strongest pairs; expected most=m, how many")
-    if not 0 < rate <= 1:
-        raise ValueError(f"rate is {rate!r}; expected a false-discovery rate above 0, at most 1")
+    rate, seed = false_discovery_rate(rate), checked_seed(seed)
     table = read_table(x, documents, null, estimator, k, layer, missing)
     h, names, groups, scheme = table.side.values.cpu(), table.names, table.documents, table.scheme
     chosen = np.arange(h.shape[1]) if targets is None else _numbers(targets, names)
@@ -107,7 +106,9 @@ def pairwise_edges(
     units = split_units(len(chosen), h.shape[1], tile)
     search = EdgeSearch(columns, tile, chance, rate, most if chance is None else None)
     key = f"{measure}{search.most}{rate}{targets is None or order.tolist()}{scheme}{draws}{seed}{tile}"
-    place = None if folder is None else Path(folder) / _digest(key.replace(f"device='{device}'", ""), h, groups)
+    place = (
+        None if folder is None else checked_folder(folder) / _digest(key.replace(f"device='{device}'", ""), h, groups)
+    )
     parts = measured_units(units, search.measure, place, fabric, f"{estimator} edges", progress)
     tested = sum(unit.pairs() for unit in units)
     a, b, nats, p, q = gathered(parts, tested, rate, most, chance is not None)
