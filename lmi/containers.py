@@ -215,9 +215,8 @@ def _pandas_column(column: Any, label: str, convert: Convert) -> Tensor:
 
 def _polars(data: Any, name: str, convert: Convert) -> Opened:
     if not callable(getattr(data, "to_numpy", None)):
-        raise ValueError(
-            f"{name} is a polars {type(data).__name__}; expected a DataFrame or Series: collect() it first"
-        )
+        kind = type(data).__name__
+        raise ValueError(f"{name} is a polars {kind}; expected a DataFrame or Series: collect() it first")
     if not hasattr(data, "columns"):
         return Opened(_polars_column(data, f"{name} column {data.name!r}", convert), "frame", None, (data.name,))
     columns = [_polars_column(data[label], f"{name} column {label!r}", convert) for label in data.columns]
@@ -230,9 +229,8 @@ def _polars_column(column: Any, label: str, convert: Convert) -> Tensor:
         return torch.full((len(column),), torch.nan, dtype=torch.float64)
     if column.dtype.is_nested():
         raise ValueError(f"{label} is {column.dtype}; expected real numbers")
-    return convert(column.fill_null(strategy="max").to_numpy(), label).masked_fill(
-        torch.from_numpy(np.array(absent)), torch.nan
-    )
+    filled = convert(column.fill_null(strategy="max").to_numpy(), label)
+    return filled.masked_fill(torch.from_numpy(np.array(absent)), torch.nan)
 
 
 def _anndata(data: Any, name: str, layer: str | None, convert: Convert) -> Opened:
