@@ -56,6 +56,9 @@ class CriticSettings:
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
 
 
+CACHED_ROWS = 5000  # of the training part, of which all pairs' scores by the base are kept: 100 MB
+
+
 class Critic(nn.Module):
     """f(x, y) for every pair of rows: (b, dx), (c, dy) -> (b, c)."""
 
@@ -106,9 +109,8 @@ def fit_critic(
     """
     x, y = (z.float() for z in train)
     stop_x, stop_y = (z.float()[:2000] for z in stop)
-
-    def scored(a: Tensor, b: Tensor) -> Tensor:
-        return critic(a, b) if base is None else critic(a, b) + base(a.double(), b.double()).float()
+    below = _base_scores(base, x, y)
+    blocks = [(a, b, _below(base, a, b)) for a, b in zip(stop_x.split(1000), stop_y.split(1000)) if len(a) > 1]
 
     critic = Critic(x.shape[1], y.shape[1], settings, context.generator("weights"))
     optimiser = torch.optim.AdamW(
@@ -122,15 +124,14 @@ def fit_critic(
         for _ in range(settings.max_epochs):
             total = 0.0
             for indices in torch.randperm(x.shape[0], generator=order).tensor_split(parts):
-                loss = -objective(scored(x[indices], y[indices]))
+                loss = -objective(critic(x[indices], y[indices]) + below(indices))
                 optimiser.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(critic.parameters(), 1.0)
                 optimiser.step()
                 total += float(loss.detach()) / parts
             with torch.no_grad():
-                blocks = zip(stop_x.split(1000), stop_y.split(1000), strict=True)
-                now = float(torch.stack([objective(scored(a, b)) for a, b in blocks if len(a) > 1]).mean())
+                now = float(torch.stack([objective(critic(a, b) + known) for a, b, known in blocks]).mean())
             curves["train_loss"].append(total)
             curves["stop_loss"].append(-now)
             if now > best:
@@ -143,3 +144,16 @@ def fit_critic(
         raise ValueError(f"the {bound} critic diverged: its bound on the stopping part was never finite")
     critic.load_state_dict(best_state)
     return critic, curves
+
+
+def _base_scores(base: Scores | None, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor | float]:
+    """Rows (b,) of x (n, dx), y (n, dy) -> their scores (b, b) by ``base``; of few rows, all are worked out once."""
+    if base is None or x.shape[0] > CACHED_ROWS:
+        return lambda rows: _below(base, x[rows], y[rows])
+    known = base(x.double(), y.double()).float()
+    return lambda rows: known[rows[:, None], rows]
+
+
+def _below(base: Scores | None, a: Tensor, b: Tensor) -> Tensor | float:
+    """(b, c) scores of a (b, dx) and b (c, dy) by ``base``; 0 where there is none."""
+    return 0.0 if base is None else base(a.double(), b.double()).float()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import lmi
+from lmi.auto.candidates import neural_critic
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
@@ -22,7 +23,7 @@ from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, Space
 from lmi.estimators.folds import make_folds
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import values_there
-from lmi.neural.critic import CriticSettings
+from lmi.neural.critic import CriticSettings, fit_critic
 from lmi.types import Context
 
 N, RHO = 600, 0.8
@@ -171,6 +172,25 @@ def test_neural_critic_adds_to_its_base():
     assert fitted.base is base and "over normal" in fitted.name
     alone = NeuralCritic(space, None, CriticSettings(max_epochs=2), CONTEXT).fit(shared)
     assert alone.base is None and alone.bound < TRUTH + 0.05
+
+
+@pytest.mark.parametrize(("curved", "networks"), [(False, 1), (True, 3)])
+def test_networks_are_fitted_to_further_folds_only_where_the_first_one_gains(monkeypatch, curved, networks):
+    space = normal_space(columns=2, seed=3)
+    if curved:
+        y = torch.cat((space.x[:, :1].square() - 1 + 0.3 * space.y[:, :1], space.y[:, 1:]), 1)
+        space = Space(COLUMNS, space.x, y)
+    base = Normal(space, False).fit(folds())
+    calls = []
+
+    def counted(*words):
+        calls.append(words)
+        return fit_critic(*words)
+
+    monkeypatch.setattr(neural_critic, "fit_critic", counted)
+    fitted = NeuralCritic(space, base, CriticSettings(max_epochs=6), CONTEXT).fit(base.cross_fit.folds)
+    assert len(calls) == networks
+    assert (fitted.bound > base.bound + 0.02) == curved
 
 
 def test_calibration_turns_down_what_is_over_confident():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
+from lmi.auto.candidate import HELD_OUT_SAMPLES, Candidate, FittedCandidate, Number, Traits, score_folds
 from lmi.auto.numbers import bound_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -43,14 +43,30 @@ class NeuralCritic(Candidate):
         return f"neural critic on {self.space.name}" + (f" over {self.base.name}" if self.base else "")
 
     def fit(self, folds: list[Fold]) -> FittedNeuralCritic:
-        """See ``Candidate``. On other folds than the base's, the base is fitted again too."""
+        """See ``Candidate``. On other folds than the base's, the base is fitted again too.
+
+        Where the first fold's network gains too little to be chosen, the base's scores stand for all: a network a fold is
+        most of what an estimate costs.
+        """
         base = self.base
         if base is not None and base.cross_fit.folds is not folds:
             base = base.candidate.fit(folds)
         below = [None] * len(folds) if base is None else base.cross_fit.critics
-        critics = [self._critic(fold, scores, i) for i, (fold, scores) in enumerate(zip(folds, below, strict=True))]
+        critics = [self._critic(folds[0], below[0], 0)]
+        if base is not None and not self._promises(folds[0], critics[0], base):
+            critics = base.cross_fit.critics
+        else:
+            rest = zip(folds[1:], below[1:], strict=True)
+            critics += [self._critic(fold, scores, i) for i, (fold, scores) in enumerate(rest, start=1)]
         traits = Traits(COMPLEXITY, margin=NEURAL_MARGIN, learned=True, approximate=True)
         return FittedNeuralCritic(self, self.name, traits, score_folds(self.space, folds, critics), base=base)
+
+    def _promises(self, fold: Fold, scores: Scores, base: FittedCandidate) -> bool:
+        """Whether the first fold's fresh pairs gain half of what all folds together must."""
+        test = fold.test[:HELD_OUT_SAMPLES]
+        bound = float(held_out(scores, self.space.x[test], self.space.y[test]).infonce.mean())
+        before = float(base.cross_fit.terms[test].nanmean())
+        return bound - before > 0.5 * NEURAL_MARGIN * before
 
     def _critic(self, fold: Fold, below: Scores | None, index: int) -> Scores:
         x, y = self.space.x, self.space.y

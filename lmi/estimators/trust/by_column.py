@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.trust.left_over import LeftOver
+from lmi.estimators.trust.thresholds import TIED
 
 MOST_COLUMNS = 64  # of a side
 MOST_BINS, ROWS_A_BIN = 64, 20
@@ -48,7 +49,10 @@ def by_column(x: Tensor, y: Tensor) -> LeftOver:
 def _one_way(x: Tensor, y: Tensor, names: Sequence[str]) -> LeftOver:
     """``by_column`` for residuals of y (n, k) along the columns of x (n, d); ``names`` of both."""
     n, d = x.shape
-    rest = normal_scores(y - x @ torch.linalg.lstsq(x, y).solution)
+    rest = y - x @ torch.linalg.lstsq(x, y).solution
+    # Among rows of one value, ranks of the residual are those of the line itself, which depends on x however faint it is.
+    untied = torch.tensor([column.unique().numel() > (1 - TIED) * n for column in y.T])
+    rest = torch.where(untied, normal_scores(rest), rest - rest.mean(0))
     sizes = rest.abs()
     features = torch.cat((rest, sizes), 1)
     features = (features - features.mean(0)) / features.std(0, correction=0).clamp(min=1e-300)

@@ -43,3 +43,11 @@ def test_a_line_with_any_noise_leaves_nothing():
             by_column(x.exp(), x[:, :1] + noise).deviations if seed % 2 == 0 else by_column(x, noise).deviations
         )
     assert max(scores) < 3
+
+
+def test_rare_counts_beside_anything_leave_nothing():
+    """Most rows of such a column have one value; ranks of its residual among them would be those of the line itself."""
+    g = torch.Generator().manual_seed(3)
+    x = torch.poisson(torch.full((800, 12), 0.15, dtype=torch.float64), generator=g).log1p()
+    y = torch.poisson(torch.full((800, 12), 0.3, dtype=torch.float64), generator=g).log1p()
+    assert by_column(x, y).deviations < 2.5
