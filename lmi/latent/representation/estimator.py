@@ -84,7 +84,8 @@ class RepresentationEstimator(RepresentationSettings):
             verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
-            + f" learned latents ({settings.objective}, {self.members} members)"
+            + f" learned latents ({settings.objective}, {self.members} members"
+            + (", mirrored pairs)" if settings.augmentation == "mirror" else ")")
             + "; a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )

@@ -17,6 +17,9 @@ from lmi.latent.representation.settings import RepresentationSettings
 from lmi.latent.training import train
 from lmi.types import Context
 
+# Passes over the training part: mirrored pairs are known by heart later.
+EPOCHS = {"none": 25, "mirror": 50}
+
 
 def fit_pair(
     settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context
@@ -52,7 +55,8 @@ def _fit(
     stop = model.scaled(x[fold.stop], y[fold.stop])
     batch_size = settings.batch_size or BATCHES[model.objective_name]
     data = WholeStopModule(model.scaled(*pairs), stop, batch_size, context)
-    trainer = train(settings, model, data, context)
+    passes = settings.max_epochs or EPOCHS[settings.augmentation]
+    trainer = train(replace(settings, max_epochs=passes), model, data, context)
     model.seen = None
     return model, trainer
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from lmi.estimators.folds import Fold
 from lmi.latent.representation.fit import encode_all, fit_members
 from lmi.latent.representation.leading import Leading, leading_latents
+from lmi.latent.representation.mirrors import AugmentationName, mirror_count
 from lmi.latent.representation.objectives import ObjectiveName
 from lmi.latent.representation.paired_encoders import PairedEncoders
 from lmi.latent.representation.settings import RepresentationSettings
@@ -41,7 +42,7 @@ class Fitted:
 
 
 def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context) -> Fitted:
-    """Encoders of a fold; with ``objective=auto`` by the objective whose leading latents have the highest bound on fresh pairs.
+    """Encoders of a fold; with ``auto`` those whose leading latents have the highest bound on fresh pairs.
 
     Args:
         settings: of the encoders and their fits.
@@ -50,16 +51,30 @@ def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold,
         fold: its train part is fitted to, its stop part ends fits and chooses.
         context: seeds, folder, loggers.
     """
-    if settings.objective == "auto":
-        fits = []
-        for i, name in enumerate(COMPETE):
-            # The same seed as where the objective is named, in a folder of its own.
-            place = context.child("objective", name)
-            place = replace(place, seed=context.seed, loggers=() if i else context.loggers)
-            fits.append(fit_fold(replace(settings, objective=name), x, y, fold, place))
-        return max(fits, key=lambda fit: fit.leading.bound)
+    if "auto" in (settings.objective, settings.augmentation):
+        return _fit_and_choose(settings, x, y, fold, context)
     models, trainer = fit_members(settings, x, y, fold, context)
     latents = encode_all(models, x, y, fold)
     fresh = [model.fresh_objective(x[fold.stop], y[fold.stop]) for model in models]
     leading = leading_latents(*latents, fold)
     return Fitted(settings, tuple(models), latents, leading, sum(fresh) / len(fresh), trainer)
+
+
+def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context) -> Fitted:
+    """The best of all augmentations by the first objective, and of all objectives with that augmentation."""
+
+    def fit(objective: ObjectiveName, augmentation: AugmentationName, first: bool = False) -> Fitted:
+        # The same seed as where both are named, in a folder of its own.
+        place = context.child("fit", objective, augmentation)
+        place = replace(place, seed=context.seed, loggers=context.loggers if first else ())
+        return fit_fold(replace(settings, objective=objective, augmentation=augmentation), x, y, fold, place)
+
+    objectives = COMPETE if settings.objective == "auto" else (settings.objective,)
+    ways: tuple[AugmentationName, ...] = (settings.augmentation,)
+    if settings.augmentation == "auto":
+        ways = ("none", "mirror") if mirror_count(tuple(x.shape[1:]), tuple(y.shape[1:])) > 1 else ("none",)
+    fits = [fit(objectives[0], way, first=i == 0) for i, way in enumerate(ways)]
+    best = max(fits, key=lambda each: each.leading.bound)
+    return max(
+        (best, *(fit(name, best.settings.augmentation) for name in objectives[1:])), key=lambda each: each.leading.bound
+    )

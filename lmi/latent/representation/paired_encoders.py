@@ -21,6 +21,7 @@ from lmi.latent.checkpoints import CurvedModule
 from lmi.latent.datamodule import Batch
 from lmi.latent.representation.encoders import build_encoder
 from lmi.latent.representation.gathering import gathered
+from lmi.latent.representation.mirrors import mirror_count, mirrored
 from lmi.latent.representation.objectives import ObjectiveName, build_objective
 from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context
@@ -54,9 +55,12 @@ class PairedEncoders(CurvedModule):
             build_encoder(name, shape, settings.latent_dim, settings.width, context.generator("weights", side))
             for name, shape, side in zip(names, shapes, "xy")
         )
-        if settings.objective == "auto":
-            raise ValueError("objective='auto' fits several: name one of them to fit encoders by it")
+        for name in ("objective", "augmentation"):
+            if getattr(settings, name) == "auto":
+                raise ValueError(f"{name}='auto' fits several: name one of them to fit encoders by it")
+        assert settings.objective != "auto"
         self.objective_name: ObjectiveName = settings.objective
+        self.mirrors = mirror_count(*shapes) if settings.augmentation == "mirror" else 1
         objective = build_objective(
             settings.objective, settings.latent_dim, shapes, context.generator("weights", "objective")
         )
@@ -123,6 +127,9 @@ class PairedEncoders(CurvedModule):
         schedule: Any = self.lr_schedulers()
         world = self.trainer.world_size
         for x, y in batches:
+            if self.mirrors > 1:
+                turn = torch.randint(self.mirrors, (), generator=self.context.generator("mirror", self.global_step))
+                x, y = mirrored(x, y, int(turn))
             zx, zy = gathered(self.trained["x"](x), world), gathered(self.trained["y"](y), world)
             # Only cross-prediction looks at the samples themselves.
             seen = (gathered(x, world), gathered(y, world)) if self.objective_name == "cross" else (x, y)

@@ -10,6 +10,7 @@ from pydantic import Field
 from lmi.activations.model import LanguageModel
 from lmi.latent.measures import Measure
 from lmi.latent.representation.encoders import EncoderName
+from lmi.latent.representation.mirrors import AugmentationName
 from lmi.latent.representation.objectives import ObjectiveName
 from lmi.latent.trainer import TrainerSettings
 
@@ -29,13 +30,15 @@ class RepresentationSettings:
         objective: what the latents of a batch maximise: ``cca`` in closed form, ``cross`` (prediction of the other side),
             ``infonce``, ``mine``, ``smile``; ``auto`` fits ``cca`` and ``infonce`` to the first fold and keeps the one whose
             latents have the highest bound on its stopping part.
+        augmentation: ``mirror`` turns each training batch of pictures, or of sequences, by a mirror of its own, both sides
+            alike; ``none`` does not; ``auto`` keeps what has the higher bound on fresh pairs.
         learning_rate: of AdamW at its peak: it warms up linearly and then falls as a cosine.
         weight_decay: of AdamW.
         warm_up: share of the steps.
         averaging: decay per step of the averaged weights, which are the ones that measure; 0 takes the trained ones.
         batch_size: samples a step and process, ``None`` for what suits the objective; with several processes the objective
             sees the latents of all of them.
-        max_epochs: passes over the training part; the schedule is made for so many.
+        max_epochs: passes over the training part, for which the schedule is made; 0 for 25, or 50 of mirrored pairs.
         patience: epochs without a higher bound on the stopping part before training ends.
         members: encoders per fold, from further first weights and batches, whose latents are measured together: what one of
             them has by chance the others do not share.
@@ -56,12 +59,13 @@ class RepresentationSettings:
     latent_dim: Annotated[int, Field(ge=1)] = 16
     width: Annotated[int, Field(ge=2)] = 16
     objective: ObjectiveName | Literal["auto"] = "auto"
+    augmentation: AugmentationName = "auto"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.15
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.98
     batch_size: Annotated[int, Field(ge=8)] | None = None
-    max_epochs: Annotated[int, Field(ge=1)] = 25
+    max_epochs: Annotated[int, Field(ge=0)] = 0
     patience: Annotated[int, Field(ge=1)] = 25
     members: Annotated[int, Field(ge=1)] = 1
     restarts: Annotated[int, Field(ge=0)] = 0

@@ -16,6 +16,7 @@ from lmi.latent.representation.encoders.pretrained import pretrained_features
 from lmi.latent.representation.estimator import RepresentationEstimator, opened_upwards
 from lmi.latent.representation.leading import leading_latents
 from lmi.latent.representation.learning_curve import LearningCurve
+from lmi.latent.representation.mirrors import mirror_count, mirrored
 from lmi.latent.representation.objectives import build_objective
 from lmi.latent.representation.objectives.cca import canonical_nats
 from lmi.latent.representation.paired_encoders import PairedEncoders
@@ -26,7 +27,15 @@ from lmi.sources.pictures.rectangles import Rectangles
 from lmi.sources.series.hidden_chain import HiddenChain
 from lmi.types import Estimate
 
-SMALL = {"objective": "cca", "folds": 2, "max_epochs": 12, "permutations": 0, "learning_curve": False, "measure": "ksg"}
+SMALL = {
+    "objective": "cca",
+    "augmentation": "none",
+    "folds": 2,
+    "max_epochs": 12,
+    "permutations": 0,
+    "learning_curve": False,
+    "measure": "ksg",
+}
 
 
 def bumps(n=1200, bits=2.0, size=8, seed=0):
@@ -51,6 +60,28 @@ def test_the_objective_is_chosen_by_its_bound_on_fresh_pairs():
     assert f"learned latents ({chosen}, 1 members)" in result.choice
     with pytest.raises(ValueError, match="name one of them"):
         PairedEncoders(((1,), (1,)), RepresentationEstimator(), lmi.types.Context(seed=0))
+
+
+def test_mirrored_pairs_say_more_and_are_kept_where_they_do():
+    pairs = bumps(600)
+    settings = SMALL | {"folds": 0, "augmentation": "auto"}
+    result = lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings)
+    named = {way: lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings | {"augmentation": way})
+             for way in ("none", "mirror")}  # fmt: skip
+    bounds = {way: each.details["fold_1_leading_bound_nats"] for way, each in named.items()}
+    assert bounds["mirror"] > bounds["none"] + 0.05
+    assert result.nats == named["mirror"].nats and "(cca, 1 members, mirrored pairs)" in result.choice
+    columns = lmi.estimate(pairs.x.flatten(1), pairs.y.flatten(1), "representation", seed=1, **settings)
+    assert "mirrored" not in columns.choice
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (2, 3, 5), (6, 2)])
+def test_mirrors_turn_both_sides_alike_and_none_is_another(shape):
+    z = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
+    turned = [mirrored(z, 2 * z, which) for which in range(mirror_count(shape, shape))]
+    assert torch.equal(turned[0][0], z) and all(torch.equal(2 * a, b) for a, b in turned)
+    assert len({tuple(a.flatten().tolist()) for a, _ in turned}) == len(turned)
+    assert all(torch.equal(a.flatten(1).sort(1).values, z.flatten(1).sort(1).values) for a, _ in turned)
 
 
 def test_members_are_measured_together_and_differ():

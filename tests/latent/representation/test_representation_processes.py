@@ -12,7 +12,7 @@ WORDS = [
     "experiment=images", "estimator=representation", "source=bumps", "source.size=8", "logger=none", "progress=false",
     "experiment.num_samples=640", "estimator.permutations=0", "estimator.folds=0", "estimator.train_share=0.5",
     "estimator.stop_share=0.1", "estimator.max_epochs=8", "estimator.latent_dim=4", "estimator.learning_curve=false",
-    "estimator.measure=ksg", "estimator.members=1", "trainer.precision=64-true",
+    "estimator.measure=ksg", "estimator.members=1", "estimator.augmentation=mirror", "trainer.precision=64-true",
 ]  # fmt: skip
 
 
