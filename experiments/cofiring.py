@@ -102,7 +102,7 @@ class Cofiring:
                 edges.extra["expected"], edges.extra["together"], edges.tested
             )
             captions["pairs"] = (
-                "The pairs found: tokens where both fire against those that chance gives (dashed: equal)."
+                "The pairs found: rows (tokens of a text) where both fire against those that chance gives (dashed: equal)."
             )
             groups = feature_clusters(edges, self.grouped, self.clusters, context.seed)
             tables["clusters"] = [

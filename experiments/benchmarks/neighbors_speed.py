@@ -10,7 +10,6 @@ from typing import Annotated
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator
 from pydantic import Field
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from lmi.estimators.neighbors.ksg import ksg_pointwise
 from lmi.estimators.neighbors.search import Way, count_inside, nearest
 from lmi.experiments.benchmarks.peers import INSTALL, is_installed, latentmi, seeded
 from lmi.experiments.measure import peak_memory_gib
-from lmi.report.style import BLUE, INK, ORANGE, dress, grid
+from lmi.report.style import BLUE, INK, ORANGE, dress, grid, log_ticks
 from lmi.results import Result, Scalar
 from lmi.types import NATS_PER_BIT, Context
 
@@ -165,8 +164,7 @@ def draw(rows: list[dict[str, Scalar]]) -> Figure:
         dress(axes, f"{sizes[index]} samples", "dimensions", "seconds" if index == 0 else "")
         axes.set_xticks([row["dims"] for row in chosen], [str(row["dims"]) for row in chosen])
         axes.set_ylim(min(every) / 2, max(every) * 2)  # so wide that a tick falls inside, whatever was measured
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        log_ticks(axes.yaxis)
         axes.minorticks_off()
         if index == 0:
             axes.legend(fontsize=8, frameon=False, labelcolor=INK)

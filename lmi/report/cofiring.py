@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from lmi.report.style import BLUE, GREY, INK, ORANGE, SEQUENTIAL, dress, new_figure
+from lmi.report.style import BLUE, GREY, INK, ORANGE, SEQUENTIAL, dress, log_ticks, new_figure
+
+CROWD = 300  # pairs; fewer are drawn one by one
 
 LEGEND = {
     "layer": "that the dictionary is of",
@@ -19,8 +21,8 @@ LEGEND = {
     "a": "a feature",
     "b": "another",
     "mi_bits": "mutual information of whether one fires and whether the other does",
-    "together": "tokens (rows of a file) where both fire",
-    "expected": "tokens where both would fire by chance",
+    "together": "rows (tokens of a text) where both fire",
+    "expected": "rows where both would fire by chance",
     "lift": "the one over the other",
     "pmi_bits": "logarithm of the lift",
     "q_value": "share of false discoveries among all pairs up to this one",
@@ -41,7 +43,8 @@ def firing_rates(rates: np.ndarray) -> Figure:
     axes.plot(np.flatnonzero(shown) + 1, ordered[shown], color=BLUE, linewidth=1.5)
     axes.set_yscale("log")
     silent = int((~shown).sum())
-    dress(axes, f"{silent} of {len(rates)} features never fire", "feature, by frequency", "share of tokens")
+    dress(axes, f"{silent} of {len(rates)} features never fire", "feature, by frequency", "share of rows")
+    log_ticks(axes.yaxis)
     return figure
 
 
@@ -55,14 +58,19 @@ def together_against_chance(expected: np.ndarray, together: np.ndarray, every: i
     """
     figure = new_figure(5.2, 4.2)
     axes = figure.add_subplot()
-    image = axes.hexbin(
-        np.maximum(expected, 1e-3), np.maximum(together, 0.5), gridsize=45, bins="log", mincnt=1, xscale="log",
-        yscale="log", cmap=SEQUENTIAL, linewidths=0.1,
-    )  # fmt: skip
+    x, y = np.maximum(expected, 1e-3), np.maximum(together, 0.5)
+    if len(x) > CROWD:
+        image = axes.hexbin(
+            x, y, gridsize=45, bins="log", mincnt=1, xscale="log", yscale="log", cmap=SEQUENTIAL, linewidths=0.1
+        )
+        figure.colorbar(image, ax=axes, label="pairs").ax.tick_params(labelsize=7)
+    else:
+        axes.loglog(x, y, "o", color=BLUE, markersize=4, alpha=0.7)
     ends = [max(1e-3, float(expected.min())), float(together.max())]
     axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
-    dress(axes, f"{len(expected):,} of {every:,} pairs", "tokens expected together", "tokens together")
-    figure.colorbar(image, ax=axes, label="pairs").ax.tick_params(labelsize=7)
+    dress(axes, f"{len(expected):,} of {every:,} pairs", "rows expected together", "rows together")
+    log_ticks(axes.xaxis)
+    log_ticks(axes.yaxis)
     return figure
 
 

@@ -77,7 +77,10 @@ def write_report(folder: Path) -> Path:
             "title": name.replace("_", " "),
             "short": len(rows) * len(columns_of(rows)) <= SHORT,
             "legend": {column: result.legend[column] for column in columns_of(rows) if column in result.legend},
-            "columns": columns_of(rows),
+            "columns": [
+                {"name": column, "number": all(isinstance(row.get(column), int | float | None) for row in rows)}
+                for column in columns_of(rows)
+            ],
             "rows": [
                 [
                     {

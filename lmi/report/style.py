@@ -13,7 +13,9 @@ from typing import Any
 from cycler import cycler
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 INK = "#222222"
 BLUE = "#0072b2"
@@ -97,6 +99,18 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return axes
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 times powers of ten on a logarithmic axis that spans under two decades.
+
+    Matplotlib writes none or overlapping ones there.
+    """
+    low, high = sorted(axis.get_view_interval())
+    if 0 < low < high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_locator(NullLocator())
 
 
 def grid(count: int, draw: Callable[[Axes, int], Any], columns: int = 3, size: float = 3.0) -> Figure:
