@@ -218,7 +218,7 @@ def coverage_figure(sides: Sequence[int], names: Sequence[str], intervals: np.nd
         panel.set_yticks([])
         panel.spines["left"].set_visible(False)
         dress(panel, f"{side} + {side} neurons", "interval - truth (nats)")
-        axes.locator_params(axis="x", nbins=4)
+        panel.locator_params(axis="x", nbins=4)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
