@@ -13,6 +13,7 @@ from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, T_SCORES, Space, components, distinct
 from lmi.estimators.columns import normal_scores, robust_scaled
+from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
@@ -48,7 +49,7 @@ def called_for(raw: Sides, ranks: Space, folds: list[Fold], context: Context) ->
         folds: what candidates will be fitted on.
         context: seeds draws, trees and shuffles.
     """
-    return [*of_levels(raw, folds, context), *of_tails(raw, context), *of_leftovers(raw, ranks, context)]
+    return [*of_levels(raw, folds, context), *of_tails(raw, folds, context), *of_leftovers(raw, ranks, context)]
 
 
 def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
@@ -67,10 +68,11 @@ def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate
     return candidates
 
 
-def of_tails(raw: Sides, context: Context) -> list[Candidate]:
+def of_tails(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
     """A t density of ranks brought to t quantiles, where columns have their extremes in the same rows."""
     widths = [z.shape[1] for z in raw]
-    if max(widths) > T_COMPONENTS or not all(distinct(z) for z in raw):
+    enough = min(fold.fit.numel() for fold in folds) >= SAMPLES_A_PARAMETER * (sum(widths) + 1)
+    if max(widths) > T_COMPONENTS or not enough or not all(distinct(z) for z in raw):
         return []
     scores = [normal_scores(z) for z in raw]
     degrees, gain = t_copula_degrees(torch.cat(scores, 1))

@@ -16,6 +16,10 @@ from lmi.types import Context
 CONTEXT = Context(1)
 
 
+def tails(x, y):
+    return of_tails((x, y), make_folds(x.shape[0], 3, CONTEXT.generator("folds")), CONTEXT)
+
+
 def hidden_tails(dim, n=1500):
     """t vectors of 3 degrees of freedom, each column through a map of its own shape."""
     pairs = StudentT(dim, 3, 0.4).sample(n, torch.Generator().manual_seed(0))
@@ -33,13 +37,13 @@ def test_normal_columns_and_columns_of_no_common_tails_ask_for_no_t_copula():
     g = torch.Generator().manual_seed(0)
     x = torch.randn(1000, 3, generator=g, dtype=torch.float64)
     y = x + torch.randn(1000, 3, generator=g, dtype=torch.float64)
-    assert of_tails((x.sinh(), y), CONTEXT) == []
-    assert of_tails((x.round(), y), CONTEXT) == []
+    assert tails(x.sinh(), y) == []
+    assert tails(x.round(), y) == []
 
 
 def test_a_t_density_of_t_scores_measures_what_the_maps_hid():
     x, y, truth = hidden_tails(3)
-    (candidate,) = of_tails((x, y), CONTEXT)
+    (candidate,) = tails(x, y)
     assert isinstance(candidate, TMixture)
     number = candidate.fit(make_folds(1500, 3, CONTEXT.generator("folds"))).number()
     assert math.isclose(number.nats, truth, abs_tol=2.5 * number.error)
@@ -47,6 +51,11 @@ def test_a_t_density_of_t_scores_measures_what_the_maps_hid():
 
 def test_many_columns_are_measured_by_their_components():
     x, y, _ = hidden_tails(8, 800)
-    (candidate,) = of_tails((x, y), CONTEXT)
+    (candidate,) = tails(x, y)
     assert isinstance(candidate, TDensity)
     assert candidate.rank == 8
+
+
+def test_too_few_samples_for_a_density_ask_for_none():
+    x, y, _ = hidden_tails(20, 150)
+    assert tails(x, y) == []
