@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from lmi.experiments.benchmarks.accuracy.case import Case
 from lmi.sources.nonlinear.edges import Edges
+from lmi.sources.nonlinear.gates import Gates
+from lmi.sources.nonlinear.hidden_place import HiddenPlace
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals
 from lmi.sources.nonlinear.one_column import OneColumn
 from lmi.sources.nonlinear.products import ProductsAndSigns
 from lmi.sources.nonlinear.shared_latent import SharedLatent
+from lmi.sources.nonlinear.sphere import Sphere
 from lmi.sources.normal.coarse_normal import CoarseNormal
 from lmi.sources.normal.faint_linear import FaintLinear
 from lmi.sources.normal.gaussian import LowRankGaussian
@@ -162,6 +165,20 @@ LABELS: dict[str, tuple[Source, int]] = {
     "table14": (LabelsAndTables("table", 14), 1500),
     "table14-large": (LabelsAndTables("table", 14), 5000),
 }
+UNFORESEEN: dict[str, tuple[Source, int]] = {  # invented against what stood, after the other families
+    "gate1": (Gates("gate", 1, 0.3), 1000),
+    "gate4": (Gates("gate", 4, 0.3), 3000),
+    "growing1": (Gates("growing", 1, 0.2), 1500),
+    "growing3": (Gates("growing", 3, 0.2), 3000),
+    "fork1": (Gates("fork", 1, 0.15), 1500),
+    "fork3": (Gates("fork", 3, 0.15), 3000),
+    "spiral1": (HiddenPlace("spiral", 1, 0.25), 1500),
+    "bumps32": (HiddenPlace("bumps", 32, 0.5), 2000),
+    "spikes12": (HiddenPlace("spikes", 12, 0.2), 2000),
+    "sphere3": (Sphere(3, 5.0), 2000),
+    "sphere8": (Sphere(8, 10.0), 3000),
+    "tails2-asinh": (Pushforward(StudentT(2, 2, 0.5), ("asinh",)), 1500),
+}
 NULLS: dict[str, tuple[Source, int]] = {
     **{f"null-{name}": (OddMarginals(name), (150, 250, 400)[i % 3]) for i, name in enumerate(MARGINALS)},
     **{f"null3-{name}": (OddMarginals(name, 3), 400) for name in ("cauchy", "two_humps", "counts", "half_zeros")},
@@ -178,6 +195,7 @@ FAMILIES: dict[str, dict[str, tuple[Source, int]]] = {
     "9 redundant": REDUNDANT,
     "10 time": TIME,
     "11 labels": LABELS,
+    "12 unforeseen": UNFORESEEN,
     "nulls": NULLS,
 }
 
