@@ -1,7 +1,7 @@
-"""What each test process has for itself: a cache of compiled kernels, one thread, and a process that starts commands.
+"""One cache of compiled kernels for all test processes, one thread each, and a process that starts commands.
 
-Two processes that fill one cache at the same moment can crash in LLVM. Tests run side by side, so that threads of their own
-would only wait for one another; this has to be set before torch is imported.
+Tests run side by side, so that threads of their own would only wait for one another; this has to be set before torch is
+imported.
 """
 
 import json
@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / f"numba-{WORKER}")
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

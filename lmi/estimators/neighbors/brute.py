@@ -6,13 +6,15 @@ Columns are stored one after the other, (d, n), so that the inner loop runs over
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
+
+from lmi.compiled import kernel
 
 BLOCK = 512
 _FAST = {"nnan", "ninf", "nsz", "contract"}
 
 
-@njit(cache=True, fastmath=_FAST, inline="always")
+@kernel(fastmath=_FAST, inline="always")
 def _block_distances(columns, query, i, start, stop, squared, out):  # type: ignore[no-untyped-def]
     size = stop - start
     for j in range(size):
@@ -29,7 +31,7 @@ def _block_distances(columns, query, i, start, stop, squared, out):  # type: ign
                 out[j] = max(out[j], abs(column[j] - centre))
 
 
-@njit(cache=True, parallel=True, fastmath=_FAST)
+@kernel(parallel=True, fastmath=_FAST)
 def _nearest(columns, query, k, squared, exclude_self, workers):  # type: ignore[no-untyped-def]
     n, m = columns.shape[1], query.shape[1]
     distances = np.empty((m, k))
@@ -61,7 +63,7 @@ def _nearest(columns, query, k, squared, exclude_self, workers):  # type: ignore
     return distances, indices
 
 
-@njit(cache=True, parallel=True, fastmath=_FAST)
+@kernel(parallel=True, fastmath=_FAST)
 def _count(columns, query, radius, squared, workers):  # type: ignore[no-untyped-def]
     n, m = columns.shape[1], query.shape[1]
     counts = np.empty(m, dtype=np.int64)
@@ -83,7 +85,7 @@ def _count(columns, query, radius, squared, workers):  # type: ignore[no-untyped
     return counts
 
 
-@njit(cache=True)
+@kernel()
 def _count_sorted(points, query, radius):  # type: ignore[no-untyped-def]
     # The test |x_j - x_i| < r is made on the rounded difference, as everywhere else, and not on x_i + r.
     n = points.shape[0]

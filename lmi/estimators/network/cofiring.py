@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from scipy.special import gammaln
 
 from lmi.arguments import checked_folder, checked_seed, false_discovery_rate, whole
+from lmi.compiled import kernel
 from lmi.containers import labels_of
 from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, null_inflation, read_firing
 from lmi.estimators.network.cofiring_files import kept_counts, read_firing_file
@@ -148,7 +149,7 @@ def _edges(
     )
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@kernel(parallel=True, nogil=True)
 def _fisher(together: Any, of_a: Any, of_b: Any, n: int, log_factorial: Any) -> Any:
     """Doubled smaller tail of the hypergeometric law of ``together``, (m,), at most 1."""
     p = np.empty(together.size)

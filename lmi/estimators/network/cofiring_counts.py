@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from scipy import sparse
 from scipy.special import chdtrc, chdtri
 
 from lmi.arguments import whole
+from lmi.compiled import kernel
 from lmi.containers import plain_array, refuse_odd_tensor
 from lmi.estimators.significance.document_nulls import Scheme, null_rows
 from lmi.inputs import read_matrices, read_matrix
@@ -130,14 +131,14 @@ def _log_table(n: int) -> np.ndarray:
     return counts * np.log(np.maximum(counts, 1))
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _nats(c: int, a: int, b: int, n: int, table: Any) -> float:
     """Plug-in MI of the 2 x 2 table with ``c`` rows where both fire."""
     cells = table[c] + table[a - c] + table[b - c] + table[n - a - b + c]
     return (cells - table[a] - table[n - a] - table[b] - table[n - b] + table[n]) / n
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def _pairs(
     starts: Any, rows: Any, row_starts: Any, features: Any, of_left: Any, of_right: Any, n: int, scale: Any, least: float,
     sign: int, table: Any, first: int, last: int, places: Any, b_out: Any, together: Any, nats: Any, g_out: Any,
@@ -199,7 +200,7 @@ def null_inflation(
     return mean / np.sqrt(overall)
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def _sums(starts: Any, rows: Any, row_starts: Any, features: Any, fires: Any, n: int, least: float, table: Any) -> Any:
     """(2, d) sum of G of each feature with all others that are expected in ``least`` rows, and how many those are."""
     d = fires.size

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
 from lmi.arguments import checked_seed, false_discovery_rate
+from lmi.compiled import kernel
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.network.pruning import neighbour_lists
 from lmi.estimators.pairwise.ksg_window import psi_table
@@ -129,7 +130,7 @@ def conditional_evidence(x: Tensor, triples: np.ndarray, seed: int = 0) -> np.nd
     return (observed - null.mean(1)) / (null - null.mean(1, keepdims=True)).std(ddof=1)
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def _conditional(ranks: Any, order: Any, triples: Any, moves: Any, k: int, psi: Any) -> Any:
     """(m, 1 + r) conditional MI in nats of ranks (d, n): as it is, and with i moved along k in each of r ways."""
     n = ranks.shape[1]
@@ -145,7 +146,7 @@ def _conditional(ranks: Any, order: Any, triples: Any, moves: Any, k: int, psi: 
     return values
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _frenzel_pompe(x: Any, y: Any, nearest: Any, psi: Any) -> float:
     """I(x; y | place) of ranks x, y (n,) in the order of the third: psi(k) - <psi(c_xz) + psi(c_yz) - psi(c_z)>.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from scipy import sparse
+
+from lmi.compiled import kernel
 
 
 def indirect_edges(a: np.ndarray, b: np.ndarray, nats: np.ndarray, size: int, tolerance: float = 0.0) -> np.ndarray:
@@ -50,7 +52,7 @@ def neighbour_lists(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray
     return starts, other, edge
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@kernel(parallel=True, nogil=True)
 def _weakest(a: Any, b: Any, nats: Any, starts: Any, other: Any, edge: Any, tolerance: float) -> Any:
     """Walk the sorted neighbours of both ends side by side and look at each that they share."""
     weakest = np.zeros(a.size, dtype=np.bool_)

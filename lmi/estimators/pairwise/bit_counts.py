@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import intrinsic
+
+from lmi.compiled import kernel
 
 BLOCK = 512  # words of each bin at a time, so that those of five bins stay in the nearest cache
 SIDE = 4  # columns of left at a time, which share what is read of right
@@ -23,7 +25,7 @@ def _ones(typingctx: Any, word: Any) -> tuple[Any, Callable[..., Any]]:
     return types.int64(types.uint64), build
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def pack_bits(codes: Any, bins: int) -> Any:
     """(t, bins, words) bit i of bin b: whether row i is in it; and (t, bins) counts; of bin numbers (t, n)."""
     t, n = codes.shape
@@ -36,7 +38,7 @@ def pack_bits(codes: Any, bins: int) -> Any:
     return bits, counts
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _count(left: Any, right: Any, start: int, end: int, counts: Any) -> None:
     """Add the rows of words ``start`` to ``end`` to the counts of all but the last bins, two of left by three of right.
 
@@ -64,7 +66,7 @@ def _count(left: Any, right: Any, start: int, end: int, counts: Any) -> None:
             counts[i + 1, third] += bz
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _plug_in(counts: Any, of_left: Any, of_right: Any, table: Any, corrected: bool) -> float:
     """Plug-in MI in nats of the table ``counts`` (bins, bins), whose last row and column the margins fill in."""
     bins, n = of_left.size, table.size - 1
@@ -84,7 +86,7 @@ def _plug_in(counts: Any, of_left: Any, of_right: Any, table: Any, corrected: bo
     return nats + surplus / (2 * n) if corrected else nats
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def bit_tile(left: Any, right: Any, of_left: Any, of_right: Any, table: Any, corrected: bool, upper: bool) -> Any:
     """(tx, ty) plug-in MI in nats between columns packed by ``pack_bits``.
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from scipy.special import ndtri
 from torch import Tensor
 
+from lmi.compiled import kernel
 from lmi.estimators.pairwise.histogram import Binning
 
 TIED_SHARE = 0.1  # of the rows, beyond which a column counts as tied
@@ -98,7 +99,7 @@ def column_rows(x: Tensor) -> np.ndarray:
     return np.asarray(_turned(x.numpy()))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@kernel(parallel=True, nogil=True)
 def _turned(x: Any) -> Any:
     n, t = x.shape
     columns = np.empty((t, n))
@@ -110,7 +111,7 @@ def _turned(x: Any) -> Any:
     return columns
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def _sort(columns: Any, k: int, quantiles: Any, bins: int, tied: Any, scores: Any, codes: Any) -> None:
     """Fill ``tied``, and ``scores`` and ``codes`` where there are any, for columns (t, n)."""
     t, n = columns.shape
@@ -145,7 +146,7 @@ def _sort(columns: Any, k: int, quantiles: Any, bins: int, tied: Any, scores: An
                     codes[column, row] = code
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _radix_sort(values: Any, keys: Any, order: Any, spare_keys: Any, spare_order: Any, counts: Any) -> Any:
     """(keys ascending, row numbers) of values (n,), both in one pair of the arrays given; equal rows stay in order."""
     n, mask = values.size, np.uint64((1 << DIGIT) - 1)
@@ -177,7 +178,7 @@ def _radix_sort(values: Any, keys: Any, order: Any, spare_keys: Any, spare_order
     return keys, order
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _quantile(values: Any, rows: Any, place: float) -> float:
     """The value at a place between two of ``values`` in the order of ``rows``, as NumPy interpolates."""
     below = int(np.floor(place))
@@ -186,7 +187,7 @@ def _quantile(values: Any, rows: Any, place: float) -> float:
     return lower + (upper - lower) * share if share < 0.5 else upper - (upper - lower) * (1 - share)
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def _width_codes(columns: Any, bins: int, codes: Any) -> None:
     """Bins of equal width over the [min, max] of each of ``columns`` (t, n): closed on the left, the last on both sides."""
     t, n = columns.shape

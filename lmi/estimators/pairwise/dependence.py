@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from lmi.compiled import kernel
 from lmi.estimators.pairwise.rowwise import check_rows, correlation, ksg_pointwise
 
 Array = NDArray[np.float64]
@@ -65,7 +65,7 @@ def distance_correlation(x: Array, y: Array) -> Array:
     return np.sqrt(np.divide(np.maximum(xy, 0), scale, out=np.zeros_like(xy), where=scale > 0))
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@kernel(nogil=True, fastmath={"reassoc", "contract"})
 def _distance_covariances(x: Any, y: Any) -> Any:
     m, n = x.shape
     out = np.empty((m, 3))

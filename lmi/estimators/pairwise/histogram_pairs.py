@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from lmi.compiled import kernel
 from lmi.estimators.pairwise.bit_counts import bit_tile, pack_bits
 from lmi.estimators.pairwise.column_sorts import binned_columns
 from lmi.estimators.pairwise.histogram import Binning, Correction, bin_codes, g_test, table_mi
@@ -78,7 +79,7 @@ class HistogramPairs:
         return torch.from_numpy((columns.counts > 0).sum(1))
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _sum_c_log_c(codes: Any, counts: Any, gains: Any) -> tuple[float, int]:
     """Sum over cells of c log c, and the number of occupied cells, of the cell numbers ``codes``."""
     counts[:] = 0
@@ -99,7 +100,7 @@ def _sum_c_log_c(codes: Any, counts: Any, gains: Any) -> tuple[float, int]:
     return even + odd, occupied
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def _tile(x: Any, y: Any, bins: int, gains: Any, corrected: bool, upper: bool) -> Any:
     n = x.shape[1]
     nats = np.zeros((x.shape[0], y.shape[0]))

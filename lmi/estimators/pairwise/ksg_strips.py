@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, prange, types
+from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from lmi.compiled import kernel
 from lmi.estimators.pairwise.ksg_window import (
     FAR,
     LANES,
@@ -101,7 +102,7 @@ def advance(typingctx: Any, array: Any, place: Any, step: Any, sign: Any, centre
     return kind, build
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _inside(sorted_: Any, n: int, place: Any, centre: Any, radius: Any, top: int) -> Any:
     """Places of the furthest points right and left of ``place`` that are strictly within the radius: right - left."""
     last = float(n + 2 * WIDTH - 1)
@@ -129,7 +130,7 @@ def _inside(sorted_: Any, n: int, place: Any, centre: Any, radius: Any, top: int
     return difference(right, left)
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def ksg_strip_pairs(
     x_sorted: Any, x_order: Any, y_values: Any, y_sorted: Any, y_order: Any, left: Any, right: Any, size: Any, psi: Any,
     log_strip: int,
@@ -203,7 +204,7 @@ def ksg_strip_pairs(
     return nats
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _coinciding(column: Any, order: Any, partner: Any, place: int, n: int, y: float) -> int:
     """Points that coincide with the one at ``place`` of the sorted column, itself among them."""
     same = 1
@@ -218,7 +219,7 @@ def _coinciding(column: Any, order: Any, partner: Any, place: int, n: int, y: fl
     return same
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _nearest(
     xs: Any, ys: Any, column: Any, base: int, start: int, count: int, s: int, strips: int, stride: int, strip: int,
     size: Any, fill: Any,

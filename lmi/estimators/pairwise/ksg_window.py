@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, prange, types
+from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from scipy.special import digamma
+
+from lmi.compiled import kernel
 
 WIDTH = 16
 FAR = 1e300  # what pads a sorted column: further than any point
@@ -168,7 +170,7 @@ def insert(typingctx: Any, nearest: Any, new: Any) -> tuple[Any, Callable[..., A
     return nearest(nearest, LANES), build
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
     """``radii[WIDTH + i]``: distance from point i to its k-th neighbour; x is sorted, y in its order, both padded."""
     last = len(size) - 1
@@ -193,7 +195,7 @@ def _radii(x: Any, y: Any, n: int, size: Any, radii: Any) -> None:
         store(radii, here, larger(nearest[last], filled(TINY)))
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any, terms: Any) -> float:
     """``terms[i]``: psi(1 + number of other points strictly within the radius of i), and their sum; x is sorted, padded."""
     total = 0.0
@@ -221,7 +223,7 @@ def _psi_of_counts(x: Any, radii: Any, n: int, psi: Any, counts: Any, terms: Any
     return total
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _psi_of_ties(x: Any, y: Any, radii: Any, n: int, psi: Any, k: int, counts: Any, terms: Any) -> float:
     """``terms[i] -= psi(k_i) - psi(k)`` where the radius is 0, k_i the points that coincide with i, and their sum.
 
@@ -257,7 +259,7 @@ def _psi_of_ties(x: Any, y: Any, radii: Any, n: int, psi: Any, k: int, counts: A
     return total
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def ksg_pairs(
     x_sorted: Any, x_order: Any, y_values: Any, y_sorted: Any, y_order: Any, left: Any, right: Any, size: Any, psi: Any
 ) -> Any:
@@ -286,7 +288,7 @@ def ksg_pairs(
     return nats
 
 
-@njit(parallel=True, nogil=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, error_model="numpy")
 def ksg_rows(x: Any, y: Any, x_order: Any, y_order: Any, size: Any, psi: Any) -> Any:
     """(m, n) KSG1 terms in nats of rows of x against the same rows of y; k is the length of the tuple ``size``."""
     m, n = x.shape
@@ -315,7 +317,7 @@ def ksg_rows(x: Any, y: Any, x_order: Any, y_order: Any, size: Any, psi: Any) ->
     return nats
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@kernel(nogil=True, error_model="numpy")
 def _padded(n: int) -> Any:
     """Room for n sorted values between paddings that are further away than any point."""
     column = np.empty(n + 2 * WIDTH)

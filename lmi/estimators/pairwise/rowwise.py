@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 from scipy.special import digamma, stdtrit
 
+from lmi.compiled import kernel
 from lmi.estimators.pairwise.ksg_window import ksg_rows, psi_table
 
 Array = NDArray[np.float64]
@@ -160,7 +161,7 @@ def histogram_counts(x: Any, y: Any, bins: int = 15) -> NDArray[np.int64]:
     return np.bincount(flat.ravel(), minlength=m * bins * bins).reshape(m, bins, bins)
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _bin_rows(values: Any, edges: Any) -> Any:
     m, n = values.shape
     places = np.empty((m, n), dtype=np.int64)

@@ -9,12 +9,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from lmi.compiled import kernel
 
 SMALL = 128  # kept neurons up to which plain loops beat LAPACK
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@kernel(nogil=True, fastmath={"reassoc", "contract"})
 def _dot(a: Any, b: Any) -> float:
     total = 0.0
     for i in range(a.size):
@@ -22,7 +23,7 @@ def _dot(a: Any, b: Any) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _loss(sign: Any, f: Any) -> float:
     total = 0.0
     for i in range(f.size):
@@ -31,7 +32,7 @@ def _loss(sign: Any, f: Any) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _wrong(sign: Any, f: Any, wrong: Any) -> None:
     """Probability given to the other class, sample by sample."""
     for i in range(f.size):
@@ -39,7 +40,7 @@ def _wrong(sign: Any, f: Any, wrong: Any) -> None:
         wrong[i] = math.exp(-z) / (1 + math.exp(-z)) if z > 0 else 1 / (1 + math.exp(z))
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _centre(sign: Any, f: Any, wrong: Any) -> float:
     """Move the intercept to its optimum by Newton's method, ``f`` and ``wrong`` with it; returns the move.
 
@@ -72,7 +73,7 @@ def _centre(sign: Any, f: Any, wrong: Any) -> float:
     return moved
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _gap(sign: Any, f: Any, wrong: Any, gradient: Any, strength: float, penalty: float, n_terms: int) -> Any:
     """(objective, duality gap): the dual point is ``wrong`` scaled until no gradient exceeds 1."""
     objective = strength * _loss(sign, f) + penalty
@@ -85,7 +86,7 @@ def _gap(sign: Any, f: Any, wrong: Any, gradient: Any, strength: float, penalty:
     return objective, objective - strength * dual
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _working_set(gradient: Any, w: Any, least: int) -> Any:
     """The kept neurons and those nearest to entering or most overdue, at least as many again."""
     score = np.abs(gradient)
@@ -100,7 +101,7 @@ def _working_set(gradient: Any, w: Any, least: int) -> Any:
     return chosen if chosen.size else np.array([score.argmax()])
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _newton(xt: Any, chosen: Any, sign: Any, strength: float, w: Any, f: Any, wrong: Any, precision: float) -> float:
     """One proximal Newton step on the chosen neurons, in place; returns the change of the intercept."""
     n = f.size
@@ -159,7 +160,7 @@ def _newton(xt: Any, chosen: Any, sign: Any, strength: float, w: Any, f: Any, wr
     return size * shift
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _solve_active(hessian: Any, slope: Any, active: Any) -> Any:
     """-hessian^-1 slope on the active indices; by hand where LAPACK's threads would cost more than the small system."""
     m = active.size
@@ -184,7 +185,7 @@ def _solve_active(hessian: Any, slope: Any, active: Any) -> Any:
     return step
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _polish(xt: Any, sign: Any, strength: float, w: Any, f: Any, wrong: Any) -> float:
     """One Newton step on the kept neurons with their signs held, in place; returns the change of the intercept.
 
@@ -241,7 +242,7 @@ def _polish(xt: Any, sign: Any, strength: float, w: Any, f: Any, wrong: Any) -> 
     return size * change[m]
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def solve_path(
     xt: Any, sign: Any, strengths: Any, tolerance: float, most_kept: int, max_steps: int,
     coefficients: Any, intercepts: Any, objectives: Any, gaps: Any, iterations: Any,

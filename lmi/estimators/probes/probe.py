@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 from scipy.special import digamma
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from lmi.compiled import kernel
 from lmi.estimators.probes.l1 import check_classes
 
 Array = NDArray[np.float64]
@@ -48,7 +49,7 @@ def label_information(h: Any, positive: Any, k: int = 3) -> Array:
     return _ross(np.ascontiguousarray(h.T), positive, k, digamma(np.arange(n + 1).clip(1)))
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _ross(columns: Any, positive: Any, k: int, table: Any) -> Any:
     d, n = columns.shape
     nats = np.empty(d)

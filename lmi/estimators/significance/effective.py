@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
 from lmi.arguments import whole
+from lmi.compiled import kernel
 from lmi.estimators.pairwise.column_sorts import column_rows
 from lmi.estimators.significance.document_nulls import document_places
 from lmi.inputs import like, read_columns
@@ -77,7 +78,7 @@ def _products(columns: Tensor, lengths: Tensor, lags: int) -> Tensor:
     return torch.from_numpy(_lag_products(columns.numpy(), (ends - lengths).numpy(), ends.numpy(), lags))
 
 
-@njit(parallel=True, nogil=True, fastmath=True, error_model="numpy", cache=True)
+@kernel(parallel=True, nogil=True, fastmath=True, error_model="numpy")
 def _lag_products(columns: Any, starts: Any, ends: Any, lags: int) -> Any:
     """(d, 1 + lags) sums over rows of column * column shifted by 0, 1, ... ``lags`` rows within documents."""
     products = np.zeros((columns.shape[0], 1 + lags))
