@@ -11,6 +11,7 @@ from torch import Tensor
 from lmi.estimators.columns import principal_components
 from lmi.estimators.neighbors.ksg import repeats
 from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.trust.second_opinion import TOLERANCE, confirmed, linear_doubts
 from lmi.estimators.trust.thresholds import (
     LATENT_FOLDS_APART,
     LATENT_FOLDS_APART_ERRORS,
@@ -29,6 +30,7 @@ from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Estimate
 
 RAW_SAMPLES, RAW_COMPONENTS = 2000, 8
+FOLDS = 3  # that a normal model of pixels is judged on
 
 
 def learned_doubts(
@@ -91,6 +93,26 @@ def learned_doubts(
             f"latent_dim may find more"
         )
     return tuple(reasons)
+
+
+def normal_doubts(x: Tensor, y: Tensor, whole: Estimate, generator: torch.Generator) -> tuple[str, ...]:
+    """A reason where a normal model of the values as they come finds clearly more than the encoders.
+
+    Of columns and sequences its closed form; of pictures, whose pixels are far from normal, what it finds in fresh pairs.
+
+    Args:
+        x: (n, *shape).
+        y: (n, *shape).
+        whole: the pooled estimate.
+        generator: deals the folds.
+    """
+    nats, error = whole.nats, whole.details["standard_error_nats"]
+    if x.ndim < 4 and y.ndim < 4:
+        return linear_doubts(x.flatten(1), y.flatten(1), nats, error, generator)
+    bound, bound_error = confirmed(x.flatten(1), y.flatten(1), FOLDS, generator)
+    if bound - nats <= max(4 * bound_error, 4 * error, TOLERANCE * bound, LATENT_NOTHING):
+        return ()
+    return (f"a normal model of the pixels finds {bound:.2f} nats in fresh pairs, more than is in the latents",)
 
 
 def raw_neighbours(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[float, float]:

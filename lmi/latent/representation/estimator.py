@@ -13,15 +13,15 @@ from torch import Tensor
 from lmi.activations.extract import CACHE
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.row_order import time_doubts
-from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.thresholds import LATENT_SHORTFALL
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Verdict
 from lmi.latent.measures import measure_latents, pool_folds
-from lmi.latent.representation.doubts import learned_doubts, raw_neighbours
+from lmi.latent.representation.doubts import learned_doubts, normal_doubts, raw_neighbours
 from lmi.latent.representation.encoders.pretrained import pretrained_features
 from lmi.latent.representation.fold import Fitted, fit_fold
 from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
+from lmi.latent.representation.second_measure import second_measure, settled_by
 from lmi.latent.representation.settings import RepresentationSettings
 from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
@@ -61,15 +61,14 @@ class RepresentationEstimator(RepresentationSettings):
             estimates.append(estimate)
         whole = pool_folds(estimates, folds, n)
         raw = raw_neighbours(x, y, context.generator("raw"))
+        details = details_of(fits, curve)
+        if self.measure == "auto":
+            second = second_measure(fits, folds, context)
+            details["second_measure_nats"] = second
+            whole = settled_by(second, whole)
         doubts = (
             *learned_doubts(self, fits, estimates, whole, curve, raw),
-            *linear_doubts(
-                x.flatten(1),
-                y.flatten(1),
-                whole.nats,
-                whole.details["standard_error_nats"],
-                context.generator("linear"),
-            ),
+            *normal_doubts(x, y, whole, context.generator("linear")),
             *time_doubts(x.flatten(1), y.flatten(1)),
         )
         zx, zy = (z.clone() for z in fits[0].latents)
@@ -80,7 +79,7 @@ class RepresentationEstimator(RepresentationSettings):
             opened_upwards(whole, curve, raw),
             latents=(zx, zy),
             model=tuple(model for fit in fits for model in fit.models),
-            details=whole.details | details_of(fits, curve),
+            details=whole.details | details,
             verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)

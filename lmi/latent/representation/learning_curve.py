@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import Fold
-from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.latent.representation.fit import encode_all, fit_pair
-from lmi.latent.representation.leading import NEIGHBOURS, leading_latents
+from lmi.latent.representation.leading import leading_latents
+from lmi.latent.representation.second_measure import neighbours_nats
 from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context
 
@@ -94,8 +93,7 @@ def learning_curve(
 
     def information(zx: Tensor, zy: Tensor, cut: Fold) -> float:
         u, v = leading_latents(zx, zy, cut).variates(zx[fold.test], zy[fold.test])
-        generator = stream.generator("control")
-        return controlled_ksg(u, v, fit_mixture(u, v, 1, generator, heavy=False), NEIGHBOURS, generator).nats
+        return neighbours_nats(u, v, stream.generator("control"))
 
     values = []
     for count in (n // 4, n // 2):
