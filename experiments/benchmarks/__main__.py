@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -56,9 +57,18 @@ def measure(table: Table, root: Path = ROOT) -> str:
     (root / DATA).mkdir(parents=True, exist_ok=True)
     parts = [block(replace(table, date=f"{datetime.date.today()}", commit=commit(root), machine=machine()))]
     for name, rows in result.tables.items():
-        pd.DataFrame(rows).to_csv(root / DATA / f"{table.name}-{name}.csv", index=False)
+        pd.DataFrame(rows).to_csv(root / DATA / f"{table.name}-{file_name(name)}.csv", index=False)
         parts.append(f"**{name}**\n\n{markdown(rows)}")
     return "\n\n".join(parts)
+
+
+def file_name(name: str) -> str:
+    """A table's name as a part of a file's, which a link can hold.
+
+    >>> file_name("I(sigma) of each block")
+    'I-sigma-of-each-block'
+    """
+    return re.sub(r"\W+", "-", name).strip("-")
 
 
 def commit(root: Path) -> str:
