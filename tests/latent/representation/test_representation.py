@@ -225,7 +225,7 @@ def test_the_interval_is_open_upwards_by_what_is_missing():
     low, high = opened_upwards(estimate, rising, (0.6, 0.02)).interval
     assert low == 0.7 and high == pytest.approx(0.9 + 0.2 * (0.5**0.5 / (1 - 0.5**0.5)))
     for flat in (None, LearningCurve((100, 200, 400), (0.8, 0.8, 0.8), 0.8)):
-        assert opened_upwards(estimate, flat, (0.6, 0.02)).interval == pytest.approx((0.7, 0.9 + 0.15 * 0.8))
+        assert opened_upwards(estimate, flat, (0.6, 0.02)).interval == pytest.approx((0.7, 0.9 + 0.3 * 0.8))
     assert opened_upwards(estimate, None, (1.3, 0.02)).interval == (0.7, 1.3)
 
 
