@@ -40,13 +40,10 @@ def command(*words):
     return [sys.executable, str(ROOT / "train.py"), *words]
 
 
-def sweep(folder, *words, env=None, fails=False):
-    done = subprocess.run(
-        command("-m", *words, f"hydra.sweep.dir={folder}"), cwd=folder.parent, capture_output=True, text=True,
-        env=os.environ | (env or {}),
-    )  # fmt: skip
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr * fails
+def sweep(starter, folder, *words, env=None, fails=False):
+    ((code, said),) = starter.run(["-m", *words, f"hydra.sweep.dir={folder}"], cwd=folder.parent, env=env)
+    assert (code != 0) == fails, said
+    return said
 
 
 def trials(folder):
@@ -62,12 +59,12 @@ def trials(folder):
     ids=["grid", "optuna and joblib"],
 )
 @pytest.mark.slow
-def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, number, words):
+def test_the_ranks_of_a_trial_share_one_config_and_one_folder(starter, tmp_path, number, words):
     (tmp_path / "sitecustomize.py").write_text(RECORDER)
     records = tmp_path / "records"
     records.mkdir()
     folder = tmp_path / "sweep"
-    sweep(folder, *SMALL, "trainer=ddp_cpu", *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
+    sweep(starter, folder, *SMALL, "trainer=ddp_cpu", *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
     by_place = trials(folder)
     assert len(by_place) == number
     processes = [json.loads(path.read_text()) for path in records.glob("*.json")]
@@ -93,9 +90,9 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(tmp_path, number, 
 
 
 @pytest.mark.slow
-def test_a_failed_trial_is_listed_and_the_rest_goes_on(tmp_path):
+def test_a_failed_trial_is_listed_and_the_rest_goes_on(starter, tmp_path):
     folder = tmp_path / "sweep"
-    out = sweep(folder, *KSG, "experiment.num_samples=1,120", fails=True)
+    out = sweep(starter, folder, *KSG, "experiment.num_samples=1,120", fails=True)
     statuses = {record["overrides"][2]: record for record in trials(folder).values()}
     assert [r["status"] for r in statuses.values()].count("done") == 1
     failed = next(r for r in statuses.values() if r["status"] == "failed")
@@ -156,23 +153,20 @@ def test_the_same_command_finds_its_sweep_again_and_another_does_not():
     "words", [[], ["sweep=joblib"], ["sweep=optuna", "sweep.trials=3"]], ids=["grid", "joblib", "optuna"]
 )
 @pytest.mark.slow
-def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(tmp_path, words):
+def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(starter, tmp_path, words):
     folder = tmp_path / "sweep"
     axes = [] if "sweep.trials=3" in words else ["seed=range(3)"]
     study = ["~sweep.study.space", "+sweep.study.space={experiment.num_samples:[100,120]}"] if not axes else []
-    done = subprocess.run(
-        command("-m", *words, *KSG, *axes, *study, "sweep.objective=estimate_bit", f"hydra.sweep.dir={folder}"),
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode != 0 and "Traceback" not in done.stderr, done.stderr
-    assert "no metric 'estimate_bit'" in done.stderr and "did you mean 'estimate_bits'?" in done.stderr
+    said = sweep(starter, folder, *words, *KSG, *axes, *study, "sweep.objective=estimate_bit", fails=True)
+    assert "Traceback" not in said, said
+    assert "no metric 'estimate_bit'" in said and "did you mean 'estimate_bits'?" in said
     assert 1 <= len(trials(folder)) <= 2
 
 
 @pytest.mark.slow
-def test_trackers_group_the_trials_of_a_sweep(tmp_path):
+def test_trackers_group_the_trials_of_a_sweep(starter, tmp_path):
     folder = tmp_path / "my-sweep"
     words = [word for word in KSG if word != "logger=none"]
-    sweep(folder, *words, "seed=0", env={"WANDB_SILENT": "true"})
+    sweep(starter, folder, *words, "seed=0", env={"WANDB_SILENT": "true"})
     (run,) = folder.glob("*/wandb/offline-run-*/run-*.wandb")
     assert b"my-sweep" in run.read_bytes()
