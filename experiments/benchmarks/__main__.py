@@ -89,10 +89,13 @@ def markdown(rows: list[dict[str, Scalar]]) -> str:
     | a | b |
     | --- | --- |
     | 1 | x |
+    >>> "I(X; Y \\\\| Z)" in markdown([{"I(X; Y | Z)": 0.5}])
+    True
     """
     columns = columns_of(rows)
-    lines = [columns, ["---"] * len(columns), *([shown(row.get(name)) for name in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cells = [columns, *([shown(row.get(name)) for name in columns] for row in rows)]
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in line) for line in cells]
+    return "\n".join(f"| {line} |" for line in [lines[0], " | ".join(["---"] * len(columns)), *lines[1:]])
 
 
 def block(table: Table) -> str:

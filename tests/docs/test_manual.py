@@ -1,11 +1,13 @@
 """The manual builds without a warning; nothing public is left out of it; its questions are answered; it fetches nothing."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sphinx.search.en import SearchEnglish
 
 import lmi
 
@@ -50,9 +52,27 @@ def test_every_question_leads_to_an_answer(built):
 
 
 @pytest.mark.slow
+def test_every_question_is_found_by_its_words(built):
+    """The search lists a page that has all words of a question, and the page of questions has their answers as links."""
+    text = (built / "searchindex.js").read_text(encoding="utf-8")
+    index, language = json.loads(text[text.index("(") + 1 : text.rindex(")")]), SearchEnglish({})
+    page = index["docnames"].index("questions")
+    pages = {word: {*(held if isinstance(held, list) else [held])} for word, held in index["terms"].items()}
+    questions = re.findall(r"^\d+\. (.*)$", (DOCS / "questions.md").read_text(encoding="utf-8"), re.M)
+    assert len(questions) >= 20
+    for question in questions:
+        words = re.findall(r"[a-z]{3,}", re.sub(r"`|\]\([^)]*\)", " ", question).lower())
+        missing = [
+            word for word in words if language.word_filter(word) and page not in pages.get(language.stem(word), ())
+        ]
+        assert missing == [], question
+
+
+@pytest.mark.slow
 def test_nothing_is_fetched_from_elsewhere(built):
     for path in built.rglob("*.html"):
         html = path.read_text(encoding="utf-8")
+        assert "| ---" not in html, f"{path} has a table that is none"
         assert re.findall(r"<(?:script|img|iframe)[^>]+src=\"(?:https?:)?//[^\"]+", html) == [], path
         assert re.findall(r"<link[^>]+rel=\"stylesheet\"[^>]+href=\"(?:https?:)?//[^\"]+", html) == [], path
 
