@@ -52,16 +52,21 @@ def second_measure(fits: Sequence[Fitted], folds: Sequence[Fold], context: Conte
 def settled_by(second: float, estimate: Estimate) -> Estimate:
     """The estimate without the doubts of its measure, and with a wider interval, where a second measure agrees with it.
 
+    Where the measure abstains, three reasons at once speak against its model; they stay as doubts.
+
     Args:
-        estimate: of all folds; one that abstains, or has no interval, stays as it is.
+        estimate: of all folds; one without an interval stays as it is.
         second: the other measure of the same samples, nats.
     """
     verdict, interval = estimate.verdict, estimate.interval
     apart = abs(estimate.nats - second)
     allowed = max(APART * estimate.nats, APART_ERRORS * estimate.details["standard_error_nats"])
-    if verdict is None or verdict.level == "abstain" or interval is None or apart > allowed:
+    if verdict is None or interval is None or apart > allowed:
         return estimate
     remark = f"neighbours find {second:.2f} nats in the same latents, by which the interval is opened"
-    return replace(
-        estimate, interval=(interval[0] - apart, interval[1] + apart), verdict=Verdict("reliable", (remark,))
+    settled = (
+        Verdict("doubtful", (*verdict.reasons, remark))
+        if verdict.level == "abstain"
+        else Verdict("reliable", (remark,))
     )
+    return replace(estimate, interval=(interval[0] - apart, interval[1] + apart), verdict=settled)

@@ -22,8 +22,13 @@ def test_two_measures_that_agree_settle_the_doubts_and_open_the_interval_by_what
     assert settled.nats == 1.0 and "neighbours find 1.04 nats" in settled.verdict.reasons[0]
 
 
-@pytest.mark.parametrize(("level", "second"), [("doubtful", 1.06), ("doubtful", 0.93), ("abstain", 1.0)])
-def test_what_disagrees_or_abstains_stays_as_it_is(level, second):
+def test_an_estimate_that_abstained_is_doubtful_for_the_same_reasons():
+    settled = settled_by(1.0, estimate("abstain"))
+    assert settled.verdict.level == "doubtful" and settled.verdict.reasons[0] == "its model is not exact"
+
+
+@pytest.mark.parametrize(("level", "second"), [("doubtful", 1.06), ("doubtful", 0.93), ("abstain", 1.06)])
+def test_what_disagrees_stays_as_it_is(level, second):
     before = estimate(level)
     assert settled_by(second, before) is before
 
