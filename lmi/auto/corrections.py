@@ -29,10 +29,8 @@ from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
     LEFT_OVER,
     LOW_DIMENSIONAL,
-    LOWER_BOUND,
     NEAR_LIMIT,
     NOT_NORMAL,
-    STILL_TO_RISE,
     UNEXPLAINED,
 )
 from lmi.estimators.trust.uncertainty import Z_90
@@ -205,20 +203,6 @@ def left_in_columns(
     words = f"{pairs.pairs} pairs of columns share {pairs.nats:.2f} nats more than their correlations say"
     both = along, LeftOver(pairs.deviations, pairs.nats, words)
     return number._replace(above=above), max(both, key=lambda left: left.deviations)
-
-
-def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Number:
-    """The number of an approximation with an interval that opens upwards: it lies below the truth, nobody knows how far.
-
-    Args:
-        number: of the chosen candidate.
-        chosen: whether it sees the variables through something that loses information.
-        rise: what half of its training samples find less, nats.
-    """
-    if not chosen.traits.approximate:
-        return number
-    lacks = max(LOWER_BOUND * number.nats, STILL_TO_RISE * rise)
-    return number._replace(above=max(number.above, lacks))
 
 
 def within_the_limit(number: Number, chosen: FittedCandidate) -> Number:

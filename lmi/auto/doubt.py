@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lmi.auto.candidate import FittedCandidate
 from lmi.estimators.trust.left_over import LeftOver
+from lmi.estimators.trust.sides_alone import SidesAlone
 
 
 class Doubt(NamedTuple):
@@ -37,6 +38,7 @@ class Evidence:
         along: what residuals of the linear model still share with single columns.
         not_normal: the largest of Mardia's scores of both sides, in standard errors, where the closed form was chosen.
         in_time: autocorrelation along the rows, in standard deviations.
+        alone: how much likelier a side is under a density of its own, where that of the pairs was taken for exact.
         all_columns: whether the number is the closed form of all columns, which fresh pairs cannot confirm.
     """
 
@@ -54,6 +56,7 @@ class Evidence:
     along: LeftOver | None = None
     not_normal: float = 0.0
     in_time: float = 0.0
+    alone: SidesAlone | None = None
     all_columns: bool = False
 
     @property

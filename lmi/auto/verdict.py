@@ -24,6 +24,8 @@ from lmi.estimators.trust.thresholds import (
     NEAR_LIMIT,
     NOISY,
     NOISY_LEAST,
+    NOT_ALONE,
+    NOT_ALONE_LEAST,
     NOT_NORMAL,
     ONLY_LEARNED,
     ONLY_LEARNED_LEAST,
@@ -172,6 +174,19 @@ def sides_not_normal(e: Evidence) -> Doubt | None:
     )
 
 
+def sides_unlike_the_density(e: Evidence) -> Doubt | None:
+    """A side alone is likelier under a density of its own than the density of the pairs says."""
+    if e.alone is None or e.alone.twice <= NOT_ALONE:
+        return None
+    # On a line each neighbours correct the number, and the interval is open.
+    weight = 1.0 if e.columns > 2 and e.alone.nats > NOT_ALONE_LEAST else 0.0
+    return Doubt(
+        f"a side alone is likelier under a density of its own ({e.alone.nats:.3f} nats a sample), so {e.chosen.name} is not "
+        "exact and the interval opens upwards",
+        weight,
+    )
+
+
 def rows_in_time(e: Evidence) -> Doubt | None:
     """Rows depend on their neighbours."""
     counted = e.chosen.cross_fit.space.counted
@@ -195,6 +210,7 @@ DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     left_along_a_column,
     left_unexplained,
     sides_not_normal,
+    sides_unlike_the_density,
     rows_in_time,
 )
 

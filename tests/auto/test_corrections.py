@@ -10,12 +10,12 @@ from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.certified import or_certified
 from lmi.auto.corrections import (
-    as_a_lower_bound,
     left_on_fresh_pairs,
     of_counted_rows,
     with_all_columns,
 )
 from lmi.auto.numbers import closed_form_null
+from lmi.auto.openings import as_a_lower_bound
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds
 from lmi.estimators.trust.row_order import random_orders

@@ -13,6 +13,7 @@ from lmi.auto.spaces import COLUMNS, Space
 from lmi.auto.verdict import DOUBTS, verdict_of
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.left_over import LeftOver
+from lmi.estimators.trust.sides_alone import SidesAlone
 from lmi.estimators.trust.thresholds import TABLE
 
 N = 2000
@@ -64,6 +65,7 @@ FIRING = {
         "leaves about 0.20 nats unexplained (9 standard deviations): ry1 on x1 x2",
     ),
     "sides_not_normal": (clean(not_normal=12.0), "not jointly normal (12 standard errors)"),
+    "sides_unlike_the_density": (clean(alone=SidesAlone(40.0, 0.02)), "of its own (0.020 nats a sample)"),
     "rows_in_time": (clean(chosen=chosen(effective=200.0), in_time=9.0), "2000 of them count as about 200"),
 }
 

@@ -112,6 +112,16 @@ UNEXPLAINED_SHARE = Threshold(
     0.03, "share of the estimate", "that may be left unexplained, for fitting leaves something, too"
 )
 UNEXPLAINED_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
+NOT_ALONE = Threshold(
+    12,
+    "twice the log likelihood",
+    "that a side alone gains under its own density; within 5 where that of the pairs is exact",
+)
+NOT_ALONE_LEAST = Threshold(
+    0.01,
+    "nats per sample",
+    "of that gain, from where on it is a doubt; three humps told as two cost .003 and no information",
+)
 NOT_NORMAL = Threshold(
     5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
 )

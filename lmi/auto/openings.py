@@ -1,0 +1,69 @@
+"""How far the interval opens upwards where the choice, and not the samples, may be what limits the number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
+from lmi.auto.numbers import FIT_SAMPLES
+from lmi.estimators.trust.sides_alone import SidesAlone, sides_alone
+from lmi.estimators.trust.thresholds import LOWER_BOUND, NOT_ALONE, STILL_TO_RISE
+from lmi.types import Context
+
+
+def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Number:
+    """The number of an approximation with an interval that opens upwards: it lies below the truth, nobody knows how far.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: whether it sees the variables through something that loses information.
+        rise: what half of its training samples find less, nats.
+    """
+    if not chosen.traits.approximate:
+        return number
+    lacks = max(LOWER_BOUND * number.nats, STILL_TO_RISE * rise)
+    return number._replace(above=max(number.above, lacks))
+
+
+def open_to_rivals(number: Number, chosen: FittedCandidate, candidates: Sequence[FittedCandidate]) -> Number:
+    """The number with an interval open to what more complex candidates find more, if not clearly so.
+
+    They were turned down because a dozen could win by chance, not because they were shown to be wrong.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: which others did not clearly beat.
+        candidates: all.
+    """
+    gains = [
+        float((c.cross_fit.terms - chosen.cross_fit.terms).nanmean())
+        for c in candidates
+        if c.traits.complexity > chosen.traits.complexity and not c.traits.learned
+    ]
+    gain = max((gain for gain in gains if math.isfinite(gain)), default=0.0)
+    return number._replace(above=max(number.above, gain))
+
+
+def open_to_sides(
+    number: Number, chosen: FittedCandidate, candidates: Sequence[FittedCandidate], context: Context
+) -> tuple[Number, SidesAlone | None]:
+    """Where a density was taken for exact, the number with an interval that opens upwards if a side alone contradicts it.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: asked where it is one t density of all columns, or two.
+        candidates: all that were fitted.
+        context: seeds fits.
+    """
+    space = chosen.cross_fit.space
+    if not 0 < chosen.components <= EXACT_COMPONENTS or space.in_time:
+        return number, None
+    x, y = (z[:FIT_SAMPLES].double() for z in (space.x, space.y))
+    model = chosen.density(candidates, x, y, context.child("both sides"))
+    if model is None:
+        return number, None
+    alone = sides_alone(x, y, model, context.generator("sides alone"))
+    if alone.twice > NOT_ALONE:
+        number = number._replace(above=max(number.above, LOWER_BOUND * number.nats))
+    return number, alone

@@ -1,0 +1,52 @@
+"""Intervals open upwards where a choice was not clear, and where a side alone contradicts a density."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lmi.auto.candidate import Number
+from lmi.auto.candidates.normal import Normal
+from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.openings import open_to_rivals, open_to_sides
+from lmi.auto.spaces import COLUMNS, Space
+from lmi.estimators.columns import robust_scaled
+from lmi.estimators.folds import make_folds
+from lmi.estimators.trust.thresholds import NOT_ALONE
+from lmi.sources.nonlinear.gates import Gates
+from lmi.sources.normal.student import StudentT
+from lmi.types import Context
+
+CONTEXT = Context(1)
+
+
+def density_of(source, n=500):
+    pairs = source.sample(n, torch.Generator().manual_seed(0))
+    space = Space(COLUMNS, robust_scaled(pairs.x), robust_scaled(pairs.y))
+    return TMixture(space, 1, CONTEXT).fit(make_folds(n, 2, CONTEXT.generator("folds")))
+
+
+@pytest.mark.parametrize(("source", "exact"), [(Gates("growing", 3, 0.2), False), (StudentT(3, 3, 0.5), True)])
+def test_a_side_alone_contradicts_a_density_that_stands_for_noise_that_grows(source, exact):
+    fitted = density_of(source)
+    number, alone = open_to_sides(Number(1.0, 0.02), fitted, [fitted], CONTEXT)
+    assert (alone.twice <= NOT_ALONE) == exact
+    assert number.above == pytest.approx(0.0 if exact else 0.08)
+
+
+def test_only_densities_that_are_taken_for_exact_are_asked():
+    space = density_of(StudentT(2, 3, 0.5)).cross_fit.space
+    normal = Normal(space, True).fit(make_folds(500, 2, CONTEXT.generator("folds")))
+    assert open_to_sides(Number(1.0, 0.02), normal, [normal], CONTEXT) == (Number(1.0, 0.02), None)
+
+
+def test_what_rivals_find_more_opens_the_interval_though_it_is_not_clear():
+    fitted = density_of(StudentT(2, 3, 0.5))
+    more = replace(
+        fitted,
+        traits=replace(fitted.traits, complexity=9),
+        cross_fit=replace(fitted.cross_fit, terms=fitted.cross_fit.terms + 0.03),
+    )
+    assert open_to_rivals(Number(1.0, 0.02), fitted, [fitted, more]).above == pytest.approx(0.03)
+    assert open_to_rivals(Number(1.0, 0.02), more, [fitted, more]).above == 0.0
+    assert open_to_rivals(Number(1.0, 0.02, above=0.2), fitted, [fitted, more]).above == 0.2
