@@ -134,7 +134,13 @@ class Composer:
             config = to_dict(self.compose(key for key in self.groups if key == "experiment"))
             chosen = f"experiment={self.firsts['experiment']}" if "experiment" in self.firsts else "the experiment"
             for key in self.groups:
-                if key[0] not in "+~" and "/" not in key and "@" not in key and key not in config:
+                if (
+                    key[0] not in "+~"
+                    and not key.startswith("hydra")
+                    and "/" not in key
+                    and "@" not in key
+                    and key not in config
+                ):
                     has = sorted(name for name, value in config.items() if isinstance(value, dict) and name != "hydra")
                     own = f"; its own setting is experiment.{key}" if key in config["experiment"] else ""
                     raise ValueError(

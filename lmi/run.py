@@ -116,6 +116,9 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+NO_MEMORY = ("can't allocate memory", "out of memory")  # what torch says
+
+
 @contextmanager
 def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator[None]:
     """End the process with one line for what a user can mend, and with the command that goes on after Ctrl-C.
@@ -139,6 +142,11 @@ def one_line_errors(folder: Path | None, *mistakes: type[Exception]) -> Iterator
         is_placed = not isinstance(error, OSError) or error.errno is None or error.filename or str(folder) in said
         place = "" if folder is None or is_placed else f" (writing into {folder})"
         sys.exit(f"error: {said}{cause}{place}\n(HYDRA_FULL_ERROR=1 shows where)")
+    except (MemoryError, RuntimeError) as error:
+        is_memory = isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+        if "HYDRA_FULL_ERROR" in os.environ or not is_memory:
+            raise
+        sys.exit(f"error: this needs more memory than there is: {_line(error)[:200]}\n(HYDRA_FULL_ERROR=1 shows where)")
 
 
 def _line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from lmi.facts import check_inputs, digest, input_files
 from lmi.files import locked, read_mapping
 from lmi.report.page import write_report
 from lmi.results import Result
-from lmi.run import refuse_overrides, run
+from lmi.run import one_line_errors, refuse_overrides, run
 from lmi.sources.files.array_layers import ArrayLayers
 from lmi.sources.files.arrays import Arrays
 from lmi.sources.files.shards import GaussianShards
@@ -321,3 +321,15 @@ def test_a_hostile_folder_executes_nothing_and_reads_nothing_outside(tmp_path, m
     with pytest.raises(ValueError, match=message):
         run(values, folder, resumes=True)
     assert not (folder / "ran").exists() and not (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 8 TiB"), RuntimeError("can't allocate memory:\n8 TB")]
+)
+def test_too_little_memory_is_one_line(error, monkeypatch):
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    said = r"^error: this needs more memory than there is: .*\n\(HYDRA_FULL"
+    with pytest.raises(SystemExit, match=said), one_line_errors(None):
+        raise error
+    with pytest.raises(RuntimeError, match="shapes"), one_line_errors(None):
+        raise RuntimeError("shapes do not fit")

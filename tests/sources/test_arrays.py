@@ -68,6 +68,8 @@ def test_bad_files_are_named(files):
         "x.txt": "suffix '.txt'; expected one of .npy",
         "objects.npy": "cannot read .*objects.npy",
         "two.npz": r"holds 2 arrays \(x, y\)",
+        "a.npy:b": "cannot read .*a.npy as .npy: it holds one array, without names; .* got :b behind it",
+        "a.npy:": "it holds one array, without names",
         "two.npz:q": "no array 'q'; it has x, y",
     }.items():
         with pytest.raises(ValueError, match=message):

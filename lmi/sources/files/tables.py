@@ -32,6 +32,8 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
         ValueError: for a format that is not known, a file that is not of its format, or a name that is missing.
     """
     path, name = split_name(location)
+    if not location:
+        raise ValueError(f"an empty path; expected a file, one of {', '.join(READERS)}")
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}; expected one of {', '.join(READERS)}")
     suffix = path.suffix.lower()
@@ -80,6 +82,8 @@ def is_sparse_npz(names: list[str]) -> bool:
 
 
 def _npy(path: Path, name: str | None) -> tuple[Any, str]:
+    if name is not None:
+        raise ValueError(f"it holds one array, without names; expected the path alone, got :{name} behind it")
     return np.load(path, allow_pickle=False), ""
 
 
