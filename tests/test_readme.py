@@ -84,8 +84,8 @@ def snippets(page):
     return [body for kind, body in FENCE.findall(text_of(page)) if kind == "python" or kind.startswith("{code-cell}")]
 
 
-# The README's own is run by the test of its output, notebooks by tests/docs/test_manual.py.
-RUN = [page for page in MANUAL if snippets(page) and "notebooks" not in Path(page).parts]
+# The README's own is run by the test of its output, notebooks by tests/docs/test_manual.py, inputs.md by tests/test_inputs.py.
+RUN = [page for page in MANUAL if snippets(page) and "notebooks" not in Path(page).parts and page != "docs/inputs.md"]
 
 
 @pytest.mark.parametrize("page", RUN)
