@@ -242,6 +242,7 @@ def test_own_arrays_have_no_truth_and_the_report_says_so(starter, tmp_path):
         ("experiment=pairwise model.name=there.txt", "'there.txt' is a file; expected the folder of a model"),
         ("figures=bmp", "figures=bmp: expected one of png, pdf, svg"),
         ("trainer.devices=-3", "trainer.devices: got -3"),
+        ("hydra.run.dir=", "hydra.run.dir is empty; expected a folder"),
         ("seed=${nope}", "Interpolation key 'nope' not found"),
         ("estimator._target_=subprocess.run", "'subprocess.run' is outside lmi"),
         ("'", "override_grammar"),

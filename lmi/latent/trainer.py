@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class TrainerSettings:
         """A Trainer that logs to the context's loggers and nowhere else.
 
         Raises:
-            ValueError: for a device that is not there.
+            ValueError: for a device that is not there, or more processes than cores.
         """
         if self.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise ValueError(
@@ -51,6 +52,10 @@ class TrainerSettings:
             present = torch.cuda.device_count()
             if self.devices > present:
                 raise ValueError(f"trainer.devices={self.devices} but this machine has {present} CUDA devices")
+        cores = max(os.cpu_count() or 1, 2)
+        on_cpu = self.accelerator == "cpu" or (self.accelerator == "auto" and not torch.cuda.is_available())
+        if on_cpu and isinstance(self.devices, int) and self.devices > cores:
+            raise ValueError(f"trainer.devices={self.devices} processes but this machine has {cores} cores")
         return Trainer(
             accelerator=self.accelerator,
             devices=self.devices,

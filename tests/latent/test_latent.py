@@ -238,3 +238,9 @@ def test_two_threads_train_the_halves_to_the_weights_of_one(monkeypatch):
             lmi.estimate(pairs.x, pairs.y, "latent", seed=3, **settings)
     finally:
         torch.set_num_threads(before)
+
+
+def test_more_processes_than_cores_are_refused():
+    settings = TrainerSettings(accelerator="cpu", devices=10**4, strategy="ddp")
+    with pytest.raises(ValueError, match=r"trainer.devices=10000 processes but this machine has \d+ cores"):
+        settings.build(Context(), 1, [])
