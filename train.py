@@ -163,9 +163,9 @@ def prepare_run(composer: Composer) -> None:
         raise
     if config.resume:
         stored_config(Path(config.resume), config.resume)
+    HydraConfig.instance().set_config(config)
     if not config.hydra.run.dir:
         raise ValueError("hydra.run.dir is empty; expected a folder")
-    HydraConfig.instance().set_config(config)
     Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
 
 
