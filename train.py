@@ -38,7 +38,6 @@ CONF = SCRIPT.parent / "conf"
 AGAIN = ["-P", "-m", "lmi.train"] if (SCRIPT.parent / "__init__.py").is_file() else [str(SCRIPT)]
 DEFAULTS = {"source": "reference_example", "estimator": "latent"}  # of an experiment that another package registers
 USAGE = "lmi estimate x.csv y.csv [key=value ...]: the mutual information between the rows of two files"
-to_dict: Any = OmegaConf.to_container
 to_plain_dict: Any = partial(OmegaConf.to_container, resolve=True, throw_on_missing=True)
 
 OmegaConf.register_new_resolver("run_folder", lambda resume, fresh: resume or fresh, replace=True)
@@ -131,7 +130,7 @@ class Composer:
         try:
             return self.compose(self.groups)
         except HydraException:
-            config = to_dict(self.compose(key for key in self.groups if key == "experiment"))
+            config: Any = OmegaConf.to_container(self.compose(key for key in self.groups if key == "experiment"))
             chosen = f"experiment={self.firsts['experiment']}" if "experiment" in self.firsts else "the experiment"
             for key in self.groups:
                 if (
@@ -164,9 +163,9 @@ def prepare_run(composer: Composer) -> None:
     if config.resume:
         stored_config(Path(config.resume), config.resume)
     HydraConfig.instance().set_config(config)
-    if not config.hydra.run.dir:
+    if not (folder := config.hydra.run.dir):
         raise ValueError("hydra.run.dir is empty; expected a folder")
-    Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def prepare_sweep(composer: Composer) -> Path:

@@ -176,10 +176,14 @@ LATENT_OPTIMISM_LEAST = Threshold(
 )
 LATENT_NOTHING = Threshold(0.02, "nats", "of a learned representation, below which it found nothing")
 LATENT_SHORTFALL = Threshold(
-    0.15,
+    0.3,
     "share of the estimate",
-    "that encoders lacked on development pictures although more data found no more: how far an interval opens at least",
+    "that an interval opens by at least: of a bump with a faint texture encoders lacked a quarter, and more data found no more",
 )
+LATENT_MEASURES_APART = Threshold(
+    0.05, "share of the estimate", "that two measures of one sample may differ by, and agree"
+)
+LATENT_MEASURES_APART_ERRORS = Threshold(2.0, "standard errors", "the same, of the estimate")
 LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
 
 TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}

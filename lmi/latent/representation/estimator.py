@@ -27,8 +27,6 @@ from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
 
 SMALLEST_PART = 40
-# Times ``LATENT_SHORTFALL``: encoders of a bump with a faint texture lacked a quarter of 2 nats, with a flat learning curve.
-HIDDEN = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +120,7 @@ class RepresentationEstimator(RepresentationSettings):
 def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[float, float]) -> Estimate:
     """The interval reaches up to what infinitely many training samples, or members, might find, by the learning curve.
 
-    At least by twice ``LATENT_SHORTFALL``: encoders that lack capacity or training, or overlook what is faint beside
+    At least by ``LATENT_SHORTFALL``: encoders that lack capacity or training, or overlook what is faint beside
     what is plain, find no more with more samples either.
 
     Args:
@@ -133,7 +131,7 @@ def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[f
     if estimate.interval is None:
         return estimate
     low, high = estimate.interval
-    share = max(0.0 if curve is None else curve.missing, HIDDEN * LATENT_SHORTFALL)
+    share = max(0.0 if curve is None else curve.missing, LATENT_SHORTFALL)
     missing = max(estimate.nats, 0.0) * share
     return replace(estimate, interval=(low, max(high + missing, raw[0])))
 

@@ -14,13 +14,11 @@ from torch import Tensor
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.control import controlled_ksg
+from lmi.estimators.trust.thresholds import LATENT_MEASURES_APART, LATENT_MEASURES_APART_ERRORS
 from lmi.evidence import Verdict
 from lmi.latent.representation.fold import Fitted
 from lmi.latent.representation.leading import NEIGHBOURS
 from lmi.types import Context, Estimate
-
-APART = 0.05  # share of the estimate that two measures of one sample may differ by, and agree
-APART_ERRORS = 2.0  # the same in standard errors of the estimate
 
 
 def neighbours_nats(u: Tensor, v: Tensor, generator: torch.Generator) -> float:
@@ -60,7 +58,9 @@ def settled_by(second: float, estimate: Estimate) -> Estimate:
     """
     verdict, interval = estimate.verdict, estimate.interval
     apart = abs(estimate.nats - second)
-    allowed = max(APART * estimate.nats, APART_ERRORS * estimate.details["standard_error_nats"])
+    allowed = max(
+        LATENT_MEASURES_APART * estimate.nats, LATENT_MEASURES_APART_ERRORS * estimate.details["standard_error_nats"]
+    )
     if verdict is None or interval is None or apart > allowed:
         return estimate
     remark = f"neighbours find {second:.2f} nats in the same latents, by which the interval is opened"
