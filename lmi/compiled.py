@@ -40,7 +40,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Whether in this process or a caller's, one compilation of this user at a time."""
+    """One compilation at a time among all processes of this user; those of kernels that it calls go on inside it."""
     global _depth
     if _depth:
         yield

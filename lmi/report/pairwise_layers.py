@@ -28,7 +28,7 @@ def figures_of_layers(
 
     Args:
         layers: name -> what ``lmi.experiments.pairwise`` keeps of a layer: ``nats``, ``dims``, ``top_pairs`` (p, 2) with
-            ``top_values`` (tokens, p, 2), and, where measured, ``null_z``, ``null_nats``, ``atlas``,
+            ``top_values`` (tokens, p, 2), and, where there are any, ``columns`` (names), ``null_z``, ``null_nats``, ``atlas``,
             ``missed_pairs``, ``missed_values``.
         off: name -> the same above the diagonal, from ``off_diagonal``, with ``q`` where there is a null.
         estimator: what measured them, in words.
@@ -37,7 +37,8 @@ def figures_of_layers(
     bits = {name: layer["nats"] / NATS_PER_BIT for name, layer in off.items()}
     best = max(off, key=lambda name: off[name]["nats"].max())
     pair = layers[best]["top_pairs"][0]
-    a, b = layers[best]["dims"][pair]
+    a, b = (str(name) for name in layers[best].get("columns", layers[best]["dims"])[pair])
+    kind = "columns" if "columns" in layers[best] else "dimensions"
     x, y = layers[best]["top_values"][:, 0].T
     strongest = float(layers[best]["nats"][tuple(pair)]) / NATS_PER_BIT
     figures = {
@@ -49,7 +50,7 @@ def figures_of_layers(
         "depth": draw.overlaid(bits),
     }
     captions = {
-        "pair": f"The strongest pair of all layers, dimensions {a} and {b} of {best}: every token, and their 2-D "
+        "pair": f"The strongest pair of all layers, {kind} {a} and {b} of {best}: every token, and their 2-D "
         f"histogram. {strongest:.2f} bits by {estimator}.",
         "matrices": "MI between every two dimensions, one panel a layer, all on one colour scale, which ends at the "
         "99.5th percentile of all pairs. Dimensions stand in clustered order, the same in every panel where layers are "

@@ -155,6 +155,7 @@ def test_layers_of_own_matrices_have_names(tmp_path):
     source = ArrayLayers(files, str(tmp_path / "who.npy"))
     assert [name for name, *_ in source.layers(Context())] == ["people", "two.a", "two.b"]
     result = Pairwise(source, draws=4, atlas=False).run(Context())
+    assert "columns height and weight of people" in result.captions["pair"]
     first = result.tables["strongest"][0]
     assert (first["layer"], first["column_a"], first["column_b"]) == ("people", "height", "weight")
     assert "pairs share more than chance" in result.answer
