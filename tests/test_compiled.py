@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import sys
 import numpy as np
@@ -15,6 +17,7 @@ print(dependence.distance_correlation(x, 2 * x)[0].round(6), sum(dependence._dis
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_on_a_cold_cache_one_compiles_and_the_other_loads(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     both = [

@@ -43,6 +43,7 @@ def runs(starter, tmp_path_factory):
     return place, lambda *commands: starter.run(*([*words, *QUICK] for words in commands), cwd=place)
 
 
+@pytest.mark.slow
 def test_runs_started_at_once_have_a_folder_each_and_the_numbers_of_their_undisturbed_twins(runs):
     """Six here; twenty were tried by hand."""
     place, start = runs
@@ -120,6 +121,7 @@ def test_many_at_once_take_the_lock_one_after_the_other(tmp_path):
     assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_only_as_it_began(runs):
     place, start = runs
     rng = np.random.default_rng(0)

@@ -241,6 +241,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line_that_names_the_argument(
     assert str(error.value).startswith(ARGUMENT.get(function, "x"))
 
 
+@pytest.mark.slow
 def test_rows_are_paired_by_label_or_refused():
     x, y = frame(X), pandas.DataFrame(Y)
     x.index = y.index = [f"s{i}" for i in range(ROWS)]

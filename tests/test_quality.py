@@ -76,6 +76,7 @@ def test_experiments_have_one_name():
     assert lines == "", f"say lmi.experiments:\n{lines}"
 
 
+@pytest.mark.slow
 def test_threads_are_quiet_and_as_many_as_asked():
     """lmi chooses waiting threads that sleep, and numba keeps to OMP_NUM_THREADS, in a fresh process."""
     code = (

@@ -167,6 +167,7 @@ def start_and_wait_for_epoch(starter, folder, epoch, *more):
     return process
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_number(starter, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     process = start_and_wait_for_epoch(starter, broken, 3)
@@ -269,6 +270,7 @@ def test_help_is_fast():
     assert "latent_gaussian" in done.stdout
 
 
+@pytest.mark.slow
 def test_importing_lmi_loads_no_framework():
     code = "import sys, json, lmi; lmi.estimate; print(json.dumps(sorted(m.split('.')[0] for m in sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)

@@ -77,6 +77,7 @@ def independent():
     return fits(normal_space(rho=0.0, seed=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "kernel"])
 def test_number_of_normal_pairs(dependent, name):
     number = dependent[name].number()
@@ -204,6 +205,7 @@ def test_calibration_turns_down_what_is_over_confident():
     assert calibration(lambda a, b: 3 * ratio(a, b), space.x, space.y) == 0.3
 
 
+@pytest.mark.slow
 def test_hidden_scores_behind_activations():
     """Six ReLU columns a side of correlation .7: .22992 nats each by quadrature; ranks alone say 15% more."""
     g = torch.Generator().manual_seed(11)
@@ -247,6 +249,7 @@ def test_auto_takes_zeros_for_missing_where_they_are():
     assert abs(estimate.nats - 0.72 * 0.8304) < 0.1 and "that are there" in estimate.choice.split(":")[0]
 
 
+@pytest.mark.slow
 def test_predictions_find_an_interaction_among_many_columns():
     """y = x1 + .5 x2 x3 + .5 e: 1/2 log 6 = .896 nats, were the product normal; a line finds .66."""
     g = torch.Generator().manual_seed(14)
@@ -264,6 +267,7 @@ def test_predictions_find_an_interaction_among_many_columns():
     assert PredictiveVariates(shuffled, True, CONTEXT).fit(folds(900)[:1]).bound < 0.03
 
 
+@pytest.mark.slow
 def test_a_wave_of_one_column_is_measured_in_that_column():
     """y = sin 3 x1 + .3 e among 10 columns: .862 nats by quadrature; no square and no product shows any of it."""
     g = torch.Generator().manual_seed(15)

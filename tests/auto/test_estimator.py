@@ -39,6 +39,7 @@ def test_heavy_tails_share_information_without_correlation():
     assert "t density" in estimate.choice
 
 
+@pytest.mark.slow
 def test_neighbours_correct_a_density_that_is_not_in_the_family():
     g = torch.Generator().manual_seed(2)
     x = torch.rand(3000, 1, generator=g, dtype=torch.float64)
@@ -119,6 +120,7 @@ def test_the_same_seed_gives_the_same_number():
     assert values[0] == values[1]
 
 
+@pytest.mark.slow
 def test_units_of_columns_do_not_matter():
     pairs = grid(2, 1.0, 2, 500)
     scaled = lmi.estimate(1e5 * pairs.x + 3, pairs.y * torch.tensor([1e-3, 7.0]), "auto", **QUICK)
@@ -169,6 +171,7 @@ def test_few_levels_on_both_sides_are_a_table():
     assert nothing.interval[0] < 0 < nothing.interval[1] and abs(nothing.nats) < 0.01
 
 
+@pytest.mark.slow
 def test_few_levels_beside_a_quantity_are_a_label():
     """Gao, Kannan, Oh and Viswanath (2017): X on 0..4, Y uniform on [X, X + 2], I = log 5 - 4/5 log 2."""
     generator = torch.Generator().manual_seed(1)
@@ -179,6 +182,7 @@ def test_few_levels_beside_a_quantity_are_a_label():
         assert abs(lmi.estimate(one, other).nats - truth) < 0.05
 
 
+@pytest.mark.slow
 def test_samples_that_were_entered_twice_are_said():
     generator = torch.Generator().manual_seed(2)
     x = torch.randn(600, 1, generator=generator, dtype=torch.float64)
@@ -204,6 +208,7 @@ def test_what_determines_each_other_is_refused(bend, d):
         lmi.estimate(x, bend(x), "auto")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [1, 10])
 def test_a_binary_column_that_both_sides_have_is_one_bit_among_quantities(d):
     g = torch.Generator().manual_seed(12)
@@ -281,6 +286,7 @@ def test_rectified_normal_pairs_are_measured_and_called_reliable():
     assert estimate.interval[0] < truth < estimate.interval[1]
 
 
+@pytest.mark.slow
 def test_auto_loads_no_lightning():
     code = (
         "import lmi, torch, sys; x = torch.randn(200, 2); lmi.estimate(x, x + torch.randn(200, 2), neural=False);"

@@ -17,6 +17,7 @@ def grouped(seed, groups=40, rows=15):
     return x, y, numbers
 
 
+@pytest.mark.slow
 def test_what_groups_share_by_themselves_is_no_dependence():
     x, y, groups = grouped(1)
     plain, aware = lmi.estimate(x, y, seed=1), lmi.estimate(x, y, groups=groups, seed=1)

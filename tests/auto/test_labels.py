@@ -10,6 +10,7 @@ from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.types import Context
 
 
+@pytest.mark.slow
 def test_a_label_of_two_columns_together_is_read_among_twenty():
     pairs = LabelsAndTables("xor", 20).sample(2000, torch.Generator().manual_seed(5))
     leading = leading_columns(pairs.x.numpy(), pairs.y[:, 0].numpy(), 3, 0)
@@ -20,6 +21,7 @@ def test_a_label_of_two_columns_together_is_read_among_twenty():
     assert estimate.null.p_value == pytest.approx(1 / 21) and abs(estimate.null.mean) < 0.01
 
 
+@pytest.mark.slow
 def test_a_label_that_is_hidden_among_many_columns_is_no_reliable_number():
     x = torch.randn(500, 200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     estimate = label_information(x, (x[:, 0] * x[:, 1] > 0).long(), 5, Context())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from lmi.auto.candidate import CrossFit, Traits
@@ -64,12 +65,14 @@ def test_few_columns_get_mixtures_of_the_variables_and_nothing_for_many():
     assert not any("clusters" in name or "kernel" in name or "canonical" in name for name in names)
 
 
+@pytest.mark.slow
 def test_many_columns_get_clusters_variates_and_kernels():
     names = " ".join(fitted_names(10, 10))
     for words in ("3 clusters", "t density of", "canonical variates", "kernel variates"):
         assert words in names
 
 
+@pytest.mark.slow
 def test_names_are_unique_and_ranks_or_maps_stand_beside_the_columns():
     names = fitted_names(10, 10)
     assert len(set(names)) == len(names)

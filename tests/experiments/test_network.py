@@ -14,6 +14,7 @@ from lmi.types import Context
 SMALL = PlantedNetwork(dims=80, hubs=5, targets=6, rows=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["ksg", "histogram"])
 def test_a_planted_network_is_found(tmp_path, estimator):
     result = Network(SMALL, estimator, resamples=2 * (estimator == "histogram")).run(Context(3, folder=tmp_path))

@@ -20,6 +20,7 @@ def run(tmp_path_factory):
     return folder, settings.run(Context(seed=1, folder=folder))
 
 
+@pytest.mark.slow
 def test_the_losses_stand_beside_the_baselines(run):
     _, result = run
     rows = {row["model"]: row for row in result.tables["held_out_loss"]}

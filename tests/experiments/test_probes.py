@@ -53,6 +53,7 @@ def test_the_path_is_not_above_saga(planted: Result) -> None:
     assert ours["objective"] <= saga["objective"]
 
 
+@pytest.mark.slow
 def test_perfect_separation_is_said() -> None:
     result = replace(SMALL, source=ShiftedClasses(60, 40), stability_pairs=2).run(Context())
     assert any("separates the classes perfectly" in note for note in result.notes)

@@ -34,6 +34,7 @@ def test_each_regulariser_finds_the_truth(regulariser, bits):
     assert abs(estimate.bits - bits) < max(0.15, 3 * (estimate.interval[1] - estimate.nats) / math.log(2))
 
 
+@pytest.mark.slow
 def test_a_nonlinear_signal_is_found_where_the_gaussian_form_is_blind():
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(3000, 1, generator=generator, dtype=torch.float64)
@@ -181,6 +182,7 @@ def test_a_device_that_is_not_there_is_said():
         lmi.estimate(pairs.x, pairs.y, "latent", trainer={"accelerator": "gpu"})
 
 
+@pytest.mark.slow
 def test_nonlinear_twin_costs_little():
     plain = LowRankGaussian(rank=1, bits=1.0, x_dim=20, y_dim=20)
     bent = Pushforward(plain, ("coordinates",)).sample(4000, torch.Generator().manual_seed(0))

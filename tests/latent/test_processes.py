@@ -31,6 +31,7 @@ def metrics(folder):
     return json.loads((folder / "result.json").read_text())["metrics"]
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_with_the_double_batch(starter, tmp_path):
     words = [
         *SMALL, "experiment.num_samples=256", "estimator.train_share=0.25", "estimator.stop_share=0.25",
@@ -50,6 +51,7 @@ def test_two_processes_train_as_one_with_the_double_batch(starter, tmp_path):
     assert estimates["one"] == pytest.approx(estimates["two"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_two_nodes_give_the_number_of_two_devices_of_one(starter, tmp_path):
     """Both nodes are this machine; each runs the same command, as a cluster's launcher would start it."""
     with socket.socket() as probe:
@@ -125,6 +127,7 @@ def test_a_damaged_model_is_refused_by_name(tmp_path):
         LatentEstimator(hidden=(8,), permutations=0).estimate(z, z, Context(folder=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(starter, tmp_path):
     """No file may grow beyond 30 kB, which the checkpoint needs to: the write fails as on a full disk."""
     folder = tmp_path / "run"

@@ -38,6 +38,7 @@ def test_bounds_find_nothing_in_independent_samples(name):
     assert -0.3 < lmi.estimate(x, y, name, max_epochs=8).nats < 0.06  # a lower bound may stay below zero
 
 
+@pytest.mark.slow
 def test_infonce_stays_under_the_log_of_its_block():
     x, _ = pairs(1000, 0.0, 2)
     estimate = lmi.estimate(x, x, "infonce", max_epochs=15)

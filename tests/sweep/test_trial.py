@@ -100,6 +100,7 @@ def test_nothing_outlives_a_killed_parent(tmp_path):
     wait_for_the_end_of(pid)
 
 
+@pytest.mark.slow
 def test_no_worker_of_the_suites_outlives_a_killed_run(tmp_path):
     """A run with ``experiment.processes=2`` spawns its workers with multiprocessing, not as trials."""
     parent = tmp_path / "parent.py"
@@ -149,6 +150,7 @@ def test_trials_share_the_cores_and_inherit_no_rank(monkeypatch):
     assert threads_per_trial(-1, 1) == (1 if cores > 1 else None)
 
 
+@pytest.mark.slow
 def test_a_study_proposes_prunes_goes_on_and_refuses_another_space(tmp_path, command):
     pytest.importorskip("optuna")
     from lmi.sweep.study import Interval, Study
@@ -180,6 +182,7 @@ def test_a_study_proposes_prunes_goes_on_and_refuses_another_space(tmp_path, com
         study.open(tmp_path / "junk", "minimize")
 
 
+@pytest.mark.slow
 def test_a_hopeless_trial_is_pruned_by_its_stopping_loss(tmp_path, command):
     pytest.importorskip("optuna")
     from lmi.sweep.study import Study

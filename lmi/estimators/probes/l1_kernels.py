@@ -96,7 +96,7 @@ def _working_set(gradient: Any, w: Any, least: int) -> Any:
             score[j] = np.inf
             kept += 1
     size = min(w.size, max(least, 2 * kept))
-    floor = np.partition(score, w.size - size)[w.size - size]
+    floor = np.sort(score)[w.size - size]  # not np.partition, which takes Numba five seconds to compile
     chosen = np.flatnonzero(score >= max(floor, 0.9))
     return chosen if chosen.size else np.array([score.argmax()])
 

@@ -45,6 +45,7 @@ def test_harmless_where_ranks_do(n: int, d: int) -> None:
     assert abs(mapped - exact) < max(1.2 * abs(ranks - exact), 0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("n", "d"), [(4000, 3), (2000, 8)])
 def test_far_better_where_columns_are_nearly_collinear(n: int, d: int, seed: int) -> None:

@@ -34,6 +34,7 @@ def test_more_dimensions_than_samples(n, rank, bits, dim):
     assert -0.1 < mean < 3 * error
 
 
+@pytest.mark.slow
 def test_independence_is_nothing():
     values = []
     for seed in range(1000, 1012):

@@ -33,6 +33,7 @@ def labelled(n, seed, shift=2.0, share=0.3):
 CHAIN_TRUTH = 0.5 * math.log(1 + 0.64)  # given z, y - (1.8 z) = 0.8 ex + ey
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["ksg", "auto"])
 def test_conditional_information_of_normal_variables(estimator):
     x, y, z = chain(2500, 0)

@@ -155,6 +155,7 @@ def steps(n=600, hubs=6, targets=4):
     return np.concatenate([hub, sign], 1), {(j // targets, hubs + j) for j in range(hubs * targets)}
 
 
+@pytest.mark.slow
 def test_direct_edges_are_found_where_the_inequality_is_too_close():
     h, planted_edges = steps()
     edges = lmi.pairwise_edges(h)

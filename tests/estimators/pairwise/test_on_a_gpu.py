@@ -22,7 +22,7 @@ def significance(x):
 
 
 ON_DEVICE = {  # what has to be worked out where the tensor is
-    "pairwise_mi ksg": lambda x: lmi.pairwise_mi(x, k=2),
+    "pairwise_mi ksg": lambda x: lmi.pairwise_mi(x, k=1),
     "pairwise_mi histogram": lambda x: lmi.pairwise_mi(x, None, "histogram", correction="miller_madow"),
     "pairwise_mi mass": lambda x: lmi.pairwise_mi(x, None, "histogram", binning="mass", bins=5),
     "pairwise_mi gaussian": lambda x: lmi.pairwise_mi(x, None, "gaussian"),

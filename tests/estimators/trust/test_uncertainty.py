@@ -57,6 +57,7 @@ def test_the_same_seed_gives_the_same_null():
     assert not torch.equal(first.nats, permutation_null(statistic, 50, 0.0, 5, Context(seed=4)).nats)
 
 
+@pytest.mark.slow
 def test_an_interval_opens_only_where_the_estimate_moves_and_then_holds_the_truth():
     source = LowRankGaussian(rank=4, bits=2.0, x_dim=4, y_dim=4)
     held = opened = 0

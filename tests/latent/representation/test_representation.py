@@ -162,6 +162,7 @@ def test_sequences_and_sides_of_different_kinds():
     assert 0.6 * pairs.truth < result.nats < pairs.truth + 0.15
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_number_bit_for_bit():
     pairs = bumps(600)
     first, second, other = (

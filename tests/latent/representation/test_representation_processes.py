@@ -16,6 +16,7 @@ WORDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["cca", "cross", "infonce", "mine"])
 def test_two_processes_train_as_one_with_the_double_batch(objective, starter, tmp_path):
     words = [*WORDS, f"estimator.objective={objective}"]
