@@ -184,6 +184,11 @@ LATENT_MEASURES_APART = Threshold(
     0.05, "share of the estimate", "that two measures of one sample may differ by, and agree"
 )
 LATENT_MEASURES_APART_ERRORS = Threshold(2.0, "standard errors", "the same, of the estimate")
+LATENT_LEVELS_GAIN = Threshold(
+    1.5,
+    "standard errors",
+    "by which a table of levels must exceed the best bound of auto in fresh pairs; both are lower bounds",
+)
 LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
 
 TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}

@@ -21,6 +21,7 @@ from lmi.latent.representation.doubts import learned_doubts, normal_doubts, raw_
 from lmi.latent.representation.encoders.pretrained import pretrained_features
 from lmi.latent.representation.fold import Fitted, fit_fold
 from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
+from lmi.latent.representation.levels import measured_as_levels
 from lmi.latent.representation.second_measure import second_measure, settled_by
 from lmi.latent.representation.settings import RepresentationSettings
 from lmi.latent.training import three_way_folds
@@ -59,6 +60,9 @@ class RepresentationEstimator(RepresentationSettings):
                 curve = learning_curve(settings, x, y, fold, fit.latents, stream)
             fits.append(fit)
             estimates.append(estimate)
+        if self.measure == "auto":
+            variates = [fit.leading.variates(*fit.latents) for fit in fits]
+            estimates = measured_as_levels(estimates, variates, folds, self.permutations, context)
         whole = pool_folds(estimates, folds, n)
         raw = raw_neighbours(x, y, context.generator("raw"))
         details = details_of(fits, curve)
