@@ -33,12 +33,28 @@ def files(tmp_path):
     np.savetxt(tmp_path / "a.csv", VALUES, delimiter=",", fmt="%.17g")
     pandas.DataFrame(VALUES, columns=["u", "v"]).to_csv(tmp_path / "head.csv", index=False, float_format="%.17g")
     pandas.DataFrame(VALUES, columns=["u", "v"]).to_parquet(tmp_path / "a.parquet")
+    np.savetxt(tmp_path / "a.txt", VALUES, fmt="%.17g")
+    pandas.read_csv(tmp_path / "head.csv", float_precision="round_trip").to_csv(
+        tmp_path / "packed.tsv.gz", sep="\t", index=False, float_format="%.17g"
+    )
     save_file({"z": torch.from_numpy(VALUES)}, tmp_path / "a.safetensors")
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    "name", ["a.npy", "a.npz", "two.npz:x", "a.csv", "head.csv", "a.parquet", "a.safetensors", "a.safetensors:z"]
+    "name",
+    [
+        "a.npy",
+        "a.npz",
+        "two.npz:x",
+        "a.csv",
+        "head.csv",
+        "a.txt",
+        "packed.tsv.gz",
+        "a.parquet",
+        "a.safetensors",
+        "a.safetensors:z",
+    ],
 )
 def test_reads_back(files, name):
     np.testing.assert_allclose(read_array(str(files / name)).numpy(), VALUES, rtol=1e-15)
@@ -59,13 +75,17 @@ def test_bad_files_are_named(files):
     (files / "broken.npy").write_bytes(b"\x93NUMPY but not really")
     (files / "broken.safetensors").write_bytes(b"xx")
     (files / "words.csv").write_text("a,b\n1,cat\n")
-    (files / "x.txt").write_text("1 2 3")
+    (files / "x.xlsx").write_text("1 2 3")
+    (files / "mixed.csv").write_text("a,b\n1,2\n3,n/a?\n")
+    (files / "packed.csv.gz").write_text("a,b\n1,2\n")
     np.save(files / "objects.npy", np.array([{}, []], dtype=object), allow_pickle=True)
     for name, message in {
         "broken.npy": "cannot read .*broken.npy",
         "broken.safetensors": "cannot read .*broken.safetensors",
         "words.csv": r"column 'b' does not hold numbers \(such as 'cat'\)",
-        "x.txt": "suffix '.txt'; expected one of .npy",
+        "x.xlsx": "suffix '.xlsx'; expected one of .npy",
+        "mixed.csv": r"column 'b' does not hold numbers \(such as 'n/a\?'\)",
+        "packed.csv.gz": "cannot read .*packed.csv.gz as .csv.gz: Not a gzipped file",
         "objects.npy": "cannot read .*objects.npy",
         "two.npz": r"holds 2 arrays \(x, y\)",
         "a.npy:b": "cannot read .*a.npy as .npy: it holds one array, without names; .* got :b behind it",
@@ -101,6 +121,9 @@ TEXTS = {  # what is in the file -> the values that are read, or what is said
     "long later line": ("u,v\n1,0.5\n2,0.25,9\n", None, "line 1 has 2 fields and line 3 has 3"),
     "names or a row": ("0,1\n5,1\n7,0\n", None, r"line 1 \(0, 1\) may be names or a row"),
     "names or a row, mixed": ("2,1\n5,0.5\n7,1.5\n", None, r"line 1 \(2, 1\) may be names or a row"),
+    "spaces": ("# x y\n1.5  2\n0.5 3\n", [[1.5, 2.0], [0.5, 3.0]], "2 columns without names"),
+    "spaces in one name": ("body weight\n1.5\n0.5\n", [[1.5], [0.5]], r"1 columns \(body weight\)"),
+    "spaces, a short line": ("1.5 2 4\n0.5 3\n", None, "does not hold numbers"),
     "quoted decimal commas": ('u,v\n"1,5",2\n"0,5",3\n', None, "column 'u' does not hold numbers.*semicolon"),
     "empty": ("", None, "it is empty"),
 }

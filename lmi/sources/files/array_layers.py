@@ -20,9 +20,9 @@ class ArrayLayers:
     """Matrices (n, d) from files, one a layer.
 
     Args:
-        files: paths of ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` files; ``path:name``
-            picks an array, and without a name each array of an npz or safetensors file is a layer
-            (a matrix of ``scipy.sparse.save_npz`` is one).
+        files: paths of ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.h5ad`` or
+            ``.safetensors`` files; ``path:name`` picks an array, and without a name each array of an npz or safetensors
+            file is a layer (a matrix of ``scipy.sparse.save_npz`` is one).
         documents: ``path:name`` of one column (n,) of numbers that says which rows belong together (document, subject,
             recording), in their order; ``None`` takes the rows as one sequence.
         missing: "refuse" missing values, or "drop" the rows that have one.

@@ -17,9 +17,9 @@ class Arrays:
     """Paired arrays from two files, by label where both have row labels, else row by row.
 
     Args:
-        x: path of a ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` file; where a file holds
-            several arrays, ``path:name`` picks one. Sequences (n, length, channels) and pictures (n, channels, height,
-            width) keep their shape.
+        x: path of a ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.h5ad`` or
+            ``.safetensors`` file; where a file holds several arrays, ``path:name`` picks one. Sequences
+            (n, length, channels) and pictures (n, channels, height, width) keep their shape.
         y: the same for the partners.
         missing: "refuse" missing values, or "drop" the rows that have one.
     """

@@ -1,9 +1,11 @@
-"""One CSV file as a frame, and in words what was taken for what: its separator, its header, its index."""
+"""One CSV or text file as a frame, and in words what was taken for what: its separator, its header, its index."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +14,33 @@ WHOLE = re.compile(r"[+-]?\d+$")
 
 
 def read_csv(path: Path) -> tuple[Any, str]:
-    """The frame and a sentence about it. Separators are comma, semicolon or tab; beside a semicolon commas may be decimal.
+    """The frame and a sentence about it. A path that ends in ``.gz`` is unpacked.
 
-    A first column without a name is the index, as ``DataFrame.to_csv`` writes it.
+    Separators are comma, semicolon, tab, or spaces (as ``numpy.savetxt`` writes them); beside a semicolon commas may be
+    decimal. A first column without a name is the index, as ``DataFrame.to_csv`` writes it.
 
     Raises:
         ValueError: for lines of different length, a header that may as well be a row, or cells that are no numbers.
     """
     import pandas
 
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for _, line in zip(range(LOOKED_AT), (line for line in file if line.strip()))]
+    lines = [line for _, line in zip(range(LOOKED_AT), (line for line in _lines(path) if line.strip()))]
     lines = [line for line in lines if not line.startswith("#")]
     if not lines:
         raise ValueError("it is empty")
     separator = max(",;\t", key=lines[0].count)
     rows = list(csv.reader(lines, delimiter=separator))
+    words_of_lines = {len(line.split()) for line in lines}
+    has_spaces = {len(row) for row in rows} == {1} and len(words_of_lines) == 1 and words_of_lines != {1}
+    if has_spaces:
+        separator, rows = r"\s+", [line.split() for line in lines]
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
             raise ValueError(
                 f"line 1 has {len(rows[0])} fields and line {number} has {len(row)}; expected as many in each"
             )
-    _refuse_short_lines(path, separator, len(rows[0]))
+    if not has_spaces:
+        _refuse_short_lines(path, separator, len(rows[0]))
     decimal = "," if separator == ";" and _has_decimal_commas(rows) else "."
     has_header = _has_header(rows, decimal)
     has_index = has_header and rows[0][0].strip() in ("", "Unnamed: 0")
@@ -49,7 +56,8 @@ def read_csv(path: Path) -> tuple[Any, str]:
     )
     for column in frame:
         if frame[column].dtype.kind not in "fiub":
-            example = next((value for value in frame[column] if isinstance(value, str)), "")
+            texts = [value for value in frame[column] if isinstance(value, str)]
+            example = next((text for text in texts if not _is_number(text, decimal)), *texts[:1] or [""])
             hint = ": decimal commas want a semicolon between columns" if re.match(r"[+-]?\d+,\d+$", example) else ""
             raise ValueError(
                 f"column {str(column)!r} does not hold numbers (such as {example!r}){hint}; drop it or pick one with path:name"
@@ -68,12 +76,17 @@ def read_csv(path: Path) -> tuple[Any, str]:
 
 def _refuse_short_lines(path: Path, separator: str, fields: int) -> None:
     """Lines with fewer fields, such as the last one of a file that was cut off, which pandas would fill up with NaN."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if line.count(separator) + 1 < fields and line.strip() and not line.startswith("#") and '"' not in line:
-                raise ValueError(
-                    f"line 1 has {fields} fields and line {number} has {line.count(separator) + 1}; expected as many in each"
-                )
+    for number, line in enumerate(_lines(path), 1):
+        if line.count(separator) + 1 < fields and line.strip() and not line.startswith("#") and '"' not in line:
+            raise ValueError(
+                f"line 1 has {fields} fields and line {number} has {line.count(separator) + 1}; expected as many in each"
+            )
+
+
+def _lines(path: Path) -> Iterator[str]:
+    open_text = gzip.open if path.suffix.lower() == ".gz" else open
+    with open_text(path, "rt", newline="", encoding="utf-8-sig") as file:
+        yield from file
 
 
 def _is_number(cell: str, decimal: str) -> bool:

@@ -23,8 +23,7 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
     """One matrix from ``path`` or ``path:name``, NaN where values are missing, and a sentence on what was read.
 
     Args:
-        location: of a ``.npy``, ``.npz``, ``.csv``, ``.parquet``, ``.h5ad`` or ``.safetensors`` file; ``name`` picks an
-            array, a column, or a layer of an h5ad.
+        location: of a file of ``READERS``; ``name`` picks an array, a column, or a layer of an h5ad.
         is_shaped: whether sequences and pictures are taken too.
 
     Raises:
@@ -36,7 +35,7 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
         raise ValueError(f"an empty path; expected a file, one of {', '.join(READERS)}")
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}; expected one of {', '.join(READERS)}")
-    suffix = path.suffix.lower()
+    suffix = "".join(path.suffixes[-2 if path.suffix.lower() == ".gz" else -1 :]).lower()
     if suffix not in READERS:
         raise ValueError(f"{path} has the suffix {suffix!r}; expected one of {', '.join(READERS)}")
     try:
@@ -151,6 +150,10 @@ READERS: dict[str, Read] = {
     ".npz": _npz,
     ".csv": _csv,
     ".tsv": _csv,
+    ".txt": _csv,
+    ".csv.gz": _csv,
+    ".tsv.gz": _csv,
+    ".txt.gz": _csv,
     ".parquet": _parquet,
     ".h5ad": _h5ad,
     ".safetensors": _safetensors,
