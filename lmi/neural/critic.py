@@ -67,7 +67,9 @@ class Critic(nn.Module):
         self.g = perceptron((dx, *settings.hidden, settings.features), generator)
         self.h = perceptron((dy, *settings.hidden, settings.features), generator)
         self.joint = (
-            None if settings.critic == "separable" else JointCritic(settings.features, 4 * settings.features, generator)
+            None
+            if settings.critic == "separable"
+            else JointCritic(settings.features, 4 * settings.features, generator, compiled=True)
         )
         self.dot = settings.critic != "joint"
         self.scale = settings.features**-0.5

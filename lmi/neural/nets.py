@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lmi.neural.pair_kernel import pair_scores
+
 
 class SeededDropout(nn.Module):
     """Dropout whose masks come from a generator, reseeded by the training loop at every step.
@@ -66,15 +68,24 @@ class JointCritic(nn.Module):
     """A small perceptron on the concatenated latents, evaluated on all pairs of a batch: (b, l), (b, l) -> (b, b).
 
     Its first layer is a sum of a part of x and a part of y, so all b^2 hidden layers cost 2 b products and b^2 additions.
+
+    Args:
+        latent_dim: l.
+        hidden: units of the hidden layer.
+        generator: draws the weights.
+        compiled: float32 latents on a CPU only, through ``pair_scores``, which never holds the hidden layers.
     """
 
-    def __init__(self, latent_dim: int, hidden: int, generator: torch.Generator) -> None:
+    def __init__(self, latent_dim: int, hidden: int, generator: torch.Generator, compiled: bool = False) -> None:
         super().__init__()
+        self.compiled = compiled
         self.from_x = linear(latent_dim, hidden, generator)
         self.from_y = linear(latent_dim, hidden, generator)
         self.out = linear(hidden, 1, generator)
 
     def forward(self, zx: Tensor, zy: Tensor) -> Tensor:
         """(b, c) scores of zx (b, l) with all of zy (c, l)."""
+        if self.compiled:
+            return pair_scores(self.from_x(zx), self.from_y(zy), self.out.weight[0]) + self.out.bias
         hidden = (self.from_x(zx)[:, None, :] + self.from_y(zy)[None, :, :]).relu_()
         return self.out(hidden).squeeze(-1)
