@@ -7,14 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
+from lmi.estimators.densities.mixture import Mixture
+from lmi.estimators.neighbors import control
 from lmi.estimators.neighbors.control import controlled_ksg
+from lmi.estimators.neighbors.matched import intrinsic_dimension, matched_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
-from lmi.estimators.trust.thresholds import NEIGHBOURS_APART, NEIGHBOURS_APART_LEAST, SIGNIFICANT
+from lmi.estimators.trust.thresholds import (
+    NEIGHBOURS_APART,
+    NEIGHBOURS_APART_LEAST,
+    NOT_SETTLED,
+    SIGNIFICANT,
+    THINNER,
+)
 from lmi.types import Context
 
 KSG_SAMPLES = 10_000
+MATCHED_SAMPLES = 2500  # all pairs of which are scored
 NEIGHBOURS = 5
 
 
@@ -38,8 +49,10 @@ def controlled(
 ) -> Controlled:
     """The number of the ``chosen`` candidate, corrected by what neighbours find beyond draws from its density.
 
-    Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a line each, edges
-    cost them about what they lose from k to 4k neighbours (the reach doubles): half of it is added, and as much is in doubt.
+    Where a side lies on something thinner than its columns, as an angle's cosine and sine do, matchings of the samples take
+    the place of draws. Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a
+    line each, edges cost them about what they lose from k to 4k neighbours (the reach doubles): half of it is added, and as
+    much is in doubt.
 
     Args:
         number: of the chosen candidate.
@@ -52,17 +65,51 @@ def controlled(
     x, y = x[rows], y[rows]
     model = chosen.density(candidates, x, y, context)
     generator = context.generator("ksg draws")
-    held = controlled_ksg(x, y, model, NEIGHBOURS, generator)
+    # Scores of a rival's density say less than a network that was chosen: matchings would keep what it found as missing.
+    thin = model is not None and not chosen.traits.learned and is_thin(x, y, model, context.generator("dimensions"))
+    held = _held(x, y, model, thin, NEIGHBOURS, generator)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
-        return Controlled(number._replace(error=math.hypot(number.error, 0.3 * held.noise)))
+        reach = held.nats - number.nats if abs(held.correction) > NOT_SETTLED * held.noise else 0.0
+        above, below = max(number.above, reach), max(number.below, -reach)
+        error = math.hypot(number.error, 0.3 * held.noise)
+        return Controlled(number._replace(error=error, above=above, below=below))
     edges = 0.0
     if x.shape[1] + y.shape[1] == 2:
         near, far = (float(ksg_pointwise(x, y, k).mean()) for k in (NEIGHBOURS, 4 * NEIGHBOURS))
         edges = max(near - far, 0.0)
     error = math.hypot(max(number.error, held.error), 0.5 * held.correction, 0.5 * edges)
-    twice = controlled_ksg(x, y, model, 2 * NEIGHBOURS, generator).nats
+    twice = _held(x, y, model, thin, 2 * NEIGHBOURS, generator).nats
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
     return Controlled(Number(held.nats + 0.5 * edges, error, above=0.5 * edges), held.correction, doubt)
+
+
+def is_thin(x: Tensor, y: Tensor, model: Mixture, generator: torch.Generator) -> bool:
+    """Whether the rows of a side x (n, dx) or y (n, dy) fill fewer dimensions than draws from the model."""
+    rows = slice(0, MATCHED_SAMPLES)
+    draws = model.sample(x[rows].shape[0], generator)
+    return any(
+        z.shape[1] > 1 and intrinsic_dimension(z[rows]) < intrinsic_dimension(drawn) - THINNER
+        for z, drawn in zip((x, y), draws, strict=True)
+    )
+
+
+def _held(
+    x: Tensor, y: Tensor, model: Mixture | None, thin: bool, neighbours: int, generator: torch.Generator
+) -> control.Controlled:
+    """KSG held against draws from the model, or against matchings that its scores draw where a side is thin.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        model: ``None`` is independence.
+        thin: whether a side is.
+        neighbours: of KSG.
+        generator: draws.
+    """
+    if model is None or not thin:
+        return controlled_ksg(x, y, model, neighbours, generator)
+    rows = slice(0, MATCHED_SAMPLES)
+    return matched_ksg(x[rows], y[rows], model.scores(x[rows], y[rows]), neighbours, generator)

@@ -40,6 +40,7 @@ class Evidence:
         in_time: autocorrelation along the rows, in standard deviations.
         alone: how much likelier a side is under a density of its own, where that of the pairs was taken for exact.
         all_columns: whether the number is the closed form of all columns, which fresh pairs cannot confirm.
+        more_densities: what a mixture of twice as many densities says more, nats.
     """
 
     nats: float
@@ -58,6 +59,7 @@ class Evidence:
     in_time: float = 0.0
     alone: SidesAlone | None = None
     all_columns: bool = False
+    more_densities: float = 0.0
 
     @property
     def num_samples(self) -> int:

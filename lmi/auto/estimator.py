@@ -34,7 +34,7 @@ from lmi.auto.discrete import copied_pairs, estimate_levels, tied
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information, label_information
 from lmi.auto.numbers import closed_form_null, number_of
-from lmi.auto.openings import as_a_lower_bound, open_to_rivals, open_to_sides
+from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
 from lmi.auto.selection import Contest, fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import verdict_of
@@ -172,6 +172,7 @@ class AutoEstimator:
         number, all_columns = with_all_columns(number, chosen, spaces)
         rise = 0.0 if all_columns is not None else rising(chosen, folds)
         number, along = left_in_columns(opened(number, chosen, left, not_normal), chosen, raw, context)
+        number, more = open_to_more_densities(number, chosen, candidates)
         number, alone = open_to_sides(as_a_lower_bound(number, chosen, rise), chosen, candidates, context)
         if all_columns is None:
             number = open_to_rivals(number, chosen, candidates)
@@ -181,7 +182,7 @@ class AutoEstimator:
             number.nats, number.error, chosen, candidates, columns, control.correction,
             rise if columns > 2 else 0.0, copies, contest.dropped,
             tuple(words for words in (control.doubt, faint) if words), left, along, not_normal, rows.deviations,
-            alone, all_columns is not None,
+            alone, all_columns is not None, more,
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}

@@ -17,6 +17,7 @@ from lmi.estimators.trust.thresholds import (
     FOLDS_APART_ERRORS,
     FOLDS_APART_LEAST,
     IN_TIME,
+    KSG_DIMENSIONS,
     LEFT_OVER,
     LINE_DISAGREEMENT,
     LOW_DIMENSIONAL,
@@ -38,6 +39,7 @@ from lmi.estimators.trust.thresholds import (
     UNEXPLAINED,
     UNEXPLAINED_LEAST,
     UNEXPLAINED_SHARE,
+    UNFINISHED,
 )
 from lmi.evidence import Level, Verdict
 
@@ -87,6 +89,8 @@ def only_a_bound(e: Evidence) -> Doubt | None:
         return None
     # In few columns neighbours correct it, and predictions and tables are held against others.
     wide = e.columns > LOW_DIMENSIONAL and not e.chosen.traits.costly
+    # Where fresh pairs cannot resolve so much, nothing has asked what the scores leave.
+    wide = wide or (e.columns > KSG_DIMENSIONS and e.left is None)
     return Doubt(
         f"{e.chosen.name} may miss a part of what is there, so that the interval opens upwards", 1.0 if wide else 0.0
     )
@@ -187,6 +191,15 @@ def sides_unlike_the_density(e: Evidence) -> Doubt | None:
     )
 
 
+def unfinished(e: Evidence) -> Doubt | None:
+    """A mixture of twice as many densities says clearly more, and the samples are too few to choose it."""
+    if e.more_densities <= UNFINISHED * e.nats:
+        return None
+    return Doubt(
+        f"twice as many densities say {e.more_densities:.2f} nats more, and the samples are too few to choose them"
+    )
+
+
 def rows_in_time(e: Evidence) -> Doubt | None:
     """Rows depend on their neighbours."""
     counted = e.chosen.cross_fit.space.counted
@@ -211,6 +224,7 @@ DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     left_unexplained,
     sides_not_normal,
     sides_unlike_the_density,
+    unfinished,
     rows_in_time,
 )
 

@@ -1,6 +1,7 @@
 """Intervals open upwards where a choice was not clear, and where a side alone contradicts a density."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,11 +9,11 @@ import torch
 from lmi.auto.candidate import Number
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.openings import open_to_rivals, open_to_sides
+from lmi.auto.openings import open_to_more_densities, open_to_rivals, open_to_sides
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.columns import robust_scaled
 from lmi.estimators.folds import make_folds
-from lmi.estimators.trust.thresholds import NOT_ALONE
+from lmi.estimators.trust.thresholds import NOT_ALONE, STILL_TO_MIX
 from lmi.sources.nonlinear.gates import Gates
 from lmi.sources.normal.student import StudentT
 from lmi.types import Context
@@ -50,3 +51,15 @@ def test_what_rivals_find_more_opens_the_interval_though_it_is_not_clear():
     assert open_to_rivals(Number(1.0, 0.02), fitted, [fitted, more]).above == pytest.approx(0.03)
     assert open_to_rivals(Number(1.0, 0.02), more, [fitted, more]).above == 0.0
     assert open_to_rivals(Number(1.0, 0.02, above=0.2), fitted, [fitted, more]).above == 0.2
+
+
+@pytest.mark.parametrize(("dim", "gain", "opens"), [(4, 0.05, True), (4, 0.01, False), (3, 0.05, False)])
+def test_what_twice_as_many_densities_say_more_opens_the_interval_where_neighbours_do_not_correct(dim, gain, opens):
+    fitted = density_of(StudentT(dim, 3, 0.5), 200)
+    said = fitted.number()
+    twice = SimpleNamespace(
+        components=2, cross_fit=fitted.cross_fit, number=lambda: said._replace(nats=said.nats * (1 + gain))
+    )
+    number, more = open_to_more_densities(said, fitted, [fitted, twice])
+    assert number.above == pytest.approx(STILL_TO_MIX * gain * said.nats if opens else 0.0)
+    assert more == pytest.approx(0.0 if dim == 3 else gain * said.nats)

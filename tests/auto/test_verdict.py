@@ -51,6 +51,7 @@ FIRING = {
         "may miss a part",
     ),
     "still_rising": (clean(rising=0.1), "0.10 nats less"),
+    "unfinished": (clean(more_densities=0.05), "0.05 nats more"),
     "could_hide": (clean(nats=0.0, chosen=chosen(0.0, Traits(0)), columns=200), "could hide"),
     "noisy": (clean(error=0.2), "standard error is 0.20"),
     "copied": (clean(copies=30), "30 pairs are copies"),
@@ -119,3 +120,12 @@ def test_what_fitting_leaves_unexplained_is_no_doubt():
 def test_a_number_of_all_columns_needs_no_fresh_pairs():
     assert verdict_of(clean(nats=0.8, all_columns=True)).level == "reliable"
     assert verdict_of(clean(chosen=chosen(apart=0.2), all_columns=True)).level == "reliable"
+
+
+def test_a_bound_that_nothing_could_ask_is_doubted_where_neighbours_do_not_correct_it():
+    asked = LeftOver(0.0, 0.0, "")
+    evidence = clean(chosen=chosen(0.5, Traits(5, approximate=True)), columns=8)
+    assert verdict_of(evidence).level == "doubtful"
+    assert (
+        verdict_of(replace(evidence, left=asked)).level == verdict_of(replace(evidence, columns=6)).level == "reliable"
+    )

@@ -10,7 +10,7 @@ from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import IntervalNormal, fit_intervals
-from lmi.estimators.trust.thresholds import BLURRED
+from lmi.estimators.trust.thresholds import BLURRED, HIDDEN_NOT_NORMAL
 from lmi.types import Context
 
 COMPLEXITY = 0.5  # it is the normal model, with as many parameters, less what is known to be wrong with it
@@ -39,7 +39,10 @@ class HiddenNormal(Candidate):
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
         cross_fit = score_folds(self.space, folds, [model.scores for model in models], HELD_OUT)
-        return FittedHiddenNormal(self, self.name, Traits(COMPLEXITY, blurred=BLURRED, costly=True), cross_fit, models)
+        # Where the hidden scores are not jointly normal, the copula of their correlations is only like theirs.
+        off = models[0].not_normal(self.space.x, self.space.y) > HIDDEN_NOT_NORMAL
+        traits = Traits(COMPLEXITY, blurred=BLURRED, costly=True, approximate=off)
+        return FittedHiddenNormal(self, self.name, traits, cross_fit, models)
 
     def _model(self, fold: Fold, index: int) -> IntervalNormal:
         seed = self.context.derive("hidden normal", index)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lmi.estimators.columns import mean_ranks
 from lmi.estimators.gaussian.linear import LinearCritic, fit_correlations
+from lmi.estimators.trust.normality import mardia
 
 SWEEPS = 40  # over the columns, of which the second half is averaged
 DRAWS = 16  # of each side alone given its own intervals
@@ -53,12 +54,14 @@ class IntervalNormal:
     the hidden normal: an average over draws of each side, so that every x can be held against every y.
 
     Args:
+        correlations: (dx + dy, dx + dy) of all hidden scores.
         correlations_x: (dx, dx) of x's hidden scores.
         correlations_y: (dy, dy).
         linear: the normal model between both.
         seed: of the draws.
     """
 
+    correlations: Tensor
     correlations_x: Tensor
     correlations_y: Tensor
     linear: LinearCritic
@@ -70,12 +73,21 @@ class IntervalNormal:
         sides = []
         for ends, correlations in ((x, self.correlations_x), (y, self.correlations_y)):
             low, high = ends.repeat_interleave(draws, 0).chunk(2, 1)
-            z = _start(low, high, generator)
-            for _ in range(DRAW_SWEEPS):
-                _sweep(z, low, high, correlations, generator)
-            sides.append(z)
+            sides.append(_hidden(low, high, correlations, generator))
         u, v = self.linear.variates(sides[0], sides[1])
         return u.reshape(x.shape[0], draws, -1), v.reshape(y.shape[0], draws, -1)
+
+    def not_normal(self, x: Tensor, y: Tensor) -> float:
+        """The largest of Mardia's scores of hidden scores of pairs with ends x (n, 2 dx), y (n, 2 dy), and of either side.
+
+        Drawn given all intervals, they are jointly normal if the copula is. Counts of a shared rate are not: where the rate
+        is low, their noise is larger.
+        """
+        (low_x, high_x), (low_y, high_y) = x[:ROWS].chunk(2, 1), y[:ROWS].chunk(2, 1)
+        low, high = torch.cat((low_x, low_y), 1), torch.cat((high_x, high_y), 1)
+        z = _hidden(low, high, self.correlations, torch.Generator().manual_seed(self.seed))
+        sides = z, z[:, : low_x.shape[1]], z[:, low_x.shape[1] :]
+        return max(abs(score) for each in sides for score in mardia(each))
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """(n, m) log density ratio of every x with every y, nats."""
@@ -142,7 +154,7 @@ def fit_intervals(x: Tensor, y: Tensor, seed: int) -> IntervalNormal:
             total += correlations
     dx = low_x.shape[1]
     scaled = total / total.diagonal().mean()
-    return IntervalNormal(scaled[:dx, :dx], scaled[dx:, dx:], fit_correlations(scaled, dx), seed)
+    return IntervalNormal(scaled, scaled[:dx, :dx], scaled[dx:, dx:], fit_correlations(scaled, dx), seed)
 
 
 def _log_mean_exp(s: Tensor, one: int, other: int) -> Tensor:
@@ -165,6 +177,14 @@ def _log_mean_exp(s: Tensor, one: int, other: int) -> Tensor:
     halves = 0.5 * (corners[0].clamp(min=floor).log() + corners[1].clamp(min=floor).log())
     # Where one half has next to nothing, the first order is none.
     return (top + whole + (whole - halves).clamp(max=MOST_LOST)).squeeze(other).squeeze(one)
+
+
+def _hidden(low: Tensor, high: Tensor, correlations: Tensor, generator: torch.Generator) -> Tensor:
+    """(n, d) hidden scores between the ends ``low`` and ``high`` (n, d), drawn given their correlations (d, d)."""
+    z = _start(low, high, generator)
+    for _ in range(DRAW_SWEEPS):
+        _sweep(z, low, high, correlations, generator)
+    return z
 
 
 def _start(low: Tensor, high: Tensor, generator: torch.Generator) -> Tensor:

@@ -71,11 +71,21 @@ def controlled_ksg(
             a, b = model.sample(n, generator)
         expected.append(_terms(a, b, model, k)[1])
     terms, beyond = _terms(x, y, model, k)
-    elsewhere = torch.cat(expected)
+    return held_against(terms, terms - beyond, torch.cat(expected))
+
+
+def held_against(terms: Tensor, f: Tensor, elsewhere: Tensor) -> Controlled:
+    """KSG of the samples held against what it says where the model is right.
+
+    Args:
+        terms: (n,) KSG terms of the samples, nats.
+        f: (n,) the model's log ratios of the samples.
+        elsewhere: (m,) KSG terms less log ratios of draws from the model.
+    """
+    n, beyond = terms.shape[0], terms - f
     correction = float(beyond.mean() - elsewhere.mean())
     noise = math.sqrt(float(beyond.var()) / n + float(elsewhere.var()) / elsewhere.numel())
-    base = 0.0 if model is None else float(model.ratio(x, y).mean())
-    return Controlled(base + correction, correction, noise, math.hypot(float(terms.std()) / n**0.5, noise))
+    return Controlled(float(f.mean()) + correction, correction, noise, math.hypot(float(terms.std()) / n**0.5, noise))
 
 
 def _terms(x: Tensor, y: Tensor, model: Mixture | None, k: int) -> tuple[Tensor, Tensor]:

@@ -58,6 +58,12 @@ CLEAR_SIGNAL = Threshold(
 )
 CONFIRMED = Threshold(0.7, "share of the number", "that a density of kernel variates must confirm in fresh pairs")
 SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from where on it is made")
+NOT_SETTLED = Threshold(
+    1.0, "standard errors", "of the KSG correction, from where on the interval holds what it would have said"
+)
+THINNER = Threshold(
+    0.5, "dimensions", "that a side fills less than draws from its density do; within .15 where it fills its columns"
+)
 
 FULL_RANK = Threshold(
     0.5, "share of the samples", "columns of both sides, up to which the closed form of all of them is asked"
@@ -83,6 +89,19 @@ BLURRED = Threshold(
     0.12, "share of the bound", "that scores by draws lose: .03 to .11 for 3 + 3 to 20 + 20 ReLU columns"
 )
 
+UNFINISHED = Threshold(
+    0.03,
+    "share of the number",
+    "that twice as many densities add to it; within .011 where a mixture is exact, .03 to .06 where it lacked a tenth",
+)
+STILL_TO_MIX = Threshold(
+    3, "times what twice as many densities add", "that a mixture still lacks: measured, 2.2 to 4.7 in 8 and 12 columns"
+)
+HIDDEN_NOT_NORMAL = Threshold(
+    4,
+    "standard errors",
+    "of Mardia's scores of hidden scores; within 2.5 behind ReLU, items and rounding, 4 to 14 of counts",
+)
 LOWER_BOUND = Threshold(
     0.08, "share of the number", "by which the interval of a lower bound opens upwards: curved sides in 2 to 6 columns"
 )

@@ -70,7 +70,7 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
     return max(tests, key=lambda left: left.deviations)
 
 
-def drawn_matchings(f: Tensor, generator: torch.Generator) -> Tensor:
+def drawn_matchings(f: Tensor, generator: torch.Generator, draws: int = DRAWS) -> Tensor:
     """(draws, b) matchings p of probability proportional to exp sum_i f[i, p(i)], exchangeable with the identity.
 
     Swaps of random pairs of rows are accepted by Metropolis' rule; from the identity to a hub, and from there to each draw.
@@ -78,12 +78,13 @@ def drawn_matchings(f: Tensor, generator: torch.Generator) -> Tensor:
     Args:
         f: (b, b) scores.
         generator: draws.
+        draws: how many matchings.
     """
     b = f.shape[0]
-    state = torch.arange(b).repeat(DRAWS, 1)
-    chain = torch.arange(DRAWS)[:, None]
+    state = torch.arange(b).repeat(draws, 1)
+    chain = torch.arange(draws)[:, None]
     for step in range(2 * SWEEPS):
-        order = torch.rand(1 if step < SWEEPS else DRAWS, b, generator=generator).argsort(1)
+        order = torch.rand(1 if step < SWEEPS else draws, b, generator=generator).argsort(1)
         now = state[: order.shape[0]]
         one, two = order[:, : b // 2], order[:, b // 2 : b // 2 * 2]
         at = chain[: order.shape[0]]
@@ -92,7 +93,7 @@ def drawn_matchings(f: Tensor, generator: torch.Generator) -> Tensor:
         swap = torch.rand(gain.shape, generator=generator, dtype=torch.float64).log() < gain
         now[at, one], now[at, two] = torch.where(swap, q, p), torch.where(swap, p, q)
         if step == SWEEPS - 1:
-            state = now[:1].repeat(DRAWS, 1)
+            state = now[:1].repeat(draws, 1)
     return state
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lmi.estimators.gaussian.intervals import fit_intervals, intervals
+from lmi.estimators.trust.thresholds import HIDDEN_NOT_NORMAL
 
 
 def pairs(n, d, rho, seed):
@@ -48,3 +49,16 @@ def test_too_few_samples_are_refused():
     x, y = (intervals(z) for z in pairs(30, 4, 0.5, 4))
     with pytest.raises(ValueError, match="30 samples are too few for the correlations of 8 columns"):
         fit_intervals(x, y, 0)
+
+
+def test_hidden_scores_of_counts_with_a_shared_rate_are_not_jointly_normal():
+    """Where the rate is low the noise is larger: the copula of correlations holds behind ReLU and not behind counts."""
+    g = torch.Generator().manual_seed(5)
+    x, y = pairs(1500, 5, 0.6, 3)
+    rate = torch.randn(1500, 1, generator=g, dtype=torch.float64).mul(0.8).exp()
+    counts = [torch.poisson(rate.expand(-1, 5) * mean, generator=g) for mean in (0.5, 3.0)]
+    off = []
+    for sides in ([z.clamp(min=0) for z in (x, y)], counts):
+        ends = [intervals(z) for z in sides]
+        off.append(fit_intervals(*ends, 0).not_normal(*ends))
+    assert off[0] < HIDDEN_NOT_NORMAL - 1 and off[1] > HIDDEN_NOT_NORMAL + 1

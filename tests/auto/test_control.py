@@ -1,0 +1,54 @@
+"""The correction by neighbours: sides on something thinner than their columns, and what a correction not made opens."""
+
+import math
+
+import pytest
+import torch
+
+import lmi.auto.control as control
+from lmi.auto.candidate import Number
+from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.spaces import COLUMNS, Space
+from lmi.estimators.densities.mixture import fit_mixture
+from lmi.estimators.folds import make_folds
+from lmi.estimators.neighbors.control import Controlled, controlled_ksg
+from lmi.sources.nonlinear.edges import Edges
+from lmi.types import Context
+
+CONTEXT = Context(3)
+
+
+def on_a_circle(n=800):
+    pairs = Edges("circle", 1, 0.3).sample(n, torch.Generator().manual_seed(1))
+    return pairs.x.double(), pairs.y.double(), pairs.truth
+
+
+def mixture_of(x, y, count):
+    return TMixture(Space(COLUMNS, x, y), count, CONTEXT).fit(make_folds(len(x), 2, CONTEXT.generator("folds")))
+
+
+def test_neighbours_on_a_circle_are_held_against_matchings_of_its_points():
+    x, y, truth = on_a_circle()
+    fitted = mixture_of(x, y, 4)
+    number = control.controlled(fitted.number(), fitted, [fitted], CONTEXT).number
+    drawn = controlled_ksg(x, y, fitted.density([fitted], x, y, CONTEXT), 5, CONTEXT.generator("draws"))
+    assert abs(number.nats - truth) < 0.06 < abs(drawn.nats - truth) - 0.1
+
+
+def test_only_a_side_that_fills_less_than_its_columns_is_thin():
+    x, y, _ = on_a_circle()
+    g = CONTEXT.generator("thin")
+    assert control.is_thin(x, y, fit_mixture(x, y, 1, g), g)
+    z = torch.randn(2, 800, 2, generator=g, dtype=torch.float64)
+    assert not control.is_thin(z[0], z[1], fit_mixture(z[0], z[1], 1, g), g)
+
+
+@pytest.mark.parametrize(("correction", "above"), [(0.06, 0.06), (0.02, 0.0)])
+def test_a_correction_that_is_not_sure_opens_the_interval(monkeypatch, correction, above):
+    g = CONTEXT.generator("line")
+    x, e = torch.randn(2, 200, 1, generator=g, dtype=torch.float64)
+    fitted = mixture_of(x, x + e, 1)
+    held = Controlled(0.5 + correction, correction, 0.03, 0.03)
+    monkeypatch.setattr(control, "controlled_ksg", lambda *_: held)
+    number = control.controlled(Number(0.5, 0.02), fitted, [fitted], CONTEXT).number
+    assert number.nats == 0.5 and math.isclose(number.above, above, abs_tol=1e-12) and number.below == 0.0
