@@ -48,7 +48,7 @@ class _PairScores(torch.autograd.Function):
         return of_a * weight, of_b * weight, (a * of_a).sum(0) + (b * of_b).sum(0)
 
 
-@kernel(fastmath=True)
+@kernel(fastmath={"reassoc", "contract", "nsz"})
 def _forward(a, b, weight, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     for i in range(a.shape[0]):
         for j in range(b.shape[0]):
@@ -58,7 +58,7 @@ def _forward(a, b, weight, out):  # type: ignore[no-untyped-def]  # pragma: no c
             out[i, j] = total
 
 
-@kernel(fastmath=True)
+@kernel(fastmath={"reassoc", "contract", "nsz"})
 def _backward(a, b, gradient, of_a, of_b):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Gradients summed over the pairs in which a hidden unit is above 0, before its weight."""
     zero = gradient[0, 0] * 0
