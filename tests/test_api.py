@@ -143,6 +143,7 @@ def test_ksg_is_symmetric_and_blind_to_order_and_units(seed, r, dims):
     assert lmi.estimate(1000 * x - 5, -0.01 * y, "ksg", **options).nats == pytest.approx(estimate, abs=0.03)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None, derandomize=True)
 def test_monotone_maps_and_an_independent_column_stay_within_the_interval(seed):

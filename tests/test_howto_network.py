@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_dir
 
 import train  # noqa: F401  (registers the resolver that the config uses)
@@ -21,6 +22,7 @@ def test_commands_compose():
                 compose("config", shlex.split(line))
 
 
+@pytest.mark.slow
 def test_snippets_run():
     namespace = {}
     for snippet in re.findall(r"```python\n(.*?)```", PAGE, flags=re.S):

@@ -72,6 +72,7 @@ def install(python, *what):
     )
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_one_package_with_its_configs(wheel):
     with zipfile.ZipFile(wheel) as held:
         names = held.namelist()

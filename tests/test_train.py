@@ -131,6 +131,7 @@ def test_wandb_holds_config_curves_metrics_figures_and_table(finished):
     assert {"answer", "verdict"} <= summary
 
 
+@pytest.mark.slow
 def test_a_finished_folder_is_not_overwritten(finished):
     folder, _ = finished
     before = (folder / "result.json").read_bytes()
@@ -195,6 +196,7 @@ def test_ctrl_c_leaves_a_readable_folder_and_says_how_to_go_on(starter, tmp_path
     assert (folder / "checkpoints" / "last.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_own_arrays_have_no_truth_and_the_report_says_so(starter, tmp_path):
     generator = np.random.default_rng(0)
     x = generator.normal(size=(600, 3))
@@ -216,6 +218,7 @@ def test_own_arrays_have_no_truth_and_the_report_says_so(starter, tmp_path):
     assert result.metrics["estimate_bits"] > 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

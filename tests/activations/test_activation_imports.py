@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_importing_activations_loads_neither_transformers_nor_lightning():
     code = (
         "import sys, lmi.activations; heavy = ('transformers', 'huggingface_hub', 'lightning', 'tokenizers'); "

@@ -240,6 +240,7 @@ def test_zeros_by_dropout(shared):
     assert DropoutNormal(shuffled, CONTEXT).fit(rows).bound < 0.03
 
 
+@pytest.mark.slow
 def test_auto_takes_zeros_for_missing_where_they_are():
     g = torch.Generator().manual_seed(13)
     x = torch.randn(900, 2, generator=g, dtype=torch.float64)

@@ -80,6 +80,7 @@ def test_rows_in_time_have_the_error_of_what_they_count_as():
     assert of_counted_rows(Number(1.0, 0.01), line).error == 0.01  # the closed form counts them itself
 
 
+@pytest.mark.slow
 def test_moments_that_scores_get_wrong_are_left_on_fresh_pairs():
     x, e = torch.randn(2, 2000, 3, generator=seeded(6), dtype=torch.float64)
     y = 0.6 * x + 0.8 * e

@@ -243,6 +243,7 @@ def test_many_weak_correlations_and_a_signal_that_no_leading_component_has():
     assert abs(lmi.estimate(x, y, "auto", neural=False, **QUICK).nats - math.log(2)) < 0.1
 
 
+@pytest.mark.slow
 def test_independent_series_are_nothing_and_said_to_be_in_time():
     g = torch.Generator().manual_seed(15)
     inside = 0
@@ -296,6 +297,7 @@ def test_auto_loads_no_lightning():
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zeros", ["activation", "dropout"])
 def test_columns_with_many_zeros(zeros):
     """Two pairs of correlation .8: .3464 nats each through ReLU, .511 wherever both are there."""

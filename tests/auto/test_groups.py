@@ -25,6 +25,7 @@ def test_what_groups_share_by_themselves_is_no_dependence():
     assert aware.interval[0] < 0 < aware.interval[1] and aware.null.p_value > 0.05
 
 
+@pytest.mark.slow
 def test_dependence_inside_groups_is_measured_and_rows_keep_their_places():
     x, _, groups = grouped(2)
     y = x[:, :1] + 0.9 * torch.randn(x.shape[0], 1, generator=torch.Generator().manual_seed(9))

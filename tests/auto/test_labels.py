@@ -29,6 +29,7 @@ def test_a_label_that_is_hidden_among_many_columns_is_no_reliable_number():
     assert estimate.verdict.level == "doubtful"
 
 
+@pytest.mark.slow
 def test_independent_labels_and_rare_classes():
     generator = torch.Generator().manual_seed(2)
     x = torch.randn(600, 8, generator=generator, dtype=torch.float64)

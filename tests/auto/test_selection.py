@@ -59,6 +59,7 @@ def fitted_names(dx, dy, neural=None):
     return [c.name for c in contest.fitted]
 
 
+@pytest.mark.slow
 def test_few_columns_get_mixtures_of_the_variables_and_nothing_for_many():
     names = fitted_names(1, 2)
     assert names[0] == "independence" and any("t density on" in name for name in names)

@@ -114,6 +114,7 @@ def test_names_documented_are_there():
             assert public_names.resolved(name) is not None
 
 
+@pytest.mark.slow
 def test_metrics_are_found_and_have_units():
     names = metric_names.all_names()
     assert {"estimate_seconds", "null_p_value", "oracle_nats", "verdict"} <= {*names["estimate"]}

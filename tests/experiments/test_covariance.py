@@ -13,6 +13,7 @@ def result() -> Result:
     return SMALL.run(Context(seed=1))
 
 
+@pytest.mark.slow
 def test_every_figure_has_its_caption(result: Result) -> None:
     expected = {"relations", "sweep", "against", "bias", "gallery_shapes", "gallery"}
     assert set(result.figures) == set(result.captions) == expected

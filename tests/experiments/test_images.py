@@ -1,11 +1,14 @@
 """``experiment=images``: the number, the pictures that tell most, and the learning curve."""
 
+import pytest
+
 from lmi.experiments.images import ImagesExperiment
 from lmi.latent.representation.estimator import RepresentationEstimator
 from lmi.sources.pictures.bumps import Bumps
 from lmi.types import Context
 
 
+@pytest.mark.slow
 def test_pictures_and_learning_curve_are_shown():
     estimator = RepresentationEstimator(folds=2, max_epochs=6, permutations=0, measure="ksg", latent_dim=4)
     result = ImagesExperiment(Bumps(size=8, bits=2.0), estimator, 1000).run(Context(seed=1))

@@ -11,6 +11,7 @@ from lmi.sources.normal.linear import LinearModules
 from lmi.types import Context
 
 
+@pytest.mark.slow
 def test_modules_hold_the_closed_form_against_all_others() -> None:
     experiment = Modules(
         reference=LinearModules(8, (2, 2)),

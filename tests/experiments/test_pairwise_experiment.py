@@ -13,6 +13,7 @@ from lmi.types import Context
 SMALL = PlantedColumns(dims=12, num_layers=2, num_documents=6, tokens=30, linear_pairs=2, parabola_pairs=2)
 
 
+@pytest.mark.slow
 def test_planted_pairs_come_out_on_top(tmp_path):
     assert isinstance(SMALL, ActivationSource)
     result = Pairwise(SMALL, draws=16, top=4).run(Context(folder=tmp_path))
@@ -29,6 +30,7 @@ def test_planted_pairs_come_out_on_top(tmp_path):
     assert atlas[4, 5] > 0.3 > abs(atlas[0, 1])
 
 
+@pytest.mark.slow
 def test_discoveries_are_counted_over_all_pairs_of_all_layers(tmp_path):
     result = Pairwise(SMALL, draws=16).run(Context(folder=tmp_path))
     stored = [np.load(path) for path in sorted((tmp_path / "layers").glob("*.npz"))]

@@ -57,6 +57,7 @@ def test_each_document_starts_behind_an_end_token(tokenizer):
     assert stream[0] == end
 
 
+@pytest.mark.slow
 def test_training_learns_and_the_seed_fixes_it_without_touching_the_global_state(tokenizer):
     torch.manual_seed(5)
     before = torch.random.get_rng_state()

@@ -25,6 +25,7 @@ def draw(rank, bits, nonlinear=False, n=2000, dim=40, seed=0):
     return source.sample(n, torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rank", "bits", "nonlinear", "below"), [(1, 2.0, True, 0.25), (4, 2.0, False, 0.35), (8, 2.0, False, 0.6)]
 )

@@ -35,6 +35,7 @@ def test_scale_of_blocks_is_that_of_the_whole_even_far_from_zero():
     assert deviation[3] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "workers"), [(1, 0), (1, 2), (3, 0), (2, 2)])
 def test_every_training_row_comes_once_an_epoch_across_ranks_and_workers(pairs, world, workers):
     stream = Stream(300, 600, workers, block_rows=128, buffer_blocks=3)

@@ -109,12 +109,14 @@ def test_the_forward_algorithm_is_the_sum_over_all_chains(source):
     torch.testing.assert_close(source.pointwise(x, y), slow)
 
 
+@pytest.mark.slow
 def test_a_chain_that_never_changes_shares_its_state_at_most():
     truth, error = HiddenChain(length=60, change=0.0, separation=2.0).truth()
     assert truth == pytest.approx(math.log(3), abs=3 * error + 0.01)
     assert HiddenChain(separation=0.0).truth() == pytest.approx((0.0, 0.0), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_interactions_share_what_neighbours_find_in_the_right_columns():
     source = Interactions(columns=6, count=1)
     pairs = source.sample(N, torch.Generator().manual_seed(0))

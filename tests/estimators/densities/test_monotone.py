@@ -56,6 +56,7 @@ def test_far_better_where_columns_are_nearly_collinear(n: int, d: int, seed: int
     assert abs(mapped - exact) < 0.35 * (exact - ranks)
 
 
+@pytest.mark.slow
 def test_every_map_increases_and_is_standardised() -> None:
     _, _, z, _ = bent_pairs(3000, 4, 1.0, 100.0, 4)
     mapped = jointly_normal(z)
@@ -71,6 +72,7 @@ def test_increasing_maps_of_columns_change_next_to_nothing() -> None:
     assert abs(plain - bent) < 0.005
 
 
+@pytest.mark.slow
 def test_columns_that_are_functions_of_each_other_are_no_failure() -> None:
     z = torch.randn(800, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for columns in ((z, z), (z, z.exp()), (z, z**3, torch.tanh(z))):

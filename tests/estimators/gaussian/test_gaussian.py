@@ -30,6 +30,7 @@ def test_debiasing_is_exact(n, rank, bits):
     assert plug_in_error > 2 * float(values.std()) / math.sqrt(len(values))
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_nine_times_in_ten():
     hits = 0
     for seed in range(200):
@@ -90,6 +91,7 @@ def test_the_verdict_sees_that_the_model_is_wrong():
         assert any("nearest neighbours find" in reason for reason in estimate.verdict.reasons)
 
 
+@pytest.mark.slow
 def test_wide_normal_samples_are_not_doubted():
     hits = 0
     for seed in range(10):

@@ -128,6 +128,7 @@ def test_ties_change_nothing_where_nothing_repeats():
     torch.testing.assert_close(conditional_pointwise(x, y, z, 3), slow, atol=1e-9, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_condition_widens_the_interval_to_the_side_that_is_open():
     x, y, z = chain(600, 9)
     estimate = lmi.estimate(x, y, "auto", given=z)

@@ -51,6 +51,7 @@ def test_edges_have_the_numbers_of_the_table_and_scipys_q_values():
     assert len(positive) + len(negative) >= 435
 
 
+@pytest.mark.slow
 def test_rare_pairs_have_fishers_tail():
     generator = np.random.default_rng(1)
     n, log_factorial = 400, np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 401)))])

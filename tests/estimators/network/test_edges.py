@@ -26,6 +26,7 @@ def planted(n=200, d=40, seed=0):
     return h
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["ksg", "histogram", "gaussian", "bspline"])
 def test_edges_are_those_of_the_whole_table(estimator, monkeypatch):
     monkeypatch.setattr(prepared, "TILE", 8)
@@ -121,6 +122,7 @@ def test_units_cover_every_pair_once():
         assert np.array_equal(seen, wanted)
 
 
+@pytest.mark.slow
 def test_indirect_edges_are_those_of_all_triangles():
     generator = np.random.default_rng(0)
     d = 25
@@ -263,6 +265,7 @@ def test_what_makes_no_sense_is_refused(settings, message):
         lmi.pairwise_edges(planted(), **settings)
 
 
+@pytest.mark.slow
 def test_little_memory_changes_no_edge(monkeypatch):
     h = planted()
     expected = lmi.pairwise_edges(h, "ksg")

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from scipy.stats import pearsonr, spearmanr
 
@@ -13,6 +14,7 @@ def by_definition(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt((u * v).mean() / np.sqrt((u * u).mean() * (v * v).mean())))
 
 
+@pytest.mark.slow
 def test_measures_equal_their_libraries() -> None:
     x, y = np.random.default_rng(0).standard_normal((2, 3, 80))
     y += x**2

@@ -15,6 +15,7 @@ from lmi.experiments.benchmarks.accuracy.tables import is_covered, is_reliable_b
 from lmi.types import Context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", list(SUITES))
 def test_every_suite_has_unique_cases_that_sample(suite):
     cases = cases_of(suite)

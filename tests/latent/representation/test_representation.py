@@ -42,6 +42,7 @@ def bumps(n=1200, bits=2.0, size=8, seed=0):
     return Bumps(size=size, bits=bits).sample(n, torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["cca", "cross", "infonce", "mine", "smile"])
 def test_each_objective_finds_what_pictures_share(objective):
     pairs = bumps()
@@ -50,6 +51,7 @@ def test_each_objective_finds_what_pictures_share(objective):
     assert result.num_samples == 1200 and not bool(result.pointwise.isnan().any())
 
 
+@pytest.mark.slow
 def test_the_objective_is_chosen_by_its_bound_on_fresh_pairs():
     pairs = bumps(900)
     settings = SMALL | {"folds": 0, "objective": "auto"}
@@ -62,6 +64,7 @@ def test_the_objective_is_chosen_by_its_bound_on_fresh_pairs():
         PairedEncoders(((1,), (1,)), RepresentationEstimator(), lmi.types.Context(seed=0))
 
 
+@pytest.mark.slow
 def test_mirrored_pairs_say_more_and_are_kept_where_they_do():
     pairs = bumps(600)
     settings = SMALL | {"folds": 0, "augmentation": "auto"}
@@ -100,6 +103,7 @@ def test_independent_pictures_share_nothing():
     assert abs(result.nats) < 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["auto", pytest.param("bounds", marks=pytest.mark.slow), "ksg"])
 def test_each_measure_reads_the_latents(measure):
     pairs = bumps(bits=1.0)
@@ -138,6 +142,7 @@ def test_the_encoder_follows_the_shape_and_refuses_another():
         lmi.estimate(bumps(600).x, bumps(600).y, "representation", encoder="transformer")
 
 
+@pytest.mark.slow
 def test_a_frozen_network_reads_tokens_once_and_what_it_says_is_kept(tmp_path, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     topic = torch.randint(2, (400, 1), generator=generator)
@@ -156,6 +161,7 @@ def test_a_frozen_network_reads_tokens_once_and_what_it_says_is_kept(tmp_path, m
             lmi.estimate(wrong, y, "representation", **settings)
 
 
+@pytest.mark.slow
 def test_sequences_and_sides_of_different_kinds():
     pairs = HiddenChain(length=8, separation=1.0).sample(1500, torch.Generator().manual_seed(0))
     result = lmi.estimate(pairs.x, pairs.y.flatten(1), "representation", encoder_y="mlp", encoder="conv1d", **SMALL)
@@ -300,6 +306,7 @@ def test_objectives_rise_with_dependence(objective):
         assert float(net(z, other, z, other)) < 0.1
 
 
+@pytest.mark.slow
 def test_cross_prediction_of_a_linear_map_leaves_the_noise_alone():
     generator = torch.Generator().manual_seed(0)
     z, e = torch.randn(2, 2000, 3, generator=generator)
