@@ -13,7 +13,7 @@ from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
 from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.neighbors import control
 from lmi.estimators.neighbors.control import controlled_ksg
-from lmi.estimators.neighbors.matched import intrinsic_dimension, matched_ksg
+from lmi.estimators.neighbors.matched import balanced, intrinsic_dimension, matched_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import (
     NEIGHBOURS_APART,
@@ -65,9 +65,11 @@ def controlled(
     x, y = x[rows], y[rows]
     model = chosen.density(candidates, x, y, context)
     generator = context.generator("ksg draws")
-    # Scores of a rival's density say less than a network that was chosen: matchings would keep what it found as missing.
-    thin = model is not None and not chosen.traits.learned and is_thin(x, y, model, context.generator("dimensions"))
-    held = _held(x, y, model, thin, NEIGHBOURS, generator)
+    # A chosen network knows more than the density that stands for it, and matchings drawn by that density would lose it.
+    ratios = None
+    if model is not None and not chosen.traits.learned and is_thin(x, y, model, context.generator("dimensions")):
+        ratios = balanced(model.scores(x[:MATCHED_SAMPLES], y[:MATCHED_SAMPLES]).double())
+    held = _held(x, y, model, ratios, NEIGHBOURS, generator)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
         reach = held.nats - number.nats if abs(held.correction) > NOT_SETTLED * held.noise else 0.0
@@ -79,7 +81,7 @@ def controlled(
         near, far = (float(ksg_pointwise(x, y, k).mean()) for k in (NEIGHBOURS, 4 * NEIGHBOURS))
         edges = max(near - far, 0.0)
     error = math.hypot(max(number.error, held.error), 0.5 * held.correction, 0.5 * edges)
-    twice = _held(x, y, model, thin, 2 * NEIGHBOURS, generator).nats
+    twice = _held(x, y, model, ratios, 2 * NEIGHBOURS, generator).nats
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
@@ -97,19 +99,19 @@ def is_thin(x: Tensor, y: Tensor, model: Mixture, generator: torch.Generator) ->
 
 
 def _held(
-    x: Tensor, y: Tensor, model: Mixture | None, thin: bool, neighbours: int, generator: torch.Generator
+    x: Tensor, y: Tensor, model: Mixture | None, ratios: Tensor | None, neighbours: int, generator: torch.Generator
 ) -> control.Controlled:
-    """KSG held against draws from the model, or against matchings that its scores draw where a side is thin.
+    """KSG held against draws from the model, or against matchings where a side is thin.
 
     Args:
         x: (n, dx).
         y: (n, dy).
         model: ``None`` is independence.
-        thin: whether a side is.
+        ratios: (m, m) balanced log ratios of the first m rows, which draw the matchings; ``None`` where no side is thin.
         neighbours: of KSG.
         generator: draws.
     """
-    if model is None or not thin:
+    if ratios is None:
         return controlled_ksg(x, y, model, neighbours, generator)
-    rows = slice(0, MATCHED_SAMPLES)
-    return matched_ksg(x[rows], y[rows], model.scores(x[rows], y[rows]), neighbours, generator)
+    rows = slice(0, ratios.shape[0])
+    return matched_ksg(x[rows], y[rows], ratios, neighbours, generator)

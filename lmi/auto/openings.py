@@ -70,7 +70,7 @@ def open_to_more_densities(
         return number, 0.0
     larger = [c for c in candidates if c.components == 2 * chosen.components and c.cross_fit.space is space]
     more = max((c.number().nats - chosen.number().nats for c in larger), default=0.0)
-    if more <= UNFINISHED * number.nats:
+    if more <= max(UNFINISHED * number.nats, 0.0):
         return number, max(more, 0.0)
     return number._replace(above=max(number.above, STILL_TO_MIX * more)), more
 

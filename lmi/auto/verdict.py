@@ -89,7 +89,7 @@ def only_a_bound(e: Evidence) -> Doubt | None:
         return None
     # In few columns neighbours correct it, and predictions and tables are held against others.
     wide = e.columns > LOW_DIMENSIONAL and not e.chosen.traits.costly
-    # Where fresh pairs cannot resolve so much, nothing has asked what the scores leave.
+    # Where fresh pairs were too few, nothing has tested what its scores leave.
     wide = wide or (e.columns > KSG_DIMENSIONS and e.left is None)
     return Doubt(
         f"{e.chosen.name} may miss a part of what is there, so that the interval opens upwards", 1.0 if wide else 0.0
@@ -193,7 +193,7 @@ def sides_unlike_the_density(e: Evidence) -> Doubt | None:
 
 def unfinished(e: Evidence) -> Doubt | None:
     """A mixture of twice as many densities says clearly more, and the samples are too few to choose it."""
-    if e.more_densities <= UNFINISHED * e.nats:
+    if e.more_densities <= max(UNFINISHED * e.nats, 0.0):
         return None
     return Doubt(
         f"twice as many densities say {e.more_densities:.2f} nats more, and the samples are too few to choose them"

@@ -120,7 +120,7 @@ def recovery_bars(rows: Sequence[dict[str, object]]) -> Figure:
         values = [float(str(row[key])) for row in rows]
         axes.bar(np.arange(len(rows)) + 0.27 * (place - 1), values, 0.25, color=PALETTE[place], label=label)
     axes.axhline(0.95, color=GREY, linewidth=0.8, linestyle="--")
-    axes.set_xticks(range(len(rows)), [str(row["way"]) for row in rows])
+    axes.set_xticks(range(len(rows)), [str(row["way"]).replace(", ", ",\n").replace(" (", "\n(") for row in rows])
     axes.set_ylim(0, 1.05)
     axes.legend(fontsize=8, frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.16))
     return dress(axes, "", "", "share").figure  # type: ignore[return-value]

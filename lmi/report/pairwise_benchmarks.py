@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -33,9 +32,9 @@ def calibration(p_values: Mapping[str, np.ndarray]) -> Figure:
     axes = figure.add_subplot()
     lowest = min(float(p[p > 0].min()) for p in p_values.values())
     axes.plot([lowest, 1], [lowest, 1], color=INK, linewidth=0.8, linestyle="--")
-    colours = mpl.colormaps["turbo"](np.linspace(0.08, 0.92, len(p_values)))
-    for colour, (name, p) in zip(colours, p_values.items()):
-        axes.plot(np.sort(p), np.arange(1, len(p) + 1) / len(p), color=colour, linewidth=1.3, label=name)
+    for place, (name, p) in enumerate(p_values.items()):
+        shares = np.arange(1, len(p) + 1) / len(p)
+        axes.plot(np.sort(p), shares, color=PALETTE[place % len(PALETTE)], linewidth=1.3, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.legend(fontsize=7, frameon=False, loc="upper left")

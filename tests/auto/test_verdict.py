@@ -129,3 +129,7 @@ def test_a_bound_that_nothing_could_ask_is_doubted_where_neighbours_do_not_corre
     assert (
         verdict_of(replace(evidence, left=asked)).level == verdict_of(replace(evidence, columns=6)).level == "reliable"
     )
+
+
+def test_a_number_just_below_zero_is_no_unfinished_mixture():
+    assert not any("densities" in reason for reason in verdict_of(clean(nats=-0.002)).reasons)

@@ -143,6 +143,12 @@ def test_csv_is_read_right_and_said_or_refused(tmp_path, what):
     assert re.search(message, words)
 
 
+def test_a_file_with_spaces_that_was_cut_off_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("1.5 2\n" * 150 + "0.5\n")
+    with pytest.raises(ValueError, match="line 1 has 2 fields and line 151 has 1"):
+        read_file(str(tmp_path / "a.txt"))
+
+
 def test_what_pandas_writes_is_read_back_and_paired_by_label(tmp_path):
     frame = pandas.DataFrame(VALUES, columns=["u", "v"], index=list("abcdef"))
     frame.to_csv(tmp_path / "x.csv")

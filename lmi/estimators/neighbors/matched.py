@@ -22,16 +22,13 @@ BALANCING = 50  # rounds of Sinkhorn's iteration
 NEAR = 10  # neighbours that a dimension is read off
 
 
-def matched_ksg(x: Tensor, y: Tensor, scores: Tensor, k: int, generator: torch.Generator, draws: int = 2) -> Controlled:
-    """mean[f] + (mean[KSG - f] at the samples - mean[KSG - f] at matchings), f the balanced log ratio of the scores.
-
-    Sinkhorn's iteration adds to the scores a term of each row of x and one of each row of y, so that exp f / n^2 is a
-    distribution over all pairs of rows under which each row of either side is as likely as any other.
+def matched_ksg(x: Tensor, y: Tensor, f: Tensor, k: int, generator: torch.Generator, draws: int = 2) -> Controlled:
+    """mean[f] + (mean[KSG - f] at the samples - mean[KSG - f] at matchings), f a balanced log ratio.
 
     Args:
         x: (n, dx).
         y: (n, dy).
-        scores: (n, n) log density ratio of every x with every y, nats, up to terms of one side.
+        f: (n, n) log ratio of every x with every y, nats, from ``balanced``.
         k: neighbours.
         generator: draws.
         draws: matchings.
@@ -40,11 +37,10 @@ def matched_ksg(x: Tensor, y: Tensor, scores: Tensor, k: int, generator: torch.G
     >>> angle = 6.28 * torch.rand(800, 1, generator=g, dtype=torch.float64)
     >>> turned = angle + 0.3 * torch.randn(800, 1, generator=g, dtype=torch.float64)
     >>> x, y = (torch.cat((z.cos(), z.sin()), 1) for z in (angle, turned))
-    >>> estimate = matched_ksg(x, y, x @ y.T / 0.09, 5, g)
+    >>> estimate = matched_ksg(x, y, balanced(x @ y.T / 0.09), 5, g)
     >>> abs(estimate.nats - 1.623) < 0.1, abs(estimate.correction) < 0.1
     (True, True)
     """
-    f = balanced(scores.double())
     terms = ksg_pointwise(normal_scores(x), normal_scores(y), k)
     elsewhere = []
     for matching in drawn_matchings(f, generator, draws):
@@ -54,7 +50,11 @@ def matched_ksg(x: Tensor, y: Tensor, scores: Tensor, k: int, generator: torch.G
 
 
 def balanced(f: Tensor) -> Tensor:
-    """(n, n) scores f with a term of each row and each column added, so that exp f has a mean of 1 along both."""
+    """(n, n) scores f with a term of each row and each column added, so that exp f has a mean of 1 along both.
+
+    By Sinkhorn's iteration. exp f / n^2 is then a distribution over all pairs of rows under which each row of either side is
+    as likely as any other.
+    """
     log_n = math.log(f.shape[0])
     columns = torch.zeros(1, f.shape[1], dtype=f.dtype)
     rows = torch.zeros(f.shape[0], 1, dtype=f.dtype)

@@ -11,6 +11,7 @@ from typing import Any
 
 LOOKED_AT = 100  # lines from which header and separator are told
 WHOLE = re.compile(r"[+-]?\d+$")
+SPACES = r"\s+"
 
 
 def read_csv(path: Path) -> tuple[Any, str]:
@@ -33,14 +34,13 @@ def read_csv(path: Path) -> tuple[Any, str]:
     words_of_lines = {len(line.split()) for line in lines}
     has_spaces = {len(row) for row in rows} == {1} and len(words_of_lines) == 1 and words_of_lines != {1}
     if has_spaces:
-        separator, rows = r"\s+", [line.split() for line in lines]
+        separator, rows = SPACES, [line.split() for line in lines]
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
             raise ValueError(
                 f"line 1 has {len(rows[0])} fields and line {number} has {len(row)}; expected as many in each"
             )
-    if not has_spaces:
-        _refuse_short_lines(path, separator, len(rows[0]))
+    _refuse_short_lines(path, separator, len(rows[0]))
     decimal = "," if separator == ";" and _has_decimal_commas(rows) else "."
     has_header = _has_header(rows, decimal)
     has_index = has_header and rows[0][0].strip() in ("", "Unnamed: 0")
@@ -77,10 +77,9 @@ def read_csv(path: Path) -> tuple[Any, str]:
 def _refuse_short_lines(path: Path, separator: str, fields: int) -> None:
     """Lines with fewer fields, such as the last one of a file that was cut off, which pandas would fill up with NaN."""
     for number, line in enumerate(_lines(path), 1):
-        if line.count(separator) + 1 < fields and line.strip() and not line.startswith("#") and '"' not in line:
-            raise ValueError(
-                f"line 1 has {fields} fields and line {number} has {line.count(separator) + 1}; expected as many in each"
-            )
+        here = len(line.split()) if separator == SPACES else line.count(separator) + 1
+        if here < fields and line.strip() and not line.startswith("#") and '"' not in line:
+            raise ValueError(f"line 1 has {fields} fields and line {number} has {here}; expected as many in each")
 
 
 def _lines(path: Path) -> Iterator[str]:
