@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 # Threads that spin while they wait make small products ten times slower wherever cores are shared. OpenMP reads this when
 # torch is first imported. Numba's own threads would undo OMP_NUM_THREADS, which they share with torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if "OMP_NUM_THREADS" in os.environ:
-    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
+if "OMP_NUM_THREADS" in os.environ and "numba" in sys.modules:  # its threads may run, and their number is then fixed
+    sys.modules["numba"].set_num_threads(
+        min(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), sys.modules["numba"].config.NUMBA_NUM_THREADS)
+    )
+elif "OMP_NUM_THREADS" in os.environ:
+    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"].split(",")[0])
 
 if TYPE_CHECKING:
     from lmi.activations import Activations as Activations

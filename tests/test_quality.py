@@ -94,6 +94,21 @@ def test_threads_are_quiet_and_as_many_as_asked():
     assert done.stdout.split() == ["PASSIVE", "1"]
 
 
+@pytest.mark.slow
+def test_numba_may_have_started_its_threads_before():
+    """The number of its threads is fixed then: lmi uses as many as were asked for, up to those there are."""
+    code = (
+        "import numba, numpy; numba.set_num_threads(numba.config.NUMBA_NUM_THREADS); import lmi;"
+        "lmi.pairwise_mi(numpy.random.default_rng(0).standard_normal((200, 2))); print(numba.get_num_threads())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_NUM_THREADS"}
+    for asked, used in ("1", 1), ("64,2", len(os.sched_getaffinity(0))):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env={**environment, "OMP_NUM_THREADS": asked}
+        )
+        assert (done.stdout.split(), done.returncode) == ([str(used)], 0), done.stderr
+
+
 def test_files_are_short():
     """A file is one idea; kernels may be long."""
     kernels = {"ksg_strips.py", "ksg_window.py", "l1_kernels.py"}
