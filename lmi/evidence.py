@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
+
+MOST_PERMUTATIONS = 100_000  # p-values down to 1e-5; a billion would not end, and its null alone would take 8 GB
+Permutations = Annotated[int, Field(ge=0, le=MOST_PERMUTATIONS)]
 
 
 @dataclass(frozen=True, eq=False)

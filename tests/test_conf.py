@@ -73,6 +73,7 @@ def test_every_setting_of_the_yaml_is_the_default_of_its_class():
         (("estimator.latent_dim=abc",), r"experiment.estimator.latent_dim: got 'abc' \(str\).*integer"),
         (("+estimator.latnt_dim=3",), "experiment.estimator.latnt_dim.*did you mean 'latent_dim'"),
         (("estimator.regulariser=non",), "'cross', 'mine' or 'infonce'"),
+        (("estimator.permutations=1000000000",), "experiment.estimator.permutations.*less than or equal to 100000"),
         (("trainer.precision=8",), "experiment.estimator.trainer.precision"),
         (("experiment.num_samples=1",), "experiment.num_samples.*greater than or equal to 2"),
         (("+experiment.whatever=1",), "EstimateExperiment has no such setting"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 TINY_FOLDER = Path(__file__).parent / "tiny"
+HUB_PATIENCE = 2.0  # seconds without an answer after which a reader is told what is waited for
 FINGERPRINTED = (".json", ".safetensors", ".txt", ".model")
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -107,7 +109,7 @@ class LanguageModel:
         from huggingface_hub import errors, hf_hub_download
 
         try:
-            with quiet_hub():
+            with quiet_hub(), _waiting_for_hub(self.name):
                 return Path(hf_hub_download(self.name, "config.json", revision=self.revision)).parent.name
         except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
             raise ModelError(f"no folder {self.name!r} here, and no such model on the hub: {error}") from error
@@ -230,6 +232,18 @@ def quiet_hub() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _waiting_for_hub(name: str) -> Iterator[None]:
+    """Say once what is waited for, if that takes long: a hub out of reach is tried for half a minute."""
+    log = logging.getLogger(__name__)
+    timer = threading.Timer(HUB_PATIENCE, log.warning, ("waiting for the Hugging Face hub, asked for %r", name))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

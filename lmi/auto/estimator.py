@@ -53,7 +53,7 @@ from lmi.estimators.trust.thresholds import (
     SMALLEST,
 )
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.evidence import Null
+from lmi.evidence import Null, Permutations
 from lmi.neural.critic import CriticSettings
 from lmi.threads import at_most
 from lmi.types import Context, Estimate
@@ -74,7 +74,7 @@ class AutoEstimator:
     folds: Annotated[int, Field(ge=0)] = 0
     components: Annotated[int, Field(ge=1)] = 96
     neural: bool = True
-    permutations: Annotated[int, Field(ge=0)] = 20
+    permutations: Permutations = 20
     critic: CriticSettings = field(default_factory=CriticSettings)
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:

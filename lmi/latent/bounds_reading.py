@@ -28,7 +28,7 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import fit_linear
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.evidence import Null
+from lmi.evidence import Null, Permutations
 from lmi.neural.critic import CriticSettings, fit_critic
 from lmi.types import Context, Estimate
 
@@ -55,7 +55,7 @@ class BoundsSettings:
     bound: BoundName = "infonce"
     critics: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("copula", "joint", "separable", "hybrid")
     critic: CriticSettings = field(default_factory=lambda: CriticSettings(features=8, hidden=(64, 32)))
-    permutations: Annotated[int, Field(ge=0)] = 20
+    permutations: Permutations = 20
 
 
 @dataclass(frozen=True, eq=False)

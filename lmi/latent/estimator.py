@@ -15,7 +15,7 @@ from lmi.estimators.neighbors.ksg import require_neighbours
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.estimators.trust.verdict import worst
-from lmi.evidence import Null, Verdict
+from lmi.evidence import Null, Permutations, Verdict
 from lmi.latent.fitting import SMALLEST_PART, fit_and_read_all, gathered
 from lmi.latent.measures import Measure, measure_latents, pool_folds
 from lmi.latent.readings import latent_ksg
@@ -37,7 +37,7 @@ class LatentEstimator(EncoderSettings):
     """
 
     k: Annotated[int, Field(ge=1)] = 5
-    permutations: Annotated[int, Field(ge=0)] = 20
+    permutations: Permutations = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
     measure: Measure = "ksg"
 

@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+import time
 import warnings
 
 import pytest
@@ -283,6 +284,16 @@ def test_models_that_cannot_be_used_say_why(tmp_path, monkeypatch, caplog):
     with pytest.raises(ModelError, match=r"gpt2.* OSError no network here\. It is") as error:
         rows(Activations(LanguageModel("gpt2"), cache=None))
     assert "\n" not in str(error.value) and caplog.text == ""
+
+    def tries_for_long(*_, **__):
+        time.sleep(0.2)
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", tries_for_long)
+    monkeypatch.setattr("lmi.activations.model.HUB_PATIENCE", 0.05)
+    with pytest.raises(ModelError, match="no network"):
+        rows(Activations(LanguageModel("gpt2"), cache=None))
+    assert [record.message for record in caplog.records] == ["waiting for the Hugging Face hub, asked for 'gpt2'"]
 
     with pytest.raises(ModelError, match=r"revision is 'v2', but 'tiny' is not on the hub"):
         rows(Activations(LanguageModel("tiny", revision="v2"), cache=None))

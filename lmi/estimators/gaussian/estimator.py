@@ -20,6 +20,7 @@ from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.estimators.trust.uncertainty import Spread, permutation_null
 from lmi.estimators.trust.verdict import default_verdict
+from lmi.evidence import Permutations
 from lmi.types import Context, Estimate
 
 NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
@@ -41,7 +42,7 @@ class GaussianEstimator:
             none of them; for dimensions as many as samples. In place of ``components``.
     """
 
-    permutations: Annotated[int, Field(ge=0)] = 100
+    permutations: Permutations = 100
     ranks: bool = False
     components: Annotated[int, Field(ge=0)] | None = None
     ridge: bool = False

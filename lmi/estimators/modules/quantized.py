@@ -15,7 +15,7 @@ from torch import Tensor
 from lmi.arguments import checked_generator, whole
 from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.evidence import Null
+from lmi.evidence import MOST_PERMUTATIONS, Null, Permutations
 from lmi.inputs import read_matrices, read_matrix
 from lmi.types import Context, Estimate
 
@@ -107,7 +107,7 @@ def quantized_mi(
     """
     (side,), _ = read_matrices(read_matrix(activations, "activations"))
     x = side.values.double().cpu().numpy()
-    bins, permutations = whole(bins, "bins", 2, len(x)), whole(permutations, "permutations", 0)
+    bins, permutations = whole(bins, "bins", 2, len(x)), whole(permutations, "permutations", 0, MOST_PERMUTATIONS)
     modules = [module.numpy() for module in module_indices(partition_of(partition, side.columns), x.shape[1])]
     random = torch.Generator().manual_seed(0) if generator is None else checked_generator(generator)
     seed = int(torch.randint(2**31 - 1, (1,), generator=random))
@@ -144,7 +144,7 @@ class QuantizedEstimator:
     """
 
     bins: Annotated[int, Field(ge=2)] = 32
-    permutations: Annotated[int, Field(ge=0)] = 20
+    permutations: Permutations = 20
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``. The interval ends at the extrapolation to infinitely many codes."""

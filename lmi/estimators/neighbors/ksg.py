@@ -19,7 +19,7 @@ from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import neighbours_doubt
 from lmi.estimators.trust.uncertainty import Z_90, doubts, permutation_null, subsample_spread
 from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts
-from lmi.evidence import Verdict
+from lmi.evidence import Permutations, Verdict
 from lmi.types import Context, Estimate
 
 
@@ -40,7 +40,7 @@ class KSGEstimator:
     k: Annotated[int, Field(ge=1)] = 3
     variant: Variant | Literal["auto"] = "auto"
     standardise: bool = True
-    permutations: Annotated[int, Field(ge=0)] = 20
+    permutations: Permutations = 20
     null_samples: Annotated[int, Field(ge=2)] = 5000
     control_variate: bool = False
 

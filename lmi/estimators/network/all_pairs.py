@@ -20,6 +20,7 @@ from lmi.estimators.significance.document_nulls import Null
 from lmi.estimators.significance.effective import LAGS, bartlett_samples
 from lmi.estimators.significance.pair_significance import drawn_significance
 from lmi.estimators.significance.pooled_null import null_plans
+from lmi.evidence import MOST_PERMUTATIONS
 from lmi.inputs import Missing, like
 from lmi.types import NATS_PER_BIT, Context
 
@@ -153,7 +154,7 @@ def pairwise(
     """
     device = checked_device(device, device_of(x))
     measure = pairwise_measure(estimator, k=k, bins=bins, binning=binning, correction=correction, device=device)
-    draws = whole(draws, "draws", 2)
+    draws = whole(draws, "draws", 2, MOST_PERMUTATIONS)
     table = read_table(x, documents, null, estimator, k, layer, missing)
     if table.scheme == "none":
         raise ValueError(

@@ -17,6 +17,7 @@ from lmi.estimators.network.cofiring_counts import DOUBTFUL, Counts, null_inflat
 from lmi.estimators.network.cofiring_files import kept_counts, read_firing_file
 from lmi.estimators.network.edges import Edges
 from lmi.estimators.significance.document_nulls import chosen_scheme
+from lmi.evidence import MOST_PERMUTATIONS
 from lmi.inputs import Matrix
 from lmi.labels import read_groups
 from lmi.types import Context
@@ -91,7 +92,7 @@ def cofiring(
         groups = read_groups(documents, "documents", Matrix("x", torch.empty(n, 0), "array", labels))
         scheme = chosen_scheme(groups, null)
         generator = Context(seed).generator("cofiring")
-        scale = null_inflation(rows, groups, scheme, generator, whole(draws, "draws", 1))
+        scale = null_inflation(rows, groups, scheme, generator, whole(draws, "draws", 1, MOST_PERMUTATIONS))
     elif null not in ("auto", "g_test"):
         raise ValueError(f"null={null!r} moves documents; got documents=None")
     tested = varying * (varying - 1) // 2

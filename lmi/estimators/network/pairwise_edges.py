@@ -21,6 +21,7 @@ from lmi.estimators.pairwise.matrix import PairEstimator, pairwise_measure
 from lmi.estimators.pairwise.prepared import PreparedColumns, tile_side
 from lmi.estimators.significance.document_nulls import Null
 from lmi.estimators.significance.pooled_null import SIDE, null_plans, pooled_null
+from lmi.evidence import MOST_PERMUTATIONS
 from lmi.inputs import Missing
 from lmi.types import Context
 
@@ -98,7 +99,11 @@ def pairwise_edges(
     order = np.concatenate([chosen, np.setdiff1d(np.arange(h.shape[1]), chosen)])
     h = h if targets is None else h[:, order]
     generator = Context(seed).generator("null")
-    draws = max(32, -(-LEAST_DRAWS * h.shape[1] // (2 * SIDE))) if draws is None else whole(draws, "draws", 2)
+    draws = (
+        max(32, -(-LEAST_DRAWS * h.shape[1] // (2 * SIDE)))
+        if draws is None
+        else whole(draws, "draws", 2, MOST_PERMUTATIONS)
+    )
     plans = [] if scheme == "none" else null_plans(groups, scheme, generator, draws, h.shape[1], len(chosen))
     columns = PreparedColumns(measure, h)
     chance = pooled_null(columns, plans) if plans else None

@@ -15,6 +15,7 @@ from lmi.estimators.pairwise.matrix import Bar
 from lmi.estimators.pairwise.prepared import Measure, PreparedColumns
 from lmi.estimators.significance.document_nulls import Scheme
 from lmi.estimators.significance.pooled_null import null_plans, pooled_null
+from lmi.evidence import MOST_PERMUTATIONS
 from lmi.inputs import read_columns, read_matrix
 from lmi.labels import read_groups
 
@@ -73,7 +74,11 @@ def pairwise_significance(
     if not isinstance(measure, Measure):
         raise ValueError(f"measure is a {type(measure).__name__}; expected one from pairwise_measure")
     (side,), nats = read_columns(("x", x)), read_matrix(nats, "nats", is_sample=False).values
-    x, documents, draws = side.values, read_groups(documents, "documents", side), whole(draws, "draws", 2)
+    x, documents, draws = (
+        side.values,
+        read_groups(documents, "documents", side),
+        whole(draws, "draws", 2, MOST_PERMUTATIONS),
+    )
     d = x.shape[1]
     if nats.shape != (d, d) or d < 2:
         raise ValueError(f"nats has shape {tuple(nats.shape)}; expected ({d}, {d}) for {d} columns, at least 2 of them")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lmi.activations.model import LanguageModel
+from lmi.evidence import Permutations
 from lmi.latent.measures import Measure
 from lmi.latent.representation.encoders import EncoderName
 from lmi.latent.representation.mirrors import AugmentationName
@@ -74,5 +75,5 @@ class RepresentationSettings:
     folds: Annotated[int, Field(ge=0)] = 3
     learning_curve: bool = True
     measure: Measure = "auto"
-    permutations: Annotated[int, Field(ge=0)] = 20
+    permutations: Permutations = 20
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
