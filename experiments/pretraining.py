@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lmi.activations.model import quiet_transformers
+from lmi.activations.loading import quiet_transformers
 from lmi.latent.trainer import TrainerSettings, quiet_lightning
 from lmi.types import Context
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +11,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from lmi.activations.loading import quiet_hub, quiet_transformers, waiting_for_hub
+
 TINY_FOLDER = Path(__file__).parent / "tiny"
-HUB_PATIENCE = 2.0  # seconds without an answer after which a reader is told what is waited for
 FINGERPRINTED = (".json", ".safetensors", ".txt", ".model")
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -109,7 +107,7 @@ class LanguageModel:
         from huggingface_hub import errors, hf_hub_download
 
         try:
-            with quiet_hub(), _waiting_for_hub(self.name):
+            with quiet_hub(), waiting_for_hub(self.name):
                 return Path(hf_hub_download(self.name, "config.json", revision=self.revision)).parent.name
         except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
             raise ModelError(f"no folder {self.name!r} here, and no such model on the hub: {error}") from error
@@ -220,44 +218,3 @@ def require_vocabulary(network: Any, ids: Iterable[Tensor], name: str) -> None:
             f"model {name!r}: its tokenizer gives token {largest} and the network has {rows} embeddings; "
             "expected the tokenizer that the model was trained with"
         )
-
-
-@contextmanager
-def quiet_hub() -> Iterator[None]:
-    """The hub's reports of every try off, and on again if they were: what comes of them is raised."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def _waiting_for_hub(name: str) -> Iterator[None]:
-    """Say once what is waited for, if that takes long: a hub out of reach is tried for half a minute."""
-    log = logging.getLogger(__name__)
-    timer = threading.Timer(HUB_PATIENCE, log.warning, ("waiting for the Hugging Face hub, asked for %r", name))
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """transformers' own progress bars and reports off, and on again if they were."""
-    from transformers.utils import logging as reports
-
-    shown, level = reports.is_progress_bar_enabled(), reports.get_verbosity()
-    reports.disable_progress_bar()
-    reports.set_verbosity(reports.CRITICAL)
-    try:
-        with quiet_hub():
-            yield
-    finally:
-        reports.set_verbosity(level)
-        if shown:
-            reports.enable_progress_bar()

@@ -290,7 +290,7 @@ def test_models_that_cannot_be_used_say_why(tmp_path, monkeypatch, caplog):
         raise OSError("no network")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", tries_for_long)
-    monkeypatch.setattr("lmi.activations.model.HUB_PATIENCE", 0.05)
+    monkeypatch.setattr("lmi.activations.loading.HUB_PATIENCE", 0.05)
     with pytest.raises(ModelError, match="no network"):
         rows(Activations(LanguageModel("gpt2"), cache=None))
     assert [record.message for record in caplog.records] == ["waiting for the Hugging Face hub, asked for 'gpt2'"]

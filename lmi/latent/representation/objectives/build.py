@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import nn
 
+from lmi.estimators.bounds.bounds import donsker_varadhan, infonce
 from lmi.latent.representation.encoders.weights import seeded
 from lmi.latent.representation.objectives.cca import CanonicalObjective
 from lmi.latent.representation.objectives.cross import CrossObjective
-from lmi.latent.representation.objectives.infonce import InfoNCEObjective
-from lmi.latent.representation.objectives.mine import MINEObjective
-from lmi.latent.representation.objectives.smile import SMILEObjective
+from lmi.latent.representation.objectives.scored import ScoredObjective
+from lmi.latent.representation.objectives.smile import smile_that_trains
 
 ObjectiveName = Literal["cca", "cross", "infonce", "mine", "smile"]
 # latents (b, l), (b, l) and the scaled samples (b, *shape), (b, *shape) that they are of -> () nats to be maximised
@@ -35,5 +35,5 @@ def build_objective(name: ObjectiveName, latent_dim: int, shapes: Shapes, genera
         return CanonicalObjective()
     if name == "cross":
         return seeded(lambda: CrossObjective(latent_dim, shapes), generator)
-    critics = {"infonce": InfoNCEObjective, "mine": MINEObjective, "smile": SMILEObjective}
-    return seeded(lambda: critics[name](latent_dim), generator)
+    bound = {"infonce": infonce, "mine": donsker_varadhan, "smile": smile_that_trains}[name]
+    return seeded(lambda: ScoredObjective(bound, latent_dim), generator)

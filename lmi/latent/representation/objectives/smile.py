@@ -7,34 +7,25 @@ Jensen-Shannon bound, whose best scores are the same log density ratio.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
 from lmi.estimators.bounds.bounds import smile
-from lmi.latent.representation.objectives.bilinear import BilinearCritic
 
 
-class SMILEObjective(nn.Module):
-    """Donsker-Varadhan of a batch, the partition's scores clipped to +-5."""
+def smile_that_trains(scores: Tensor) -> Tensor:
+    """Donsker-Varadhan of scores (b, b), those of its partition clipped to +-5: () nats, the gradient Jensen-Shannon's.
 
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.critic = BilinearCritic(latent_dim)
-
-    def forward(self, zx: Tensor, zy: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """() nats.
-
-        Args:
-            zx: (b, l) latents of X.
-            zy: (b, l) latents of Y.
-            x: (b, *shape) scaled samples, which this objective does not look at.
-            y: (b, *shape) their partners.
-        """
-        scores = self.critic(zx, zy)
-        b = scores.shape[0]
-        joint = scores.diagonal()
-        apart = (softplus(scores).sum() - softplus(joint).sum()) / (b * (b - 1))
-        jensen_shannon = -softplus(-joint).mean() - apart
-        with torch.no_grad():
-            difference = smile(scores) - jensen_shannon
-        return jensen_shannon + difference
+    >>> scores = torch.tensor([[2.0, -2.0], [-2.0, 2.0]], requires_grad=True)
+    >>> value = smile_that_trains(scores)
+    >>> value.backward()
+    >>> bool(torch.isclose(value, smile(scores))), bool(scores.grad.diagonal().min() > 0)
+    (True, True)
+    """
+    b = scores.shape[0]
+    joint = scores.diagonal()
+    apart = (softplus(scores).sum() - softplus(joint).sum()) / (b * (b - 1))
+    jensen_shannon = -softplus(-joint).mean() - apart
+    with torch.no_grad():
+        difference = smile(scores) - jensen_shannon
+    return jensen_shannon + difference
