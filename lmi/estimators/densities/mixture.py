@@ -7,7 +7,7 @@ McLachlan, Robust mixture modelling using the t distribution, Statistics and Com
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -45,7 +45,8 @@ class Mixture:
     def log_density(self, z: Tensor, side: slice = slice(None)) -> Tensor:
         """(n,) log density of z (n, d), or of the marginal of the dimensions in ``side``."""
         centres, scales = self.centres[:, side], self.scales[:, side, side]
-        logs = _t_of_square(_squares(z.T, centres, torch.linalg.cholesky(scales)), scales, self.degrees)
+        roots = torch.linalg.cholesky(scales)
+        logs = _t_of_square(_squares(z.T, centres, roots), _log_volumes(roots), self.degrees, centres.shape[1])
         return torch.logsumexp(logs + self.weights.log()[:, None], 0)
 
     def ratio(self, x: Tensor, y: Tensor) -> Tensor:
@@ -64,14 +65,16 @@ class Mixture:
         left = torch.cat((_forms(u, precision[:, :split, :split]), one_x, 2 * across), 2)
         right = torch.cat((one_y, _forms(v, precision[:, split:, split:]), v), 2).transpose(1, 2).contiguous()
         x_side, y_side = self.log_density(x, slice(0, split)), self.log_density(y, slice(split, None))
-        weights = self.weights.log().float()[:, None, None]
+        weights, volumes = self.weights.log().float()[:, None, None], _log_volumes(torch.linalg.cholesky(self.scales))
         out = torch.empty(x.shape[0], y.shape[0])
         height = max(1, TILE // (m * y.shape[0]))
         for first in range(0, x.shape[0], height):
             rows = slice(first, first + height)
             # Single precision is ample for scores, and their logarithms and exponentials are most of the work.
             square = torch.bmm(left[:, rows], right).float()
-            out[rows] = torch.logsumexp(_t_of_square(square, self.scales, self.degrees).add_(weights), 0)
+            out[rows] = torch.logsumexp(
+                _t_of_square(square, volumes, self.degrees, self.centres.shape[1]).add_(weights), 0
+            )
         return out - x_side[:, None].float() - y_side[None, :].float()
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -146,12 +149,11 @@ def _climbed(
         centres = pull @ z / mass[:, None]
         apart = columns - centres[:, :, None]
         scales = torch.bmm(apart * pull[:, None, :], apart.transpose(1, 2)) / mass[:, None, None] + floor
-        squares = _whitened(apart, torch.linalg.cholesky(scales))
-        mixture = Mixture(counts / n, centres, scales, degrees, dx)
+        roots = torch.linalg.cholesky(scales)
+        squares, volumes, weights = _whitened(apart, roots), _log_volumes(roots), counts / n
         if heavy and step % 3 == 2:
-            mixture = _best_degrees(mixture, squares)
-            degrees = mixture.degrees
-        logs = _t_of_square(squares, scales, degrees).add_(mixture.weights.log()[:, None])
+            degrees = _best_degrees(degrees, squares, volumes, weights, d)
+        logs = _t_of_square(squares, volumes, degrees, d).add_(weights.log()[:, None])
         most = logs.amax(0)
         share = logs.sub_(most).exp_()
         whole = share.sum(0)
@@ -163,33 +165,44 @@ def _climbed(
             if now - before < tolerance and step > 10:
                 break
             before = now
-    return mixture, share, now
+    return Mixture(weights, centres, scales, degrees, dx), share, now
 
 
-def _best_degrees(mixture: Mixture, squares: Tensor) -> Mixture:
-    """The same mixture with the likeliest degrees of freedom among its own and some near ones."""
-    tried = [
-        replace(mixture, degrees=min(max(mixture.degrees * factor, DEGREES[0]), DEGREES[1]))
-        for factor in (0.5, 0.8, 0.95, 1.0, 1.05, 1.25, 2.0)
-    ]
-    weights = mixture.weights.log()[:, None]
-    logs = [
-        float(torch.logsumexp(_t_of_square(squares, mixture.scales, t.degrees).add_(weights), 0).mean()) for t in tried
-    ]
-    return tried[max(range(len(tried)), key=logs.__getitem__)]
+def _best_degrees(degrees: float, squares: Tensor, volumes: Tensor, weights: Tensor, d: int) -> float:
+    """The likeliest degrees of freedom among the ones given and some near them.
+
+    Args:
+        degrees: now.
+        squares: (m, n) squared Mahalanobis distances.
+        volumes: (m,) as ``_log_volumes`` gives them.
+        weights: (m,) of the components.
+        d: dimensions.
+    """
+    tried = [min(max(degrees * factor, DEGREES[0]), DEGREES[1]) for factor in (0.5, 0.8, 0.95, 1.0, 1.05, 1.25, 2.0)]
+    logs = torch.stack([_t_of_square(squares, volumes, t, d) for t in tried]).add_(weights.log()[:, None])
+    return tried[int(torch.logsumexp(logs, 1).mean(1).argmax())]
 
 
-def _t_of_square(square: Tensor, scales: Tensor, degrees: float) -> Tensor:
-    """Log density of each of m components from squared Mahalanobis distances (m, ...), a fresh tensor of their kind."""
-    d = scales.shape[-1]
-    shape = (-1,) + (1,) * (square.ndim - 1)
-    determinant = torch.linalg.slogdet(scales).logabsdet
+def _log_volumes(roots: Tensor) -> Tensor:
+    """(m,) log determinants of the Cholesky ``roots`` (m, d, d) of scale matrices: half of those of the scales."""
+    return roots.diagonal(dim1=1, dim2=2).log().sum(1)
+
+
+def _t_of_square(square: Tensor, volumes: Tensor, degrees: float, d: int) -> Tensor:
+    """Log density of each of m components in d dimensions, a fresh tensor of the kind of ``square``.
+
+    Args:
+        square: (m, ...) squared Mahalanobis distances.
+        volumes: (m,) as ``_log_volumes`` gives them.
+        degrees: of freedom.
+        d: dimensions.
+    """
     if degrees >= DEGREES[1]:
-        constant = -0.5 * (determinant + d * math.log(2 * math.pi))
-        return (-0.5 * square).add_(constant.to(square).view(shape))
-    constant = math.lgamma((degrees + d) / 2) - math.lgamma(degrees / 2) - 0.5 * d * math.log(degrees * math.pi)
-    logs = (square / degrees).log1p_().mul_(-0.5 * (degrees + d))
-    return logs.add_((constant - 0.5 * determinant).to(square).view(shape))
+        logs, constant = -0.5 * square, -0.5 * d * math.log(2 * math.pi)
+    else:
+        logs = (square / degrees).log1p_().mul_(-0.5 * (degrees + d))
+        constant = math.lgamma((degrees + d) / 2) - math.lgamma(degrees / 2) - 0.5 * d * math.log(degrees * math.pi)
+    return logs.add_((constant - volumes).to(square).view((-1,) + (1,) * (square.ndim - 1)))
 
 
 def _squares(columns: Tensor, centres: Tensor, roots: Tensor) -> Tensor:
