@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.starts import far_clusters
+
 DEGREES = (1.0, 1e3)  # least and most degrees of freedom; at the most the density is normal to any purpose
 SAMPLES_A_PARAMETER = 4
 STARTS, TRIAL = 4, 10  # starts of a mixture, and how many steps each is tried for
@@ -124,7 +126,7 @@ def fit_mixture(
     n, d = z.shape
     if n < SAMPLES_A_PARAMETER * components * (d + 1):
         raise ValueError(f"{n} samples are too few for {components} component(s) in {d} dimensions")
-    first = [_clusters(z, components, generator).T.contiguous() for _ in range(STARTS if components > 1 else 1)]
+    first = [far_clusters(z, components, generator).T.contiguous() for _ in range(STARTS if components > 1 else 1)]
     if len(first) > 1:
         # Some starts end in a poor maximum; a few steps tell.
         first = [max((_climbed(z, start, x.shape[1], heavy, TRIAL, 0.0) for start in first), key=lambda c: c[2])[1]]
@@ -223,24 +225,6 @@ def _whitened(apart: Tensor, roots: Tensor) -> Tensor:
 def _forms(z: Tensor, matrices: Tensor) -> Tensor:
     """(m, n, 1) quadratic forms of rows z (m, n, d)."""
     return ((z @ matrices) * z).sum(2, keepdim=True)
-
-
-def _clusters(z: Tensor, components: int, generator: torch.Generator) -> Tensor:
-    """(n, m) hard memberships after a few steps of k-means from far-apart centres."""
-    n = z.shape[0]
-    if components == 1:
-        return torch.ones(n, 1, dtype=z.dtype)
-    z = z / z.abs().median(0).values.clamp(min=1e-12)
-    z = z.clamp(-10, 10)
-    centres = z[torch.randint(n, (1,), generator=generator)]
-    for _ in range(components - 1):
-        near = torch.cdist(z, centres).amin(1) ** 2
-        centres = torch.cat((centres, z[torch.multinomial(near + 1e-12, 1, generator=generator)]))
-    for _ in range(15):
-        owner = torch.cdist(z, centres).argmin(1)
-        member = torch.nn.functional.one_hot(owner, components).to(z)
-        centres = (member.T @ z + 1e-9 * centres) / (member.sum(0)[:, None] + 1e-9)
-    return 0.98 * member + 0.02 / components
 
 
 def _chi_square(n: int, degrees: float, generator: torch.Generator) -> Tensor:
