@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from lmi.estimators.densities import mixture
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.densities.starts import far_clusters
 from lmi.sources.normal.mixtures import NormalMixture
 from lmi.sources.normal.student import StudentT
 
@@ -68,7 +68,7 @@ def slow_fit(z, components, dx, steps):
     """The same iteration with every sum written out; normal components."""
     n = z.shape[0]
     floor = 1e-6 * torch.diag(z.var(0))
-    share = mixture._clusters(z, components, torch.Generator().manual_seed(0))
+    share = far_clusters(z, components, torch.Generator().manual_seed(0))
     for _ in range(steps):
         weights = share.sum(0) / n
         centres = torch.stack([(share[:, k, None] * z).sum(0) / share[:, k].sum() for k in range(components)])
