@@ -108,7 +108,7 @@ def leading_columns(x: np.ndarray, label: np.ndarray, most: int, seed: int) -> n
 
 
 def log_shares(
-    x: Tensor, label: Tensor, built: Mapping[str, Classifier], folds: int, seed: int, half: bool = False
+    x: Tensor, label: Tensor, built: Mapping[str, Classifier], folds: int, seed: int, half: int | None = None
 ) -> dict[str, Tensor]:
     """Name -> (n, classes) log q(label | x), nats, each row from a classifier fitted to the other folds.
 
@@ -118,7 +118,7 @@ def log_shares(
         built: the classifiers.
         folds: how many.
         seed: of folds and classifiers.
-        half: fit to half of the other folds only.
+        half: 0 or 1: fit to every other row of each class only, from this one on.
 
     Raises:
         ValueError: where a label has fewer samples than there are folds.
@@ -132,7 +132,7 @@ def log_shares(
     out = {name: np.empty((labels.size, classes.numel())) for name in built}
     wanted = max((each.columns or 0 for each in built.values()), default=0)
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(values, labels):
-        fitted = _half(train, labels) if half else train
+        fitted = train if half is None else _half(train, labels, half)
         leading = leading_columns(values[fitted], labels[fitted], wanted, seed) if wanted else np.arange(0)
         for name, classifier in built.items():
             columns = slice(None) if classifier.columns is None else leading[: classifier.columns]
@@ -143,7 +143,7 @@ def log_shares(
     return {name: torch.from_numpy(logs) for name, logs in out.items()}
 
 
-def _half(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Every other row of each class."""
-    places: Iterable[np.ndarray] = (rows[labels[rows] == value][::2] for value in np.unique(labels[rows]))
+def _half(rows: np.ndarray, labels: np.ndarray, first: int) -> np.ndarray:
+    """Every other row of each class, from the first or the second on."""
+    places: Iterable[np.ndarray] = (rows[labels[rows] == value][first::2] for value in np.unique(labels[rows]))
     return np.sort(np.concatenate(list(places)))

@@ -118,7 +118,9 @@ LEARNED_LABEL = Threshold(
     0.01, "share of the label's entropy", "that classifiers leave where the label is a function of x"
 )
 LABEL_RISE_OF_A_FORMULA = Threshold(
-    1.5, "times what half of the samples lack", "that a classifier of fixed size still lacks: its loss falls as n^-.7"
+    2.4,
+    "times what half of the samples lack",
+    "that a classifier of fixed size still lacks, 1 / (2^.5 - 1): at a sharp boundary its loss falls as n^-.5",
 )
 LABEL_RISE = Threshold(4, "times what half of the samples lack", "the same for trees and networks: as n^-.3")
 
