@@ -108,13 +108,19 @@ class Composer:
         loader = GlobalHydra.instance().config_loader()
         overrides = OverridesParser.create(loader).parse_overrides(arguments.overrides)
         # Sweeps give several values to a key; the first of each is one trial.
-        self.firsts = {
-            o.get_key_element(): next(o.sweep_string_iterator()) if o.is_sweep_override() else o.get_value_element_as_str()
+        given = {
+            o.get_key_element(): [*o.sweep_string_iterator()] if o.is_sweep_override() else [o.get_value_element_as_str()]
             for o in overrides
         }  # fmt: skip
-        self.groups = [
-            key for key in self.firsts if key.lstrip("+~") in loader.list_groups("") or key.startswith("hydra")
-        ]
+        self.groups = [key for key in given if key.lstrip("+~") in loader.list_groups("") or key.startswith("hydra")]
+        for key, values in given.items():
+            if not values:
+                raise ValueError(f"{key}: a sweep over no value")
+            options = loader.get_group_options(key.lstrip("+~")) if key in self.groups else []
+            for value in values if len(values) > 1 and options else []:
+                if value not in options:
+                    raise ValueError(f"{key}={value}: no such choice; {near(value, options)}")
+        self.firsts = {key: values[0] for key, values in given.items()}
         for key in {*self.groups} - {"hydra"}:
             if self.firsts[key].startswith(("[", "{")):
                 raise ValueError(f"{key}={self.firsts[key]}: expected one choice; a sweep has several: -m {key}=a,b")
@@ -160,7 +166,9 @@ def prepare_run(composer: Composer) -> None:
     except HydraException:
         composer.check_keys(composer.known())
         raise
-    if config.resume:
+    if config.resume is not None:
+        if not isinstance(config.resume, str) or not config.resume:
+            raise ValueError(f"resume={config.resume}: expected the folder of a run")
         stored_config(Path(config.resume), config.resume)
     HydraConfig.instance().set_config(config)
     if not (folder := config.hydra.run.dir):

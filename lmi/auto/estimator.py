@@ -81,13 +81,15 @@ class AutoEstimator:
         """See ``lmi.types.Estimator``.
 
         Raises:
-            ValueError: for fewer than 60 samples, ``folds=1``, or quantities that determine each other.
+            ValueError: for fewer than 60 samples, ``folds=1``, folds of under 20, or quantities that determine each other.
         """
         n = x.shape[0]
         if n < SMALLEST:
             raise ValueError(f"auto splits the samples several ways and needs at least {int(SMALLEST)}; got {n}")
-        if self.folds == 1:
-            raise ValueError("folds must be 0 (chosen by the number of samples) or at least 2; got 1")
+        if self.folds and not 2 <= self.folds <= n // 20:
+            raise ValueError(
+                f"folds={self.folds}: expected 0 (chosen by the samples), or 2 to {n // 20} for {n} samples"
+            )
         levels = estimate_levels(x, y, self.permutations, context)
         return self._estimate_quantities(x, y, None, context) if levels is None else levels
 

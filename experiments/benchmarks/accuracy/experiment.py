@@ -52,7 +52,7 @@ class AccuracyExperiment:
     """
 
     suite: Suite = "gaussian_grid"
-    estimators: tuple[str, ...] = ("auto", "ksg")
+    estimators: Annotated[tuple[str, ...], Field(min_length=1)] = ("auto", "ksg")
     every: Annotated[int, Field(ge=0)] = 1
     only: tuple[str, ...] = ()
     repeats: Annotated[int, Field(ge=1)] = 1
