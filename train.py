@@ -116,14 +116,13 @@ class Composer:
         for key, values in given.items():
             if not values:
                 raise ValueError(f"{key}: a sweep over no value")
-            options = loader.get_group_options(key.lstrip("+~")) if key in self.groups else []
-            for value in values if len(values) > 1 and options else []:
-                if value not in options:
+            options = loader.get_group_options(key.lstrip("+~")) if key in self.groups and key != "hydra" else []
+            for value in values if options else []:
+                if value.startswith(("[", "{")):
+                    raise ValueError(f"{key}={value}: expected one choice; a sweep has several: -m {key}=a,b")
+                if len(values) > 1 and value not in options:
                     raise ValueError(f"{key}={value}: no such choice; {near(value, options)}")
         self.firsts = {key: values[0] for key, values in given.items()}
-        for key in {*self.groups} - {"hydra"}:
-            if self.firsts[key].startswith(("[", "{")):
-                raise ValueError(f"{key}={self.firsts[key]}: expected one choice; a sweep has several: -m {key}=a,b")
         self.name = arguments.config_name or "config"
         self.path = [f"hydra.searchpath=[{quoted(f'file://{arguments.config_dir}')}]"] if arguments.config_dir else []
 
@@ -139,13 +138,7 @@ class Composer:
             config: Any = OmegaConf.to_container(self.compose(key for key in self.groups if key == "experiment"))
             chosen = f"experiment={self.firsts['experiment']}" if "experiment" in self.firsts else "the experiment"
             for key in self.groups:
-                if (
-                    key[0] not in "+~"
-                    and not key.startswith("hydra")
-                    and "/" not in key
-                    and "@" not in key
-                    and key not in config
-                ):
+                if key not in config and not key.startswith(("+", "~", "hydra")) and not {"/", "@"} & {*key}:
                     has = sorted(name for name, value in config.items() if isinstance(value, dict) and name != "hydra")
                     own = f"; its own setting is experiment.{key}" if key in config["experiment"] else ""
                     raise ValueError(
@@ -202,13 +195,8 @@ def in_full(words: list[str]) -> list[str]:
     files, more = words[1:3], words[3:]
     if len(files) < 2 or any(word.startswith("-") for word in files):
         sys.exit(f"usage: {USAGE}")
-    return [
-        "experiment=arrays",
-        *(f"source.{s}={quoted(f)}" for s, f in zip("xy", files)),
-        "estimator=auto",
-        "logger=none",
-        *more,
-    ]
+    sides = [f"source.{side}={quoted(file)}" for side, file in zip("xy", files)]
+    return ["experiment=arrays", *sides, "estimator=auto", "logger=none", *more]
 
 
 def command() -> None:

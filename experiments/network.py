@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor
 
 from lmi.arguments import checked_device
@@ -73,7 +74,7 @@ class Network:
     binning: Binning = "mass"
     top: int = 20
     device: str = "auto"
-    devices: int = 1
+    devices: Annotated[int, Field(ge=1)] = 1
 
     def run(self, context: Context) -> Result:
         """Read the table, find the edges, draw and write them."""

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from lmi.arguments import checked_device
@@ -26,6 +27,7 @@ from lmi.estimators.significance.document_nulls import chosen_scheme
 from lmi.estimators.significance.effective import LAGS, bartlett_samples
 from lmi.estimators.significance.pair_significance import drawn_significance
 from lmi.estimators.significance.pooled_null import null_plans
+from lmi.evidence import MOST_PERMUTATIONS
 from lmi.experiments.pairwise_findings import findings
 from lmi.files import whole_file
 from lmi.inputs import read_columns
@@ -88,12 +90,12 @@ class Pairwise:
     binning: Binning = "width"
     correction: Correction = "none"
     null: Literal["auto", "shift", "documents", "none"] = "auto"
-    draws: int = 32
+    draws: Annotated[int, Field(ge=2, le=MOST_PERMUTATIONS)] = 32
     rate: float = 0.05
     atlas: bool = True
     top: int = 20
     device: str = "auto"
-    devices: int = 1
+    devices: Annotated[int, Field(ge=1)] = 1
 
     def run(self, context: Context) -> Result:
         """Measure every layer (a layer measured before is read back), then draw and tabulate."""

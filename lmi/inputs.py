@@ -193,7 +193,8 @@ def _refuse_not_finite(side: Matrix) -> None:
     z = side.values
     bad = ~torch.isfinite(z)
     row, column = (int(i) for i in bad.nonzero()[0])
-    hint = "; leave such rows out: missing='drop', in a run source.missing=drop" if bool(z.isnan().any()) else ""
+    drop = "; leave such rows out: missing='drop', in a run source.missing=drop or activations.missing=drop"
+    hint = drop if bool(z.isnan().any()) else ""
     raise ValueError(
         f"{side.name} has {int(bad.sum())} value(s) that are NaN or infinite, the first {z[row, column].item()} "
         f"at {side.row(row)}, {side.column(column)}; expected finite numbers{hint}"

@@ -74,6 +74,8 @@ def test_every_setting_of_the_yaml_is_the_default_of_its_class():
         (("+estimator.latnt_dim=3",), "experiment.estimator.latnt_dim.*did you mean 'latent_dim'"),
         (("estimator.regulariser=non",), "'cross', 'mine' or 'infonce'"),
         (("estimator.permutations=1000000000",), "experiment.estimator.permutations.*less than or equal to 100000"),
+        (("experiment=pairwise", "experiment.draws=1"), "experiment.draws.*greater than or equal to 2"),
+        (("experiment=pairwise", "experiment.devices=-1"), "experiment.devices.*greater than or equal to 1"),
         (("trainer.precision=8",), "experiment.estimator.trainer.precision"),
         (("experiment.num_samples=1",), "experiment.num_samples.*greater than or equal to 2"),
         (("+experiment.whatever=1",), "EstimateExperiment has no such setting"),

@@ -87,9 +87,7 @@ class AutoEstimator:
         if n < SMALLEST:
             raise ValueError(f"auto splits the samples several ways and needs at least {int(SMALLEST)}; got {n}")
         if self.folds and not 2 <= self.folds <= n // 20:
-            raise ValueError(
-                f"folds={self.folds}: expected 0 (chosen by the samples), or 2 to {n // 20} for {n} samples"
-            )
+            raise ValueError(f"folds={self.folds}: expected 0 (auto chooses), or 2 to {n // 20} for {n} samples")
         levels = estimate_levels(x, y, self.permutations, context)
         return self._estimate_quantities(x, y, None, context) if levels is None else levels
 
