@@ -39,7 +39,7 @@ class EstimateExperiment:
         started = time.perf_counter()
         pairs = self.source.sample(self.num_samples, context.generator("samples"))
         measuring = time.perf_counter()
-        est = estimate(pairs.x, pairs.y, self.estimator, context=context)
+        est = estimate(pairs.x, pairs.y, self.estimator, groups=pairs.groups, context=context)
         seconds = time.perf_counter() - measuring
         oracle = None
         if pairs.core is not None:

@@ -73,6 +73,7 @@ class Pairs:
         core: the low-dimensional variables (n, rx), (n, ry) that carry all of the information, where the source has
             them: what an oracle would measure on.
         images: (n, height, width) pictures of the samples, for sources that have them.
+        groups: (n,) the document, subject or recording of each row, or ``None`` where rows are independent.
         notes: what a reader has to know of them: what was read from which file, and what was left out.
     """
 
@@ -81,6 +82,7 @@ class Pairs:
     truth: float | None = None
     core: tuple[Tensor, Tensor] | None = None
     images: Tensor | None = None
+    groups: Tensor | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -432,7 +432,7 @@ class Own:
         (lambda: lmi.effective_samples(X, GROUPS[:5]), "documents has 5 labels for 120 rows"),
         (lambda: lmi.effective_samples(np.ones((9, 2))), r"x has 2 constant column\(s\), the first of them 0, 1"),
         (lambda: lmi.pairwise_significance(OBSERVED, X, "ksg", GROUPS, random()), "measure is a str"),
-        (lambda: lmi.pairwise(X, documents=GROUPS, draws=1), "draws is 1; expected a whole number of at least 2"),
+        (lambda: lmi.pairwise(X, documents=GROUPS, draws=1), "draws is 1; expected a whole number from 2 to 100000"),
         (lambda: lmi.pairwise(X[:, :1]), "x has 1 column; pairs need two"),
         (lambda: lmi.pairwise(X, layer="counts"), "layer='counts' belongs to an AnnData; x is a ndarray"),
         (lambda: lmi.find_modules(X, 2), "pairwise of shape"),

@@ -8,11 +8,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import lmi
+from lmi.estimators.neighbors.ksg import KSGEstimator
+from lmi.experiments.estimate import EstimateExperiment
 from lmi.experiments.pairwise import Pairwise
 from lmi.inputs import Matrix
 from lmi.sources.files.array_layers import ArrayLayers
 from lmi.sources.files.arrays import Arrays
-from lmi.sources.files.tables import read_file
+from lmi.sources.files.tables import read_file, read_label_file
 from lmi.types import Context
 
 
@@ -62,6 +65,39 @@ def test_reads_back(files, name):
 
 def test_a_column_by_name(files):
     np.testing.assert_allclose(read_array(f"{files / 'a.parquet'}:v").numpy()[:, 0], VALUES[:, 1])
+
+
+def test_labels_and_picked_columns_may_stand_beside_text(files):
+    table = pandas.DataFrame(VALUES, columns=["u", "v"]).assign(subject=["b", "b", "a", "a", "c", "c"])
+    table.to_csv(files / "people.csv", index=False, float_format="%.17g")
+    torch.testing.assert_close(read_array(f"{files / 'people.csv'}:v")[:, 0], torch.from_numpy(VALUES[:, 1]))
+    labels, words = read_label_file(f"{files / 'people.csv'}:subject")
+    assert labels.values[:, 0].tolist() == [1, 1, 0, 0, 2, 2]
+    assert words.endswith("3 labels")
+    with pytest.raises(ValueError, match=r"one column; it has shape \(6, 3\) \(of a file path:name picks one"):
+        read_label_file(str(files / "people.csv"))
+    layers = ArrayLayers((str(files / "a.npy"),), documents=f"{files / 'people.csv'}:subject")
+    ((_, _, documents),) = layers.layers(Context())
+    assert documents.tolist() == [1, 1, 0, 0, 2, 2]
+
+
+def test_groups_of_a_file_are_respected(tmp_path):
+    """Rows of one subject resemble themselves: the run's number is that of ``groups=``, and it says what was read."""
+    g = torch.Generator().manual_seed(0)
+    subject = torch.arange(600) // 20
+    x = torch.randn(30, 1, generator=g, dtype=torch.float64)[subject] + 0.3 * torch.randn(600, 1, generator=g)
+    y = x + torch.randn(600, 1, generator=g)
+    names = [f"s{number:02d}" for number in subject]
+    np.save(tmp_path / "x.npy", x.numpy())
+    np.save(tmp_path / "y.npy", y.numpy())
+    pandas.DataFrame({"subject": names}).to_csv(tmp_path / "subjects.csv", index=False)
+    source = Arrays(str(tmp_path / "x.npy"), str(tmp_path / "y.npy"), groups=str(tmp_path / "subjects.csv"))
+    assert len(source.input_files()) == 3
+    result = EstimateExperiment(source, KSGEstimator()).run(Context())
+    assert result.metrics["estimate_nats"] == lmi.estimate(x, y, "ksg", groups=names).nats
+    assert result.metrics["interval_low_nats"] == lmi.estimate(x, y, "ksg", groups=names).interval[0]
+    assert result.metrics["interval_low_nats"] != lmi.estimate(x, y, "ksg").interval[0]
+    assert any("30 labels" in note for note in result.notes)
 
 
 def test_subset_is_drawn_and_paired(files):

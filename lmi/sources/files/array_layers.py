@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lmi.inputs import Matrix, Missing, read_matrices
-from lmi.sources.files.tables import is_sparse_npz, read_file, split_name, stored_names
+from lmi.sources.files.tables import is_sparse_npz, read_file, read_label_file, split_name, stored_names
 from lmi.types import Context
 
 
@@ -23,8 +23,8 @@ class ArrayLayers:
         files: paths of ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (also ``.gz``), ``.parquet``, ``.h5ad`` or
             ``.safetensors`` files; ``path:name`` picks an array, and without a name each array of an npz or safetensors
             file is a layer (a matrix of ``scipy.sparse.save_npz`` is one).
-        documents: ``path:name`` of one column (n,) of numbers that says which rows belong together (document, subject,
-            recording), in their order; ``None`` takes the rows as one sequence.
+        documents: ``path:name`` of one column of labels (n,), numbers or text, that says which rows belong together
+            (document, subject, recording), in their order; ``None`` takes the rows as one sequence.
         missing: "refuse" missing values, or "drop" the rows that have one.
     """
 
@@ -68,12 +68,8 @@ class ArrayLayers:
         return locations
 
     def _read(self, location: str) -> tuple[tuple[Matrix, ...], list[str]]:
-        read = [read_file(location)] + ([read_file(self.documents)] if self.documents else [])
+        read = [read_file(location)] + ([read_label_file(self.documents)] if self.documents else [])
         sides, notes = read_matrices(*(matrix for matrix, _ in read), missing=self.missing)
-        if len(sides) > 1 and sides[1].values.shape[1] != 1:
-            raise ValueError(
-                f"{self.documents} has {sides[1].values.shape[1]} columns; expected one: path:name picks it"
-            )
         return sides, [*(words for _, words in read), *notes]
 
 

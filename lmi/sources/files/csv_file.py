@@ -21,7 +21,7 @@ def read_csv(path: Path) -> tuple[Any, str]:
     decimal. A first column without a name is the index, as ``DataFrame.to_csv`` writes it.
 
     Raises:
-        ValueError: for lines of different length, a header that may as well be a row, or cells that are no numbers.
+        ValueError: for lines of different length, or a header that may as well be a row.
     """
     import pandas
 
@@ -54,14 +54,6 @@ def read_csv(path: Path) -> tuple[Any, str]:
         encoding="utf-8-sig",
         float_precision="round_trip",
     )
-    for column in frame:
-        if frame[column].dtype.kind not in "fiub":
-            texts = [value for value in frame[column] if isinstance(value, str)]
-            example = next((text for text in texts if not _is_number(text, decimal)), *texts[:1] or [""])
-            hint = ": decimal commas want a semicolon between columns" if re.match(r"[+-]?\d+,\d+$", example) else ""
-            raise ValueError(
-                f"column {str(column)!r} does not hold numbers (such as {example!r}){hint}; drop it or pick one with path:name"
-            )
     names = ", ".join(str(column) for column in frame.columns[:8]) + (", ..." if frame.shape[1] > 8 else "")
     words = [f"{frame.shape[1]} columns ({names})" if has_header else f"{frame.shape[1]} columns without names"]
     words += ["its first column as labels of the rows"] if has_index else []
@@ -72,6 +64,23 @@ def read_csv(path: Path) -> tuple[Any, str]:
         if len(frame) > 2 and frame[column].dtype.kind in "iu" and (frame[column].diff().iloc[1:] == 1).all()
     ]
     return frame, "; ".join(words)
+
+
+def refuse_text(frame: Any) -> None:
+    """Refuse columns that hold text, with a cell that is no number.
+
+    Raises:
+        ValueError: which names the column.
+    """
+    for column in frame:
+        texts = [] if frame[column].dtype.kind in "fiub" else [v for v in frame[column] if isinstance(v, str)]
+        if texts:
+            odd = [[text for text in texts if not _is_number(text, decimal)] for decimal in ",."]
+            example = next((text for some in (*odd, texts) for text in some), "")
+            hint = ": decimal commas want a semicolon between columns" if re.match(r"[+-]?\d+,\d+$", example) else ""
+            raise ValueError(
+                f"column {str(column)!r} does not hold numbers (such as {example!r}){hint}; drop it or pick one with path:name"
+            )
 
 
 def _refuse_short_lines(path: Path, separator: str, fields: int) -> None:

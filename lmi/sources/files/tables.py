@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,7 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from lmi.inputs import Matrix, read_matrix
-from lmi.sources.files.csv_file import read_csv
+from lmi.labels import read_labels
+from lmi.sources.files.csv_file import read_csv, refuse_text
 
 # What reading a file raises that is damaged, cut off, or another kind of file than its name says.
 DAMAGED = (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error, SyntaxError, OverflowError, MemoryError)
@@ -30,6 +32,26 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
         FileNotFoundError: where there is no such file.
         ValueError: for a format that is not known, a file that is not of its format, or a name that is missing.
     """
+    return _read(location, partial(_numbers, is_shaped=is_shaped))
+
+
+def read_label_file(location: str) -> tuple[Matrix, str]:
+    """One column of labels, numbers or text, from ``path`` or ``path:name``, as class numbers; and a sentence on it.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``read_file``; and for more than one column.
+    """
+    matrix, words = _read(location, partial(read_labels, name="it"))
+    return matrix, f"{words}, {len(matrix.values.unique())} labels"
+
+
+def _numbers(held: Any, is_shaped: bool) -> Matrix:
+    if hasattr(held, "iloc"):
+        refuse_text(held)
+    return read_matrix(held, "it", is_shaped=is_shaped)
+
+
+def _read(location: str, into_matrix: Callable[[Any], Matrix]) -> tuple[Matrix, str]:
     path, name = split_name(location)
     if not location:
         raise ValueError(f"an empty path; expected a file, one of {', '.join(READERS)}")
@@ -40,7 +62,7 @@ def read_file(location: str, is_shaped: bool = False) -> tuple[Matrix, str]:
         raise ValueError(f"{path} has the suffix {suffix!r}; expected one of {', '.join(READERS)}")
     try:
         held, words = READERS[suffix](path, name)
-        matrix = read_matrix(held, "it", is_shaped=is_shaped)
+        matrix = into_matrix(held)
     except DAMAGED as error:
         raise ValueError(f"cannot read {path} as {suffix}: {error}") from error
     rows, columns = matrix.values.shape
