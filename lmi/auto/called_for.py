@@ -23,11 +23,11 @@ from lmi.estimators.trust.left_over import ORDERS, left_over
 from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
     BY_COLUMN,
-    KSG_DIMENSIONS,
     LEFT_OVER,
     LEVEL_COLUMNS,
     LOW_DIMENSIONAL,
     PREDICTED,
+    PREDICTED_FROM,
     PREDICTORS,
     T_COMPONENTS,
     TAILS_TOGETHER,
@@ -87,7 +87,7 @@ def of_tails(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
 def of_leftovers(raw: Sides, ranks: Space, context: Context) -> list[Candidate]:
     """Predictions of a side of few columns from the many of the other, where a linear model leaves something."""
     widths = [z.shape[1] for z in raw]
-    if min(widths) > PREDICTED or not KSG_DIMENSIONS < sum(widths) <= PREDICTORS:
+    if min(widths) > PREDICTED or not PREDICTED_FROM <= sum(widths) <= PREDICTORS:
         return []
     x, y = ranks.x[:LEFT_OVER_ROWS], ranks.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))

@@ -45,7 +45,11 @@ class Controlled:
 
 
 def controlled(
-    number: Number, chosen: FittedCandidate, candidates: Sequence[FittedCandidate], context: Context
+    number: Number,
+    chosen: FittedCandidate,
+    candidates: Sequence[FittedCandidate],
+    contradicted: bool,
+    context: Context,
 ) -> Controlled:
     """The number of the ``chosen`` candidate, corrected by what neighbours find beyond draws from its density.
 
@@ -58,6 +62,7 @@ def controlled(
         number: of the chosen candidate.
         chosen: gives space and density.
         candidates: all that were fitted, for those without a density of their own.
+        contradicted: whether its own tests say that the density is not exact, so that the correction need not be sure to be made.
         context: draws.
     """
     x, y = chosen.cross_fit.space.x, chosen.cross_fit.space.y
@@ -71,6 +76,7 @@ def controlled(
         ratios = balanced(model.scores(x[:MATCHED_SAMPLES], y[:MATCHED_SAMPLES]).double())
     held = _held(x, y, model, ratios, NEIGHBOURS, generator)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
+    is_exact = is_exact and not contradicted
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
         reach = held.nats - number.nats if abs(held.correction) > NOT_SETTLED * held.noise else 0.0
         above, below = max(number.above, reach), max(number.below, -reach)

@@ -49,6 +49,7 @@ from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
     MANY_SAMPLES,
+    NOT_NORMAL,
     SAMPLES_A_THREAD,
     SMALLEST,
 )
@@ -160,14 +161,16 @@ class AutoEstimator:
         if not is_low_dimensional(spaces) and not in_time:
             chosen, number = or_certified(chosen, number, list(contest.normals.values()), context)
         columns = min(space.columns for space in spaces.values())
+        left, not_normal = linear_evidence(chosen, context)
         control = Controlled(number)
-        has_density = chosen.components > 0 or chosen.cross_fit.space.name in spaces
+        has_density = chosen.components > 0 or (
+            chosen.cross_fit.space.name in spaces and not chosen.traits.exceeds_bound
+        )
         if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
-            control = controlled(number, chosen, candidates, context)
+            control = controlled(number, chosen, candidates, not_normal > NOT_NORMAL, context)
         above = control.number.above + unseen(chosen, candidates)
         number = of_counted_rows(control.number._replace(above=above), chosen)
         number, lost, faint = lost_by_maps(number, chosen.cross_fit.space, context)
-        left, not_normal = linear_evidence(chosen, context)
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
         rise = 0.0 if all_columns is not None else rising(chosen, folds)

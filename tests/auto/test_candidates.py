@@ -24,6 +24,7 @@ from lmi.estimators.folds import make_folds
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import values_there
 from lmi.neural.critic import CriticSettings, fit_critic
+from lmi.sources.nonlinear.products import ProductsAndSigns
 from lmi.types import Context
 
 N, RHO = 600, 0.8
@@ -277,3 +278,13 @@ def test_a_wave_of_one_column_is_measured_in_that_column():
     fitted = PredictiveVariates(Space(COLUMNS, x, y), True, CONTEXT).fit(folds(1200))
     assert 0.76 < fitted.number().nats < 0.93
     assert fitted.traits.approximate
+
+
+@pytest.mark.slow
+def test_the_sign_of_a_product_of_two_columns_is_predicted_and_no_worse_than_by_neighbours():
+    """Mixtures of densities in these three columns found .50 of .633 nats, and plain KSG .54."""
+    pairs = ProductsAndSigns("sign", 2, 0.5).sample(1000, torch.Generator().manual_seed(16))
+    estimate = lmi.estimate(pairs.x, pairs.y, permutations=0, seed=1)
+    assert "took predictions of y from x" in estimate.choice
+    assert abs(estimate.nats - pairs.truth) < 0.09 and estimate.interval[0] < pairs.truth < estimate.interval[1]
+    assert estimate.nats > lmi.estimate(pairs.x, pairs.y, "ksg", permutations=0).nats

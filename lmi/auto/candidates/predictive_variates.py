@@ -98,7 +98,10 @@ class FittedPredictiveVariates(FittedScores):
     context: Context
 
     def number(self) -> Number:
-        """What neighbours say of fresh predictions and what they predict; a lower bound, so the interval opens upwards."""
+        """What neighbours say of fresh predictions and what they predict, or their density where it confirms more.
+
+        Both are lower bounds, so the interval opens upwards. Predictions near two values cost neighbours more than the density.
+        """
         space = self.cross_fit.space
         source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
 
@@ -107,4 +110,5 @@ class FittedPredictiveVariates(FittedScores):
 
         variates = [of_fold(predict) for predict in self.predictors]
         number = neighbours_number(self.cross_fit, variates, self.models, self.context.child("predicted draws"))
-        return number._replace(above=UNPREDICTED * max(number.nats, 0.0))
+        nats = max(number.nats, self.cross_fit.bound)
+        return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0))

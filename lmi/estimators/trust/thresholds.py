@@ -75,6 +75,11 @@ LEVEL_COLUMNS = Threshold(
     64, "columns of both sides", "up to here hidden scores of columns that repeat values are drawn"
 )
 PREDICTED = Threshold(2, "columns of a side", "that are predicted from the other side: neighbours see few dimensions")
+PREDICTED_FROM = Threshold(
+    3,
+    "columns of both sides",
+    "from here on predictions are asked: a sign of two columns cost densities and KSG .1 nats",
+)
 PREDICTORS = Threshold(
     50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
 )
