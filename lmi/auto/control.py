@@ -10,12 +10,16 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
-from lmi.estimators.densities.mixture import Mixture
+from lmi.auto.numbers import bound_number
+from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.neighbors import control
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.matched import balanced, intrinsic_dimension, matched_ksg
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import (
+    KSG_DIMENSIONS,
+    LOW_DIMENSIONAL,
+    LOWER_BOUND,
     NEIGHBOURS_APART,
     NEIGHBOURS_APART_LEAST,
     NOT_SETTLED,
@@ -62,7 +66,7 @@ def controlled(
         number: of the chosen candidate.
         chosen: gives space and density.
         candidates: all that were fitted, for those without a density of their own.
-        contradicted: whether its own tests say that the density is not exact, so that the correction need not be sure to be made.
+        contradicted: whether its own tests say that the density is not exact; the correction is then made, sure or not.
         context: draws.
     """
     x, y = chosen.cross_fit.space.x, chosen.cross_fit.space.y
@@ -92,6 +96,34 @@ def controlled(
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
     return Controlled(Number(held.nats + 0.5 * edges, error, above=0.5 * edges), held.correction, doubt)
+
+
+def of_thin_sides(number: Number, chosen: FittedCandidate, context: Context) -> Number | None:
+    """The number that fresh pairs confirm, where a side is thinner than its columns and there are too many for neighbours.
+
+    A density of the columns is none of the sides then, and its closed form or mean log ratio may say a quarter too much. Its
+    scores are scores all the same: their bound holds, and is a lower one.
+
+    Args:
+        number: of the chosen candidate.
+        chosen: asked where it is a density of 7 to 12 columns, or a network on top of one.
+        context: draws from a normal law like the sides.
+
+    Returns:
+        ``None`` where no side is thin, or fresh pairs confirm it all.
+    """
+    space, base = chosen.cross_fit.space, chosen.base or chosen
+    is_density = base.components > 0 or base.traits.linear
+    if not (is_density and KSG_DIMENSIONS < space.columns <= LOW_DIMENSIONAL) or space.in_time:
+        return None
+    x, y = (z[:MATCHED_SAMPLES] for z in (space.x, space.y))
+    generator = context.generator("dimensions of many columns")
+    if not is_thin(x, y, fit_mixture(x, y, 1, generator, heavy=False), generator):
+        return None
+    confirmed = bound_number(chosen.cross_fit, chosen.cross_fit.optimism())
+    if confirmed.nats > number.nats:
+        return None
+    return confirmed._replace(above=LOWER_BOUND * confirmed.nats)
 
 
 def is_thin(x: Tensor, y: Tensor, model: Mixture, generator: torch.Generator) -> bool:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate
 from lmi.auto.certified import or_certified
-from lmi.auto.control import Controlled, controlled
+from lmi.auto.control import Controlled, controlled, of_thin_sides
 from lmi.auto.corrections import (
     left_in_columns,
     left_on_fresh_pairs,
@@ -150,10 +150,10 @@ class AutoEstimator:
         context: Context,
     ) -> Estimate:
         """Fit, choose, measure, correct, and collect the doubts."""
-        n = next(iter(spaces.values())).num_samples
-        in_time = spaces[RANKS].in_time
-        count = self.folds or (2 if n >= MANY_SAMPLES else 3)
-        folds = make_folds(n, count, None if in_time else context.generator("folds"), groups)
+        n, in_time = spaces[RANKS].num_samples, spaces[RANKS].in_time
+        folds = make_folds(
+            n, self.folds or (2 if n >= MANY_SAMPLES else 3), None if in_time else context.generator("folds"), groups
+        )
         contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context, None if in_time else raw)
         candidates = contest.fitted
 
@@ -162,11 +162,10 @@ class AutoEstimator:
             chosen, number = or_certified(chosen, number, list(contest.normals.values()), context)
         columns = min(space.columns for space in spaces.values())
         left, not_normal = linear_evidence(chosen, context)
-        control = Controlled(number)
-        has_density = chosen.components > 0 or (
-            chosen.cross_fit.space.name in spaces and not chosen.traits.exceeds_bound
-        )
-        if columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
+        thin = of_thin_sides(number, chosen, context)
+        control = Controlled(thin or number)
+        has_density = chosen.components or (chosen.cross_fit.space.name in spaces and not chosen.traits.exceeds_bound)
+        if thin is None and columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
             control = controlled(number, chosen, candidates, not_normal > NOT_NORMAL, context)
         above = control.number.above + unseen(chosen, candidates)
         number = of_counted_rows(control.number._replace(above=above), chosen)
@@ -190,7 +189,6 @@ class AutoEstimator:
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}
         terms = chosen.cross_fit.terms
-        bounds = ", ".join(f"{c.name} {c.bound:.3f}" for c in candidates)
         return Estimate(
             nats=number.nats,
             estimator="auto",
@@ -205,7 +203,7 @@ class AutoEstimator:
             warnings=tuple(contest.dropped),
             details=details | {"maps_correction_nats": lost},
             verdict=verdict_of(evidence),
-            choice=f"auto took {chosen.name}: {bounds} nats held out",
+            choice=f"auto took {chosen.name}: {', '.join(f'{c.name} {c.bound:.3f}' for c in candidates)} nats held out",
         )
 
     def _null(

@@ -7,6 +7,7 @@ import torch
 
 import lmi.auto.control as control
 from lmi.auto.candidate import Number
+from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.densities.mixture import fit_mixture
@@ -56,3 +57,19 @@ def test_a_correction_that_is_not_sure_opens_the_interval(monkeypatch, correctio
     assert (
         corrected.correction == correction and corrected.number.nats > number.nats
     )  # its own tests contradict the density
+
+
+@pytest.mark.slow
+def test_of_thin_sides_in_many_columns_only_what_fresh_pairs_confirm_is_taken():
+    """Three angles a side, as cosines and sines: 2.33 nats, of which the closed form says 2.8."""
+    pairs = Edges("circle", 3, 0.7).sample(1500, torch.Generator().manual_seed(2))
+    space = Space(COLUMNS, pairs.x, pairs.y)
+    fitted = Normal(space, True).fit(make_folds(1500, 2, CONTEXT.generator("folds")))
+    number = control.of_thin_sides(fitted.number(), fitted, CONTEXT)
+    assert number is not None and number.nats < pairs.truth + 0.1 < fitted.number().nats - 0.2
+    assert number.nats + number.above + 1.645 * number.error > pairs.truth
+    filled = Normal(
+        Space(COLUMNS, *torch.randn(2, 1500, 4, dtype=torch.float64, generator=CONTEXT.generator("full"))), True
+    )
+    fitted = filled.fit(make_folds(1500, 2, CONTEXT.generator("folds")))
+    assert control.of_thin_sides(fitted.number(), fitted, CONTEXT) is None
