@@ -11,6 +11,7 @@ from lmi.estimators.trust.sides_alone import SidesAlone, sides_alone
 from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
     LOWER_BOUND,
+    MIXED_BOUND,
     NOT_ALONE,
     STILL_TO_MIX,
     STILL_TO_RISE,
@@ -29,7 +30,9 @@ def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Nu
     """
     if not chosen.traits.approximate:
         return number
-    lacks = max(LOWER_BOUND * number.nats, STILL_TO_RISE * rise)
+    space = chosen.cross_fit.space
+    uncorrected = chosen.components > EXACT_COMPONENTS and space.columns > KSG_DIMENSIONS
+    lacks = max((MIXED_BOUND if uncorrected else LOWER_BOUND) * number.nats, STILL_TO_RISE * rise)
     return number._replace(above=max(number.above, lacks))
 
 

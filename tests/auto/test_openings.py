@@ -9,7 +9,7 @@ import torch
 from lmi.auto.candidate import Number
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.openings import open_to_more_densities, open_to_rivals, open_to_sides
+from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.columns import robust_scaled
 from lmi.estimators.folds import make_folds
@@ -63,3 +63,13 @@ def test_what_twice_as_many_densities_say_more_opens_the_interval_where_neighbou
     number, more = open_to_more_densities(said, fitted, [fitted, twice])
     assert number.above == pytest.approx(STILL_TO_MIX * gain * said.nats if opens else 0.0)
     assert more == pytest.approx(0.0 if dim == 3 else gain * said.nats)
+
+
+@pytest.mark.parametrize(("dim", "count", "share"), [(4, 4, 0.18), (4, 2, 0.08), (3, 4, 0.08)])
+def test_many_densities_in_many_columns_lack_more_than_other_lower_bounds(dim, count, share):
+    # Six columns with noise that is large now and then: .14 of the number on two draws, one of them reliable and outside.
+    space = SimpleNamespace(columns=2 * dim)
+    chosen = SimpleNamespace(
+        traits=SimpleNamespace(approximate=True), components=count, cross_fit=SimpleNamespace(space=space)
+    )
+    assert as_a_lower_bound(Number(2.0, 0.02), chosen, 0.0).above == pytest.approx(2 * share)

@@ -110,6 +110,11 @@ HIDDEN_NOT_NORMAL = Threshold(
 LOWER_BOUND = Threshold(
     0.08, "share of the number", "by which the interval of a lower bound opens upwards: curved sides in 2 to 6 columns"
 )
+MIXED_BOUND = Threshold(
+    0.18,
+    "share of the number",
+    "the same of 4 densities or more in over 6 columns, which neighbours do not correct: .01 to .18 in 8 to 12 columns",
+)
 STILL_TO_RISE = Threshold(
     1.5,
     "times what half of the training samples lack",
