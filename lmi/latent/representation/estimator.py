@@ -88,6 +88,7 @@ class RepresentationEstimator(RepresentationSettings):
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
             + f" learned latents ({settings.objective}, {self.members} members"
+            + (f", width {settings.width}, dropout {settings.dropout:g}" if settings.dropout else "")
             + (", mirrored pairs)" if settings.augmentation == "mirror" else ")")
             + "; a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),

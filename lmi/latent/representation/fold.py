@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from lmi.estimators.folds import Fold
+from lmi.latent.representation.encoders import encoder_for
 from lmi.latent.representation.fit import encode_all, fit_members
 from lmi.latent.representation.leading import Leading, leading_latents
 from lmi.latent.representation.mirrors import AugmentationName, mirror_count
@@ -18,6 +19,7 @@ from lmi.types import Context
 
 # What ``objective=auto`` chooses from: the closed form where pairs are many, InfoNCE where encoders would know them by heart.
 COMPETE: tuple[ObjectiveName, ...] = ("cca", "infonce")
+SMALL_DROPOUT = 0.3  # of encoders of half the width that compete for sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold,
         fold: its train part is fitted to, its stop part ends fits and chooses.
         context: seeds, folder, loggers.
     """
-    if "auto" in (settings.objective, settings.augmentation):
+    if "auto" in (settings.objective, settings.augmentation, settings.dropout):
         return _fit_and_choose(settings, x, y, fold, context)
     models, trainer = fit_members(settings, x, y, fold, context)
     latents = encode_all(models, x, y, fold)
@@ -61,13 +63,24 @@ def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold,
 
 
 def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context) -> Fitted:
-    """The best of all augmentations by the first objective, and of all objectives with that augmentation."""
+    """The best of all augmentations by the first objective, of all objectives with that augmentation, and of small encoders.
 
-    def fit(objective: ObjectiveName, augmentation: AugmentationName, first: bool = False) -> Fitted:
-        # The same seed as where both are named, in a folder of its own.
-        place = context.child("fit", objective, augmentation)
+    Encoders of sequences that are as wide as the default may know the training pairs by heart: with the last objective
+    those of half the width compete, whose last layers see a share of their input in each step.
+    """
+    width, dropout = settings.width, 0.0 if settings.dropout == "auto" else settings.dropout
+
+    def fit(
+        objective: ObjectiveName,
+        augmentation: AugmentationName,
+        first: bool = False,
+        size: tuple[int, float] = (width, dropout),
+    ) -> Fitted:
+        # The same seed as where all are named, in a folder of its own.
+        place = context.child("fit", objective, augmentation, *(() if size == (width, dropout) else ("small",)))
         place = replace(place, seed=context.seed, loggers=context.loggers if first else ())
-        return fit_fold(replace(settings, objective=objective, augmentation=augmentation), x, y, fold, place)
+        chosen = replace(settings, objective=objective, augmentation=augmentation, width=size[0], dropout=size[1])
+        return fit_fold(chosen, x, y, fold, place)
 
     objectives = COMPETE if settings.objective == "auto" else (settings.objective,)
     ways: tuple[AugmentationName, ...] = (settings.augmentation,)
@@ -75,6 +88,9 @@ def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold
         ways = ("none", "mirror") if mirror_count(tuple(x.shape[1:]), tuple(y.shape[1:])) > 1 else ("none",)
     fits = [fit(objectives[0], way, first=i == 0) for i, way in enumerate(ways)]
     best = max(fits, key=lambda each: each.leading.bound)
-    return max(
-        (best, *(fit(name, best.settings.augmentation) for name in objectives[1:])), key=lambda each: each.leading.bound
-    )
+    way = best.settings.augmentation
+    fits = [best, *(fit(name, way) for name in objectives[1:])]
+    names = (settings.encoder, settings.encoder_y or settings.encoder)
+    if settings.dropout == "auto" and all(encoder_for(name, z.shape[1:]) == "conv1d" for name, z in zip(names, (x, y))):
+        fits.append(fit(objectives[-1], way, size=(max(2, width // 2), SMALL_DROPOUT)))
+    return max(fits, key=lambda each: each.leading.bound)

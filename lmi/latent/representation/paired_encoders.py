@@ -20,6 +20,7 @@ from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
 from lmi.latent.checkpoints import CurvedModule
 from lmi.latent.datamodule import Batch
 from lmi.latent.representation.encoders import build_encoder
+from lmi.latent.representation.encoders.step_dropout import StepDropout
 from lmi.latent.representation.gathering import gathered
 from lmi.latent.representation.mirrors import mirror_count, mirrored
 from lmi.latent.representation.objectives import ObjectiveName, build_objective
@@ -55,16 +56,21 @@ class PairedEncoders(CurvedModule):
             build_encoder(name, shape, settings.latent_dim, settings.width, context.generator("weights", side))
             for name, shape, side in zip(names, shapes, "xy")
         )
-        for name in ("objective", "augmentation"):
+        for name in ("objective", "augmentation", "dropout"):
             if getattr(settings, name) == "auto":
                 raise ValueError(f"{name}='auto' fits several: name one of them to fit encoders by it")
-        assert settings.objective != "auto"
+        assert settings.objective != "auto" and settings.dropout != "auto"
         self.objective_name: ObjectiveName = settings.objective
         self.mirrors = mirror_count(*shapes) if settings.augmentation == "mirror" else 1
         objective = build_objective(
             settings.objective, settings.latent_dim, shapes, context.generator("weights", "objective")
         )
         self.trained = nn.ModuleDict({"x": x, "y": y, "objective": objective})
+        self.dropouts = [layer for layer in self.trained.modules() if isinstance(layer, StepDropout)]
+        if settings.dropout and not self.dropouts:
+            raise ValueError(f"dropout={settings.dropout} is for encoder=conv1d (sequences); got encoders {names}")
+        for layer in self.dropouts:
+            layer.share = settings.dropout
         self.averaged = copy.deepcopy(self.trained).requires_grad_(False)
         for side, shape in zip("xy", shapes):
             size = shape if len(shape) == 1 else (shape[-1],) if len(shape) == 2 else (shape[0], 1, 1)
@@ -130,6 +136,8 @@ class PairedEncoders(CurvedModule):
             if self.mirrors > 1:
                 turn = torch.randint(self.mirrors, (), generator=self.context.generator("mirror", self.global_step))
                 x, y = mirrored(x, y, int(turn))
+            for place, layer in enumerate(self.dropouts):
+                layer.generator = self.context.generator("dropout", place, self.global_step)
             zx, zy = gathered(self.trained["x"](x), world), gathered(self.trained["y"](y), world)
             # Only cross-prediction looks at the samples themselves.
             seen = (gathered(x, world), gathered(y, world)) if self.objective_name == "cross" else (x, y)

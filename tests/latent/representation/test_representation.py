@@ -169,6 +169,24 @@ def test_sequences_and_sides_of_different_kinds():
 
 
 @pytest.mark.slow
+def test_small_encoders_with_dropout_compete_for_sequences():
+    """A choice by the bound on fresh pairs, after which every fold has the same encoders; pictures know no dropout."""
+    pairs = HiddenChain(length=8, separation=1.0).sample(600, torch.Generator().manual_seed(0))
+    settings = SMALL | {"max_epochs": 4}
+    wide = {"width": 16, "dropout": 0.0}
+    chosen, *named = (
+        lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings | sizes)
+        for sizes in ({}, wide, {"width": 8, "dropout": 0.3})
+    )
+    bounds = [each.details["fold_1_leading_bound_nats"] for each in named]
+    assert bounds[0] != bounds[1]
+    best = named[bounds[1] > bounds[0]]
+    assert chosen.nats == best.nats and ("width 8, dropout 0.3" in chosen.choice) == (best is named[1])
+    with pytest.raises(ValueError, match=r"dropout=0\.3 is for encoder=conv1d \(sequences\); got encoders"):
+        lmi.estimate(*(bumps(400).x, bumps(400).y), "representation", **SMALL | {"dropout": 0.3})
+
+
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_number_bit_for_bit():
     pairs = bumps(600)
     first, second, other = (

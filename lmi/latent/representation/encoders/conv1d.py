@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, flatten, nn
 
+from lmi.latent.representation.encoders.step_dropout import StepDropout
+
 
 class Conv1dEncoder(nn.Module):
     """(b, length, channels) -> (b, latent_dim).
@@ -20,16 +22,17 @@ class Conv1dEncoder(nn.Module):
         wide = 2 * width
         self.first = nn.Conv1d(channels, wide, 5, padding=2)
         self.further = nn.ModuleList(nn.Conv1d(wide, wide, 3, padding=by, dilation=by) for by in (2, 4))
-        self.head = nn.Sequential(
-            nn.Linear(wide * length, 4 * wide), nn.GELU(), nn.Linear(4 * wide, latent_dim)
-        )  # fmt: skip
+        self.head = nn.Sequential(nn.Linear(wide * length, 4 * wide), nn.GELU(), nn.Linear(4 * wide, latent_dim))
+        self.dropouts = nn.ModuleList(StepDropout() for _ in range(2))  # before each layer of the head
 
     def forward(self, z: Tensor) -> Tensor:
         """(b, latent_dim) of sequences z (b, length, channels)."""
         z = nn.functional.gelu(self.first(z.transpose(1, 2)))
         for layer in self.further:
             z = z + nn.functional.gelu(layer(z))
-        return self.head(flatten(z, 1))
+        first, bend, last = self.head
+        before_first, before_last = self.dropouts
+        return last(before_last(bend(first(before_first(flatten(z, 1))))))
 
 
 def conv1d(shape: tuple[int, ...], latent_dim: int, width: int) -> nn.Module:
