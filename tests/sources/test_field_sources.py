@@ -184,6 +184,7 @@ def test_present_columns_by_draws_of_their_patterns(one_factor):
     [
         FaintLinear("pairs", 10, 0.3), FaintLinear("equal", 30, 0.7), FaintLinear("late", 30, 0.6, 25),
         Autoregressive(2, 0.5, 0.6), Autoregressive(2, 0.9, 0.0, shuffled=True),
+        Autoregressive(1, 0.99, 0.5, shuffled=True, stretch=10),
     ],
     ids=str,
 )  # fmt: skip
@@ -199,6 +200,15 @@ def test_redundant_columns_hold_their_factor():
     y = (torch.atanh(pairs.y[:, 2]) - shifts[2]) / slopes.flip(0)[2]
     rho = float(torch.corrcoef(torch.stack((x, y)))[0, 1])
     assert -0.5 * math.log(1 - rho**2) == pytest.approx(pairs.truth, abs=0.01)
+
+
+def test_rows_gathered_from_a_long_stretch_hardly_depend_on_each_other():
+    means = {stretch: [float(Autoregressive(1, 0.9, shuffled=True, stretch=stretch).sample(200, seeded(i)).x.mean())
+                       for i in range(60)] for stretch in (1, 200)}  # fmt: skip
+    spread = {stretch: np.std(values) * 200**0.5 for stretch, values in means.items()}
+    assert spread[200] < 1.35 < 2 < spread[1]
+    thinned = Autoregressive(1, 0.9, stretch=10).sample(5000, seeded(7)).x
+    assert float((thinned[1:] * thinned[:-1]).mean()) == pytest.approx(0.9**10, abs=0.05)
 
 
 def test_rows_in_time_keep_their_autocorrelation():

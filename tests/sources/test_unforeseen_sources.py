@@ -7,9 +7,12 @@ import torch
 from scipy import stats
 
 from lmi.sources.integrals import normal_log_density
+from lmi.sources.nonlinear.clayton import Clayton
 from lmi.sources.nonlinear.gates import Gates, mixed
 from lmi.sources.nonlinear.hidden_place import PLACES, HiddenPlace
+from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.sources.nonlinear.sphere import Sphere
+from lmi.sources.nonlinear.switches import Switches
 
 
 def seeded(seed=0):
@@ -75,7 +78,43 @@ def test_a_place_by_the_densities_of_scipy_on_draws(view):
     assert pairs.x.shape[1] == (4 if view == "spikes" else 2)
 
 
-@pytest.mark.parametrize("source", [Gates(), Sphere(), HiddenPlace()], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("form", ["sparse", "regressions"])
+def test_switches_by_their_log_ratio_on_draws(form):
+    pairs = Switches(form, 2, 0.4).sample(50_000, seeded(2))
+    x, y = (z.numpy() for z in (pairs.x, pairs.y))
+    if form == "sparse":
+        weights, of_noise, slopes = (0.9, 0.1), (0.4, 4.0), (1.0, 1.0)
+    else:
+        weights, of_noise, slopes = (1 / 3,) * 3, (0.4,) * 3, (-1.5, 0.0, 1.5)
+    laws = list(zip(weights, of_noise, slopes, strict=True))
+    given = sum(w * stats.norm.pdf(y, b * x, s) for w, s, b in laws)
+    alone = sum(w * stats.norm.pdf(y, 0, math.hypot(b, s)) for w, s, b in laws)
+    terms = torch.from_numpy(given / alone).log().sum(1)
+    assert abs(float(terms.mean()) - pairs.truth) < 4 * float(terms.std()) / 50_000**0.5
+
+
+def test_clayton_by_its_copula_density_and_kendalls_tau_on_draws():
+    t = 2.0
+    pairs = Clayton(2, t).sample(100_000, seeded(3))
+    u, v = (-pairs.x).exp(), torch.special.ndtr(pairs.y)
+    logs = math.log1p(t) - (1 + t) * (u * v).log() - (2 + 1 / t) * (u**-t + v**-t - 1).log()
+    terms = logs.sum(1)
+    assert abs(float(terms.mean()) - pairs.truth) < 4 * float(terms.std()) / 100_000**0.5
+    tau = stats.kendalltau(u[:5000, 0], v[:5000, 0]).statistic
+    assert tau == pytest.approx(t / (t + 2), abs=0.03)
+
+
+def test_the_largest_of_noisy_columns_by_its_log_ratio_on_draws():
+    pairs = LabelsAndTables("argmax", 4).sample(50_000, seeded(4))
+    label = pairs.y.long()
+    assert torch.bincount(label[:, 0]).double().div(50_000).numpy() == pytest.approx(0.25, abs=0.01)
+    terms = math.log(4) + (2 * pairs.x).log_softmax(1).gather(1, label)
+    assert abs(float(terms.mean()) - pairs.truth) < 4 * float(terms.std()) / 50_000**0.5 + 0.004
+
+
+@pytest.mark.parametrize(
+    "source", [Gates(), Sphere(), HiddenPlace(), Switches(), Clayton()], ids=lambda s: type(s).__name__
+)
 def test_no_number_of_samples_is_refused(source):
     with pytest.raises(ValueError, match="num_samples"):
         source.sample(None, seeded())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lmi.experiments.benchmarks.accuracy.case import Case
+from lmi.sources.nonlinear.clayton import Clayton
 from lmi.sources.nonlinear.edges import Edges
 from lmi.sources.nonlinear.gates import Gates
 from lmi.sources.nonlinear.hidden_place import HiddenPlace
@@ -12,6 +13,7 @@ from lmi.sources.nonlinear.one_column import OneColumn
 from lmi.sources.nonlinear.products import ProductsAndSigns
 from lmi.sources.nonlinear.shared_latent import SharedLatent
 from lmi.sources.nonlinear.sphere import Sphere
+from lmi.sources.nonlinear.switches import Switches
 from lmi.sources.normal.coarse_normal import CoarseNormal
 from lmi.sources.normal.faint_linear import FaintLinear
 from lmi.sources.normal.gaussian import LowRankGaussian
@@ -154,7 +156,7 @@ TIME: dict[str, tuple[Source, int]] = {
     },
     "phi0.9-shared": (Autoregressive(1, 0.9, 0.6), 2000),
     "phi0.7-shared3": (Autoregressive(3, 0.7, 0.5), 3000),
-    "phi0.99-shuffled": (Autoregressive(1, 0.99, shuffled=True), 1000),
+    "phi0.99-gathered": (Autoregressive(1, 0.99, 0.5, shuffled=True, stretch=1000), 1000),
 }  # fmt: skip
 LABELS: dict[str, tuple[Source, int]] = {
     "xor5": (LabelsAndTables("xor", 5), 1000),
@@ -177,6 +179,12 @@ UNFORESEEN: dict[str, tuple[Source, int]] = {  # invented against what stood, af
     "spikes12": (HiddenPlace("spikes", 12, 0.2), 2000),
     "sphere3": (Sphere(3, 5.0), 2000),
     "sphere8": (Sphere(8, 10.0), 3000),
+    "sparse1": (Switches("sparse", 1, 0.3), 500),
+    "sparse6": (Switches("sparse", 6, 0.5), 2500),
+    "regressions1": (Switches("regressions", 1, 0.4), 1500),
+    "clayton1": (Clayton(1, 3.0), 400),
+    "clayton4": (Clayton(4, 2.0), 2000),
+    "argmax4": (LabelsAndTables("argmax", 4), 1200),
     "tails2-asinh": (Pushforward(StudentT(2, 2, 0.5), ("asinh",)), 1500),
 }
 NULLS: dict[str, tuple[Source, int]] = {

@@ -23,6 +23,7 @@ class Autoregressive:
         phi: autocorrelation at lag one.
         correlation: rho.
         shuffled: whether the rows come in a random order, which loses nothing about I(x_t; y_t).
+        stretch: how many times as many rows the series has as are kept: every so-manieth, or as many at random where shuffled.
 
     >>> Autoregressive(phi=0.9).truth
     0.0
@@ -32,6 +33,7 @@ class Autoregressive:
     phi: Annotated[float, Field(ge=0, lt=1)] = 0.9
     correlation: Annotated[float, Field(gt=-1, lt=1)] = 0.0
     shuffled: bool = False
+    stretch: Annotated[int, Field(ge=1)] = 1
 
     @property
     def truth(self) -> float:
@@ -48,13 +50,15 @@ class Autoregressive:
 
         if num_samples is None:
             raise ValueError("a series goes on for ever: say how many samples with num_samples")
-        x, e = torch.randn(2, num_samples, self.dim, generator=generator, dtype=torch.float64)
+        rows = num_samples * self.stretch
+        x, e = torch.randn(2, rows, self.dim, generator=generator, dtype=torch.float64)
         y = self.correlation * x + math.sqrt(1 - self.correlation**2) * e
         sides = []
         for z in (x, y):
             z[1:] *= math.sqrt(1 - self.phi**2)  # the first row has the variance of all
             sides.append(torch.from_numpy(lfilter([1.0], [1.0, -self.phi], z.numpy(), axis=0)))
         if self.shuffled:
-            order = torch.randperm(num_samples, generator=generator)
-            sides = [z[order] for z in sides]
-        return Pairs(sides[0], sides[1], self.truth)
+            order = torch.randperm(rows, generator=generator)[:num_samples]
+        else:
+            order = torch.arange(0, rows, self.stretch)
+        return Pairs(sides[0][order], sides[1][order], self.truth)
