@@ -215,6 +215,11 @@ LATENT_MEASURES_APART = Threshold(
     0.05, "share of the estimate", "that two measures of one sample may differ by, and agree"
 )
 LATENT_MEASURES_APART_ERRORS = Threshold(2.0, "standard errors", "the same, of the estimate")
+LATENT_MEASURES_MANY = Threshold(
+    7,
+    "latents",
+    "of a side, up to which neighbours are a second measure: in 9 and 10 they found 2.67 and 2.82 nats for 2.43",
+)
 LATENT_LEVELS_GAIN = Threshold(
     1.5,
     "standard errors",

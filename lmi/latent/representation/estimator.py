@@ -69,7 +69,7 @@ class RepresentationEstimator(RepresentationSettings):
         if self.measure == "auto":
             second = second_measure(fits, folds, context)
             details["second_measure_nats"] = second
-            whole = settled_by(second, whole)
+            whole = settled_by(second, whole, max(fit.leading.count for fit in fits))
         doubts = (
             *learned_doubts(self, fits, estimates, whole, curve, raw),
             *normal_doubts(x, y, whole, context.generator("linear")),

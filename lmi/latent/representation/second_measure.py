@@ -14,7 +14,11 @@ from torch import Tensor
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.control import controlled_ksg
-from lmi.estimators.trust.thresholds import LATENT_MEASURES_APART, LATENT_MEASURES_APART_ERRORS
+from lmi.estimators.trust.thresholds import (
+    LATENT_MEASURES_APART,
+    LATENT_MEASURES_APART_ERRORS,
+    LATENT_MEASURES_MANY,
+)
 from lmi.evidence import Verdict
 from lmi.latent.representation.fold import Fitted
 from lmi.latent.representation.leading import NEIGHBOURS
@@ -47,21 +51,23 @@ def second_measure(fits: Sequence[Fitted], folds: Sequence[Fold], context: Conte
     return total / sum(fold.test.numel() for fold in folds)
 
 
-def settled_by(second: float, estimate: Estimate) -> Estimate:
+def settled_by(second: float, estimate: Estimate, latents: int) -> Estimate:
     """The estimate without the doubts of its measure, and with a wider interval, where a second measure agrees with it.
 
-    Where the measure abstains, three reasons at once speak against its model; they stay as doubts.
+    In more than ``LATENT_MEASURES_MANY`` latents neighbours settle nothing. Where the measure abstains, three reasons at once
+    speak against its model; they stay as doubts.
 
     Args:
         estimate: of all folds; one without an interval stays as it is.
         second: the other measure of the same samples, nats.
+        latents: of a side, at most, in any fold.
     """
     verdict, interval = estimate.verdict, estimate.interval
     apart = abs(estimate.nats - second)
     allowed = max(
         LATENT_MEASURES_APART * estimate.nats, LATENT_MEASURES_APART_ERRORS * estimate.details["standard_error_nats"]
     )
-    if verdict is None or interval is None or apart > allowed:
+    if verdict is None or interval is None or apart > allowed or latents > LATENT_MEASURES_MANY:
         return estimate
     remark = f"neighbours find {second:.2f} nats in the same latents, by which the interval is opened"
     settled = (
