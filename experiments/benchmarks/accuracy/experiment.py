@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -44,7 +44,8 @@ class AccuracyExperiment:
 
     Args:
         suite: which cases, see ``lmi.experiments.benchmarks.accuracy.suites``.
-        estimators: by the names that ``lmi.estimate`` takes, or peers: ``latentmi``, ``scikit-learn``.
+        estimators: by the names that ``lmi.estimate`` takes, with settings after a name (``latent measure=auto folds=3``), or
+            peers: ``latentmi``, ``scikit-learn``.
         every: takes every so-manieth case of the suite; 1 takes all, 0 a few spread over it, of ``field`` one a family.
         only: names of cases, of which no others are measured; empty for all.
         repeats: fresh samples of each case.
@@ -62,7 +63,7 @@ class AccuracyExperiment:
         """Measure what is missing, then gather all of it."""
         for name in self.estimators:
             if name not in PEERS:
-                estimator_class(name)
+                estimator_class(named_settings(name)[0])
         cases = named_cases(cases_of(self.suite, self.every), self.only)
         jobs = [
             (case, name, repeat, context.derive(self.suite, case.name, repeat), context.folder)
@@ -130,6 +131,22 @@ def named_cases(cases: list[Case], only: Sequence[str]) -> list[Case]:
     return [case for case in cases if not only or case.name in only]
 
 
+def named_settings(estimator: str) -> tuple[str, dict[str, Any]]:
+    """Name and settings of an estimator.
+
+    >>> named_settings("latent measure=auto folds=3")
+    ('latent', {'measure': 'auto', 'folds': '3'})
+
+    Raises:
+        ValueError: for a word after the name that is no ``setting=value``.
+    """
+    name, *words = estimator.split() or [""]
+    for word in words:
+        if "=" not in word:
+            raise ValueError(f"estimators: expected setting=value after the name {name!r}, got {word!r}")
+    return name, dict(word.split("=", 1) for word in words)
+
+
 def start_worker(threads: int) -> None:
     """A worker with its share of the threads, which is gone as soon as the run that started it is, however it ends."""
     die_with_parent()
@@ -141,7 +158,7 @@ def measure(case: Case, estimator: str, repeat: int, seed: int, folder: Path | N
 
     Args:
         case: source and number of samples.
-        estimator: by name, or a peer.
+        estimator: by name and settings, or a peer.
         repeat: which draw.
         seed: of the draw and the estimator.
         folder: of the run; ``None`` keeps no file.
@@ -156,7 +173,7 @@ def measure_case(case: Case, estimator: str, repeat: int, seed: int) -> Record:
 
     Args:
         case: source and number of samples.
-        estimator: by name, or a peer.
+        estimator: by name and settings, or a peer.
         repeat: which draw.
         seed: of the draw and the estimator.
     """
@@ -172,7 +189,8 @@ def measure_case(case: Case, estimator: str, repeat: int, seed: int) -> Record:
         if estimator in PEERS:
             record["nats"] = peer_estimate(estimator, pairs.x, pairs.y, context)
         else:
-            measured = estimate(pairs.x, pairs.y, estimator, context=context)
+            name, settings = named_settings(estimator)
+            measured = estimate(pairs.x, pairs.y, name, context=context, **settings)
             record |= {"nats": measured.nats, "choice": measured.choice}
             if measured.interval is not None:
                 record["low_nats"], record["high_nats"] = measured.interval

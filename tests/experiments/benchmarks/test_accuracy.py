@@ -139,3 +139,11 @@ def test_only_the_named_cases_are_measured():
         ValueError, match=r"no case 'bumps16-2nat' among the [0-9]+ of the suite; close to it: bumps16-2nats"
     ):
         accuracy.named_cases(cases, ("bumps16-2nat",))
+
+
+def test_settings_stand_after_the_name_of_an_estimator():
+    case = cases_of("gaussian_grid")[0]
+    default, smooth = (accuracy.measure_case(case, name, 0, 3) for name in ("ksg", "ksg k=50 permutations=0"))
+    assert default["nats"] != smooth["nats"] and default["p_value"] is not None and smooth["p_value"] is None
+    with pytest.raises(ValueError, match=r"expected setting=value after the name 'ksg', got 'k'"):
+        AccuracyExperiment("gaussian_grid", ("ksg k",)).run(Context(1))
