@@ -96,6 +96,8 @@ def test_in_few_columns_a_bound_says_so_and_stays_reliable():
 def test_weights_add_up_to_abstaining():
     assert verdict_of(clean(nats=2.5)).level == "abstain"  # fresh pairs confirm a fifth
     assert verdict_of(clean(rising=0.3, correction=0.3, copies=300)).level == "abstain"
+    # What neighbours have corrected is not counted twice.
+    assert verdict_of(clean(not_normal=12.0, correction=0.3, copies=300)).level == "doubtful"
     assert verdict_of(clean(dropped=["one candidate was dropped"])).level == "reliable"
     assert verdict_of(clean(dropped=["one", "two"])).level == "doubtful"
     assert verdict_of(clean(unsteady=["twice as many neighbours say more"])).level == "doubtful"
