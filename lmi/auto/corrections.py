@@ -176,7 +176,7 @@ def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, devia
         number = number._replace(above=number.above + 0.5 * left.share)
     if deviations > NOT_NORMAL:
         unconfirmed = number.nats - chosen.bound - chosen.traits.expected_loss
-        number = number._replace(below=number.below + max(unconfirmed, 0.0))
+        number = number._replace(below=max(number.below, unconfirmed))
     return number
 
 

@@ -172,6 +172,8 @@ def test_neural_critic_adds_to_its_base():
     gain = (fitted.cross_fit.terms - base.cross_fit.terms).nanmean()
     assert fitted.number().nats == pytest.approx(base.number().nats + float(gain))
     assert fitted.base is base and "over normal" in fitted.name
+    unconfirmed = fitted.number().nats - fitted.bound - fitted.traits.expected_loss
+    assert fitted.number().below == pytest.approx(max(unconfirmed, 0.0)) and unconfirmed > 0
     alone = NeuralCritic(space, None, CriticSettings(max_epochs=2), CONTEXT).fit(shared)
     assert alone.base is None and alone.bound < TRUTH + 0.05
 

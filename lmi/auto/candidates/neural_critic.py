@@ -102,12 +102,14 @@ class FittedNeuralCritic(FittedScores):
     def number(self) -> Number:
         """The base's number plus what the network gains on fresh pairs; the bound where the base gives none to add to.
 
-        What a network remembers of its training part says nothing about fresh pairs; what its base lost to fitting does.
+        What a network remembers of its training part says nothing about fresh pairs; what its base lost to fitting does. A
+        closed form that a network improves on is not exact, and may say too much: the interval reaches down to the bound.
         """
         if self.base is None or self.base.traits.exceeds_bound:
             return bound_number(self.cross_fit, self.base.cross_fit.optimism() if self.base else 0.0)
         number = self.base.number()
         gain = (self.cross_fit.terms - self.base.cross_fit.terms)[~self.cross_fit.terms.isnan()]
-        return Number(
-            number.nats + float(gain.mean()), math.hypot(number.error, float(gain.std()) / gain.numel() ** 0.5)
-        )
+        nats = number.nats + float(gain.mean())
+        error = math.hypot(number.error, float(gain.std()) / gain.numel() ** 0.5)
+        unconfirmed = nats - self.bound - self.traits.expected_loss if self.base.traits.linear else 0.0
+        return Number(nats, error, below=max(unconfirmed, 0.0))
