@@ -13,6 +13,7 @@ from torch import Tensor
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import require_neighbours
 from lmi.estimators.trust.row_order import time_doubts
+from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Null, Permutations, Verdict
@@ -22,6 +23,8 @@ from lmi.latent.readings import latent_ksg
 from lmi.latent.settings import EncoderSettings
 from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
+
+UNMEASURED_LOSS = "a lower bound: what the encoders lose was not asked and is not in the interval"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class LatentEstimator(EncoderSettings):
             return self._measured(x, y, folds, context)
         fits = fit_and_read_all(self, x, y, folds, partial(read_fold, self), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, n)
-        return estimate.warn(*time_doubts(x, y))
+        return estimate.warn(*_doubts_of_samples(x, y, estimate, context))
 
     def _measured(self, x: Tensor, y: Tensor, folds: list[Fold], context: Context) -> Estimate:
         """``auto`` or ``bounds`` in the same latents: a lower bound by the data processing inequality."""
@@ -70,7 +73,7 @@ class LatentEstimator(EncoderSettings):
         whole = pool_folds([replace(fit, pointwise=None) for fit in fits], folds, x.shape[0])
         pointwise, latents = gathered(fits, folds)
         details = {name: sum(fit.details[name] for fit in fits) / len(fits) for name in ("epochs", "best_stop_loss")}
-        reasons = time_doubts(x, y)
+        reasons = (UNMEASURED_LOSS, *_doubts_of_samples(x, y, whole, context))
         verdict = whole.verdict or Verdict("doubtful")
         return replace(
             whole,
@@ -81,8 +84,14 @@ class LatentEstimator(EncoderSettings):
             details=whole.details | details,
             choice=f"{self.measure} in the latents, a lower bound by the data processing inequality: "
             + "; ".join(fit.choice for fit in fits),
-            verdict=worst(verdict, Verdict("doubtful", reasons)) if reasons else verdict,
+            verdict=worst(verdict, Verdict("doubtful", reasons)),
         )
+
+
+def _doubts_of_samples(x: Tensor, y: Tensor, estimate: Estimate, context: Context) -> tuple[str, ...]:
+    """A closed form of the samples x (n, dx), y (n, dy) finds clearly more than their latents; rows depend on neighbours."""
+    error = estimate.details.get("standard_error_nats", 0.0)
+    return (*linear_doubts(x, y, estimate.nats, error, context.generator("second opinion")), *time_doubts(x, y))
 
 
 def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:

@@ -9,6 +9,7 @@ import torch
 import lmi
 from lmi.activations import LanguageModel
 from lmi.estimators.folds import split_once
+from lmi.latent.estimator import UNMEASURED_LOSS
 from lmi.latent.representation import estimator as representation
 from lmi.latent.representation.doubts import learned_doubts, raw_neighbours
 from lmi.latent.representation.encoders import build_encoder, encoder_for
@@ -348,3 +349,7 @@ def test_latents_of_the_published_encoders_are_measured_by_the_best_there_is(mea
     neighbours = lmi.estimate(pairs.x, pairs.y, "latent", **settings)
     assert abs(result.nats - pairs.truth) < abs(neighbours.nats - pairs.truth)
     assert result.estimator == "latent" and result.num_samples == 900 and "lower bound" in result.choice
+    assert result.verdict.level != "reliable" and UNMEASURED_LOSS in result.verdict.reasons
+    assert any("normal closed form" in reason for reason in neighbours.verdict.reasons) == (
+        neighbours.nats < 0.9 * pairs.truth
+    )
