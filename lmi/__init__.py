@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 # Threads that spin while they wait make small products ten times slower wherever cores are shared. OpenMP reads this when
 # torch is first imported. Numba's own threads would undo OMP_NUM_THREADS, which they share with torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if "OMP_NUM_THREADS" in os.environ and "numba" in sys.modules:  # its threads may run, and their number is then fixed
-    sys.modules["numba"].set_num_threads(
-        min(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), sys.modules["numba"].config.NUMBA_NUM_THREADS)
-    )
-elif "OMP_NUM_THREADS" in os.environ:
-    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"].split(",")[0])
+_asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+if _asked.isdecimal() and int(_asked) > 0:
+    if "numba" in sys.modules:  # its threads may run, and their number is then fixed
+        sys.modules["numba"].set_num_threads(min(int(_asked), sys.modules["numba"].config.NUMBA_NUM_THREADS))
+    else:
+        os.environ.setdefault("NUMBA_NUM_THREADS", _asked)
 
 if TYPE_CHECKING:
     from lmi.activations import Activations as Activations

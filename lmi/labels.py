@@ -35,7 +35,7 @@ def read_labels(data: Any, name: str) -> Matrix:
     kind: Kind = "tensor" if isinstance(data, Tensor) else "frame" if hasattr(data, "iloc") else "array"
     shape = values.shape
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
-        raise ValueError(f"a label is one column; {name} has shape {tuple(shape)} (of a file path:name picks one)")
+        raise ValueError(f"a label is one column; {name} has shape {tuple(shape)}")
     column = values.iloc[:, 0] if len(shape) == 2 and hasattr(values, "iloc") else values
     if not hasattr(column, "iloc"):
         array = np.asarray(column).reshape(-1)

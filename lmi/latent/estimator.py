@@ -24,7 +24,7 @@ from lmi.latent.settings import EncoderSettings
 from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
 
-UNMEASURED_LOSS = "a lower bound: what the encoders lose was not asked and is not in the interval"
+UNMEASURED_LOSS = "a lower bound: what the encoders lose is not measured and not in the interval"
 
 
 @dataclass(frozen=True, kw_only=True)

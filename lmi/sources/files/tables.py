@@ -41,7 +41,7 @@ def read_label_file(location: str) -> tuple[Matrix, str]:
     Raises:
         FileNotFoundError, ValueError: as ``read_file``; and for more than one column.
     """
-    matrix, words = _read(location, partial(read_labels, name="it"))
+    matrix, words = _read(location, _labels)
     return matrix, f"{words}, {len(matrix.values.unique())} labels"
 
 
@@ -49,6 +49,12 @@ def _numbers(held: Any, is_shaped: bool) -> Matrix:
     if hasattr(held, "iloc"):
         refuse_text(held)
     return read_matrix(held, "it", is_shaped=is_shaped)
+
+
+def _labels(held: Any) -> Matrix:
+    if getattr(held, "ndim", 1) == 2 and held.shape[1] != 1:
+        raise ValueError(f"it has {held.shape[1]} columns; expected one of labels: path:name picks it")
+    return read_labels(held, "it")
 
 
 def _read(location: str, into_matrix: Callable[[Any], Matrix]) -> tuple[Matrix, str]:
