@@ -18,6 +18,7 @@ from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Null, Permutations, Verdict
 from lmi.latent.fitting import SMALLEST_PART, fit_and_read_all, gathered
+from lmi.latent.linear_latents import best_latents
 from lmi.latent.measures import Measure, measure_latents, pool_folds
 from lmi.latent.readings import latent_ksg
 from lmi.latent.settings import EncoderSettings
@@ -36,7 +37,8 @@ class LatentEstimator(EncoderSettings):
         permutations: size of the permutation null on the held-out latents; 0 leaves it out.
         null_samples: most samples that the null is measured on.
         measure: of the held-out latents: ``ksg``, as published; ``auto`` or ``bounds``, of which every sample is measured
-            with ``folds``.
+            with ``folds``, in whatever fresh pairs are told apart by best: the learned latents, canonical variates of the
+            columns, or both.
     """
 
     k: Annotated[int, Field(ge=1)] = 5
@@ -63,8 +65,13 @@ class LatentEstimator(EncoderSettings):
     def _measured(self, x: Tensor, y: Tensor, folds: list[Fold], context: Context) -> Estimate:
         """``auto`` or ``bounds`` in the same latents: a lower bound by the data processing inequality."""
 
-        def read(latents: tuple[Tensor, Tensor], fold: Fold, fold_context: Context) -> Estimate:
-            estimate = measure_latents(self.measure, latents, fold, self.permutations, fold_context)
+        def read(learned: tuple[Tensor, Tensor], fold: Fold, fold_context: Context) -> Estimate:
+            latents = best_latents(x, y, learned, fold, fold_context)
+            estimate = measure_latents(self.measure, latents.sides, fold, self.permutations, fold_context)
+            took = estimate.choice.split(": ")[0]
+            estimate = replace(
+                estimate, choice=f"{latents.name} ({latents.nats:.3f} nats held out)" + (took and f", {took}")
+            )
             if estimate.pointwise is None:
                 return replace(estimate, pointwise=torch.full((fold.test.numel(),), torch.nan, dtype=torch.float64))
             return estimate
@@ -82,7 +89,7 @@ class LatentEstimator(EncoderSettings):
             latents=latents,
             model=fits[0].model if len(fits) == 1 else tuple(fit.model for fit in fits),
             details=whole.details | details,
-            choice=f"{self.measure} in the latents, a lower bound by the data processing inequality: "
+            choice=f"{self.measure} in latents, a lower bound by the data processing inequality: "
             + "; ".join(fit.choice for fit in fits),
             verdict=worst(verdict, Verdict("doubtful", reasons)),
         )
