@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -9,20 +10,23 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, CrossFit, Number, Traits, score_folds
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
+from lmi.estimators.columns import jitter_ties
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_mixture
-from lmi.estimators.densities.predictions import FEW_COLUMNS, Predict, best_predictor
+from lmi.estimators.densities.predictions import FEW_COLUMNS, Predict, best_kind, fit_predictor, predicted_apart
 from lmi.estimators.folds import Fold
-from lmi.estimators.trust.thresholds import UNPREDICTED
+from lmi.estimators.trust.thresholds import CLIMB_GAIN, UNPREDICTED
 from lmi.types import Context
 
 COMPLEXITY = 60  # above kernel variates, below neural critics
 COMPONENTS = (1, 2, 4, 8)
+CLIMB_FROM = 4  # components, from which on densities that gain nothing end the climb
 Known = tuple[Predict, Tensor, Tensor]
+Way = Callable[[int], Known]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +54,57 @@ class PredictiveVariates(Candidate):
     def fit(self, folds: list[Fold]) -> FittedPredictiveVariates:
         """See ``Candidate``."""
         source, target = (self.space.x, self.space.y) if self.of_y else (self.space.y, self.space.x)
-        fits: list[Known] = []
-        alone: list[Known] = []
-        for i, fold in enumerate(folds):
-            rows = fold.fit[:FIT_SAMPLES]
-            seed = self.context.derive("predictions", i) % 2**32
-            predict, apart, _, matter = best_predictor(source[rows], target[rows], seed)
-            fits.append((predict, apart, target[rows]))
-            alone.append((partial(torch.index_select, dim=1, index=matter), source[rows][:, matter], target[rows]))
-        narrow = all(0 < columns.shape[1] <= FEW_COLUMNS for _, columns, _ in alone)
-        trials = [trial for tried in ([fits, alone] if narrow else [fits]) for trial in self._trials(folds, tried)]
-        cross_fit, predictors, models = max(trials, key=lambda trial: trial[0].bound)
+        rows = [fold.fit[:FIT_SAMPLES] for fold in folds]
+        seeds = [self.context.derive("predictions", i) % 2**32 for i in range(len(folds))]
+        # One fold chooses for all: a choice costs several times what a fit does.
+        kind, columns, matter = best_kind(source[rows[0]], target[rows[0]], seeds[0])
+
+        def predicted(i: int) -> Known:
+            x, y = source[rows[i]][:, columns], target[rows[i]]
+            predict = fit_predictor(x, y, kind, seeds[i])
+            return lambda a: predict(a[:, columns]), predicted_apart(x, y, kind, seeds[i]), y
+
+        def themselves(i: int) -> Known:
+            return partial(torch.index_select, dim=1, index=matter), source[rows[i]][:, matter], target[rows[i]]
+
+        ways = [predicted, themselves] if 0 < matter.numel() <= FEW_COLUMNS else [predicted]
+        fewest = min(part.numel() for part in rows)
+        trials = [trial for way in ways for trial in self._trials(folds[0], way, fewest)]
+        _, way, count, known, model = max(trials, key=lambda trial: trial[0])
+        fits = [known] + [way(i) for i in range(1, len(folds))]
+        models = [model] + [self._density(fit, count, i) for i, fit in enumerate(fits[1:], start=1)]
+        predictors = [predict for predict, _, _ in fits]
+        critics = [self._critic(predict, model) for predict, model in zip(predictors, models, strict=True)]
+        cross_fit = score_folds(self.space, folds, critics)
         traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True, approximate=True)
         return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, self.of_y, self.context)
 
-    def _trials(self, folds: list[Fold], fits: list[Known]) -> Iterator[tuple[CrossFit, list[Predict], list[Mixture]]]:
-        """Densities of more and more components of what stands for the source and of what it belongs to.
+    def _trials(self, first: Fold, way: Way, fewest: int) -> Iterator[tuple[float, Way, int, Known, Mixture]]:
+        """Densities of more and more components of what stands for the source and of what it belongs to, while they gain.
 
         Args:
-            folds: what judges.
-            fits: of each fold, the map of the source, what it makes of the rows that are fitted to, and the target there.
+            first: the fold that they are fitted on and judged by.
+            way: of a fold, the map of the source, what it makes of the rows that are fitted to, and the target there.
+            fewest: rows that any fold fits to.
+
+        Yields:
+            The bound on fresh pairs, what was given, the number of components and what was fitted.
         """
-        fewest = min(known.shape[0] for _, _, known in fits)
-        least = SAMPLES_A_PARAMETER * (max(made.shape[1] + known.shape[1] for _, made, known in fits) + 1)
-        predictors = [predict for predict, _, _ in fits]
+        known = way(0)
+        least = SAMPLES_A_PARAMETER * (known[1].shape[1] + known[2].shape[1] + 1)
+        best = -math.inf
         for count in (count for count in COMPONENTS if count == 1 or count * least <= fewest):
-            models = []
-            for i, (_, made, known) in enumerate(fits):
-                generator = self.context.generator("predicted", count, i)
-                models.append(fit_mixture(made, known, count, generator, iterations=100, tolerance=1e-4))
-            critics = [self._critic(predict, model) for predict, model in zip(predictors, models, strict=True)]
-            yield score_folds(self.space, folds, critics), predictors, models
+            model = self._density(known, count, 0)
+            bound = score_folds(self.space, [first], [self._critic(known[0], model)]).bound
+            yield bound, way, count, known, model
+            if count >= CLIMB_FROM and bound < best + CLIMB_GAIN:
+                return
+            best = max(best, bound)
+
+    def _density(self, known: Known, count: int, fold: int) -> Mixture:
+        """A mixture of so many t densities of what a fold knows."""
+        generator = self.context.generator("predicted", count, fold)
+        return fit_mixture(known[1], known[2], count, generator, iterations=100, tolerance=1e-4)
 
     def _critic(self, predict: Predict, model: Mixture) -> Scores:
         if self.of_y:
@@ -101,14 +125,17 @@ class FittedPredictiveVariates(FittedScores):
         """What neighbours say of fresh predictions and what they predict, or their density where it confirms more.
 
         Both are lower bounds, so the interval opens upwards. Predictions near two values cost neighbours more than the density.
+        Trees of one column predict some seventy values for hundreds of rows, and neighbours find up to .1 nats too much where
+        values are tied: ties are spread.
         """
         space = self.cross_fit.space
         source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
 
-        def of_fold(predict: Predict) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-            return lambda rows: (predict(source[rows]), target[rows])
+        def of_fold(predict: Predict, i: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+            generator = self.context.generator("spread predictions", i)
+            return lambda rows: (jitter_ties(predict(source[rows]), generator), target[rows])
 
-        variates = [of_fold(predict) for predict in self.predictors]
+        variates = [of_fold(predict, i) for i, predict in enumerate(self.predictors)]
         number = neighbours_number(self.cross_fit, variates, self.models, self.context.child("predicted draws"))
         nats = max(number.nats, self.cross_fit.bound)
         return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0))

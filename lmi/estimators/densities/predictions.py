@@ -7,10 +7,12 @@ processing inequality, that is near the truth where y is a function of x and noi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+from lmi.estimators.densities.boosting import fit_boosted_trees
 
 Kind = Literal["quadratic", "trees", "both"]
 KINDS: tuple[Kind, ...] = ("quadratic", "trees", "both")
@@ -20,14 +22,6 @@ PENALTIES = torch.logspace(-0.5, 4.5, 12, dtype=torch.float64)
 INNER = 3  # parts, each predicted from the others
 MATTERS = 0.02  # share of the most that shuffling a column costs, above which the column is looked at alone
 FEW_COLUMNS = 3  # so many columns may take the place of a prediction: neighbours see few dimensions
-TREES: dict[str, Any] = {
-    "max_iter": 200,
-    "learning_rate": 0.1,
-    "max_leaf_nodes": 15,
-    "min_samples_leaf": 20,
-    "early_stopping": True,
-    "validation_fraction": 0.15,
-}
 
 
 def with_products(x: Tensor) -> Tensor:
@@ -62,13 +56,9 @@ def fit_quadratic(x: Tensor, y: Tensor) -> Predict:
 
 
 def fit_trees(x: Tensor, y: Tensor, seed: int) -> Predict:
-    """scikit-learn's histogram boosting of each column of y (n, k) on x (n, d), stopped by a part of the rows."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    models = [
-        HistGradientBoostingRegressor(**TREES, random_state=seed).fit(x.numpy(), column.numpy()) for column in y.T
-    ]
-    return lambda a: torch.stack([torch.from_numpy(model.predict(a.numpy())) for model in models], 1).double()
+    """Boosted trees of each column of y (n, k) on x (n, d), stopped by a part of the rows."""
+    models = [fit_boosted_trees(x, column, seed) for column in y.T]
+    return lambda a: torch.stack([model(a) for model in models], 1)
 
 
 def fit_predictor(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Predict:
@@ -112,8 +102,25 @@ def columns_that_matter(x: Tensor, y: Tensor, predict: Predict, seed: int) -> Te
     return (losses > MATTERS * losses.max()).nonzero().flatten()
 
 
-def best_predictor(x: Tensor, y: Tensor, seed: int) -> tuple[Predict, Tensor, Kind, Tensor]:
-    """The kind that predicts other rows best, fitted to all, with each row's prediction from the other parts.
+def predicted_apart(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Tensor:
+    """(n, k) each row's prediction of y (n, k) from x (n, d) by the parts that it is not in.
+
+    Args:
+        x: (n, d) in a random order.
+        y: (n, k).
+        kind: of the predictor.
+        seed: of the trees.
+    """
+    out = torch.empty_like(y)
+    for rows in torch.arange(x.shape[0]).tensor_split(INNER):
+        rest = torch.ones(x.shape[0], dtype=torch.bool)
+        rest[rows] = False
+        out[rows] = fit_predictor(x[rest], y[rest], kind, seed)(x[rows])
+    return out
+
+
+def best_kind(x: Tensor, y: Tensor, seed: int) -> tuple[Kind, Tensor, Tensor]:
+    """The kind and the columns that predict other rows best, and the columns without which they are predicted worse.
 
     Where some columns matter and others do not, those that do are also tried alone.
 
@@ -121,31 +128,18 @@ def best_predictor(x: Tensor, y: Tensor, seed: int) -> tuple[Predict, Tensor, Ki
         x: (n, d) in a random order.
         y: (n, k).
         seed: of the trees.
-
-    Returns:
-        The predictor, the predictions, the kind, and the columns that matter.
     """
-    parts = torch.arange(x.shape[0]).tensor_split(INNER)
 
-    def apart(columns: Tensor, kind: Kind) -> Tensor:
-        out = torch.empty_like(y)
-        for fold in parts:
-            rest = torch.ones(x.shape[0], dtype=torch.bool)
-            rest[fold] = False
-            out[fold] = fit_predictor(x[rest][:, columns], y[rest], kind, seed)(x[fold][:, columns])
-        return out
-
-    def loss(predicted: Tensor) -> float:
-        return float((y - predicted).square().mean(0).log().sum())
+    def loss(columns: Tensor, kind: Kind) -> float:
+        return float((y - predicted_apart(x[:, columns], y, kind, seed)).square().mean(0).log().sum())
 
     every = torch.arange(x.shape[1])
-    tried: list[tuple[Kind, Tensor, Tensor]] = [(kind, every, apart(every, kind)) for kind in KINDS]
-    kind = min(tried, key=lambda trial: loss(trial[2]))[0]
-    rest = torch.cat(parts[1:])
-    first = fit_predictor(x[rest], y[rest], kind, seed)
-    matter = columns_that_matter(x[parts[0]], y[parts[0]], first, seed)
+    tried = [(loss(every, kind), kind, every) for kind in KINDS]
+    fresh, *others = torch.arange(x.shape[0]).tensor_split(INNER)
+    rest = torch.cat(others)
+    first = fit_predictor(x[rest], y[rest], min(tried, key=lambda trial: trial[0])[1], seed)
+    matter = columns_that_matter(x[fresh], y[fresh], first, seed)
     if 0 < matter.numel() < x.shape[1]:
-        tried += [(kind, matter, apart(matter, kind)) for kind in KINDS]
-    kind, columns, predicted = min(tried, key=lambda trial: loss(trial[2]))
-    predict = fit_predictor(x[:, columns], y, kind, seed)
-    return lambda a: predict(a[:, columns]), predicted, kind, matter
+        tried += [(loss(matter, kind), kind, matter) for kind in KINDS]
+    _, kind, columns = min(tried, key=lambda trial: trial[0])
+    return kind, columns, matter
