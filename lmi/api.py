@@ -108,6 +108,11 @@ def estimate(
     if x.shape[1] == 0 or y.shape[1] == 0:
         return _of_a_constant(x, y, [*notes, *warnings])
     context = Context(seed=seed) if context is None else context
+    effort = getattr(measure, "effort", "quick")
+    if effort != "quick" and (y_is_label or z or groups is not None):
+        warnings.append(
+            f"effort={effort} asks learned latents of pairs alone: with labels, given or groups it is quick"
+        )
     if y_is_label:
         label = torch.unique(y[:, 0], return_inverse=True)[1]
         result = _able(measure, "estimate_label", "labels", "ksg and auto").estimate_label(x, label, context)
@@ -118,6 +123,9 @@ def estimate(
         result = _able(measure, "estimate_groups", "groups", "ksg, gaussian and auto").estimate_groups(
             x, y, rows, context
         )
+    elif effort != "quick":
+        learned = importlib.import_module("lmi.latent.effort")
+        result = learned.estimate_with_learned(measure, (x, y), (sides[0].samples, sides[1].samples), context)
     elif any(side.shape for side in sides) and callable(getattr(measure, "estimate_shaped", None)):
         result = measure.estimate_shaped(sides[0].samples, sides[1].samples, context)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -60,6 +60,13 @@ class Context:
     def bar(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """``items``, with a progress bar if the context wants one and they take more than two seconds."""
         return iter(tqdm(items, desc=label, total=total, disable=not self.progress, delay=2.0, leave=False))
+
+    def stages(self, labels: Sequence[str]) -> Generator[str, None, None]:
+        """``labels``, one after the other, and a bar that shows the one at work if the context wants one."""
+        with tqdm(labels, disable=not self.progress, leave=False) as bar:
+            for label in bar:
+                bar.set_description(label)
+                yield label
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -70,6 +70,7 @@ class AutoEstimator:
         neural: whether a neural critic is a candidate where there are more than four dimensions.
         permutations: size of the permutation null of the closed form or of the bound; 0 leaves it out.
         critic: settings of the neural critic.
+        effort: ``quick`` is this estimator; with the others ``lmi.estimate`` asks ``lmi.latent.effort`` as well.
     """
 
     folds: Annotated[int, Field(ge=0)] = 0
@@ -77,6 +78,7 @@ class AutoEstimator:
     neural: bool = True
     permutations: Permutations = 20
     critic: CriticSettings = field(default_factory=CriticSettings)
+    effort: Literal["quick", "normal", "thorough"] = "quick"
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
         """See ``lmi.types.Estimator``.
@@ -156,7 +158,6 @@ class AutoEstimator:
         )
         contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context, None if in_time else raw)
         candidates = contest.fitted
-
         chosen, number = number_of(select(candidates).stand_in, candidates)
         if not is_low_dimensional(spaces) and not in_time:
             chosen, number = or_certified(chosen, number, list(contest.normals.values()), context)
@@ -179,7 +180,6 @@ class AutoEstimator:
         if all_columns is None:
             number = open_to_rivals(number, chosen, candidates)
         number = within_the_limit(number, chosen)
-
         evidence = Evidence(
             number.nats, number.error, chosen, candidates, columns, control.correction,
             rise if columns > 2 else 0.0, copies, contest.dropped,

@@ -225,6 +225,7 @@ LATENT_LEVELS_GAIN = Threshold(
     "standard errors",
     "by which a table of levels must exceed the best bound of auto in fresh pairs; both are lower bounds",
 )
+LEARNED_SAMPLES = Threshold(1000, "samples", "from where on effort=normal asks learned latents: 400 train them")
 LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
 
 TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}
