@@ -17,6 +17,7 @@ from lmi.estimators.columns import normal_scores_at
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import MOST_COMPONENTS, RANKS, LinearCritic, fit_linear
 from lmi.latent.bounds_reading import BoundsSettings, choose_critic
+from lmi.latent.interactions import interaction_latents
 from lmi.types import Context
 
 SAMPLES_A_COMPONENT = 6  # training samples for each principal component of a side
@@ -48,7 +49,7 @@ class Latents:
 
 
 def best_latents(x: Tensor, y: Tensor, learned: Sides, fold: Fold, context: Context) -> Latents:
-    """Closed-form latents, learned ones, or both side by side: each must raise the bound of the ones before it clearly.
+    """Closed-form latents, learned ones, both side by side, or products: each must raise the best bound before it clearly.
 
     Args:
         x: (n, dx) all samples.
@@ -61,11 +62,19 @@ def best_latents(x: Tensor, y: Tensor, learned: Sides, fold: Fold, context: Cont
     scaled = unit_scaled(learned, fold)
     both = (torch.cat((linear[0], scaled[0]), 1), torch.cat((linear[1], scaled[1]), 1))
     count = linear[0].shape[1]
-    candidates = (
+    candidates = [
         (f"{count} canonical variates of the columns' normal scores", linear),
         (f"{learned[0].shape[1]} learned latents", learned),
         (f"{count} canonical variates and {learned[0].shape[1]} learned latents", both),
-    )
+    ]
+    products = interaction_latents(x, y, fold)
+    if products is not None:
+        beside = (torch.cat((products[0], linear[0]), 1), torch.cat((products[1], linear[1]), 1))
+        counts = " + ".join(str(z.shape[1]) for z in products)
+        candidates += [
+            (f"{counts} products and columns", products),
+            (f"{counts} products and columns and {count} canonical variates", beside),
+        ]
     best: Latents | None = None
     for i, (name, sides) in enumerate(candidates):
         latents = Latents(name, sides, stop_terms(sides, fold, context.child("latents", i)))

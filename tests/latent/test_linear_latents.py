@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from lmi.estimators.folds import Fold
+from lmi.latent import linear_latents as module
+from lmi.latent.bounds_reading import BoundsSettings
 from lmi.latent.linear_latents import best_latents, linear_latents
 from lmi.types import Context
 
 N = 600
 FOLD = Fold(torch.arange(300), torch.arange(300, 450), torch.arange(450, N))
+
+
+@pytest.fixture(autouse=True)
+def quick_judge(monkeypatch):
+    monkeypatch.setattr(module, "JUDGED_BY", BoundsSettings(critics=("copula",)))
 
 
 def draw(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

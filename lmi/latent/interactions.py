@@ -1,0 +1,111 @@
+"""Latents of interactions: products of two columns of a side that go with a column of the other.
+
+Neither a line nor encoders of 10^4 samples see a product among hundreds of columns, but a product and the column it goes with
+are correlated, and all triples can be asked: d^2 / 2 products against d columns. What one half of the training part
+shows, the other has to confirm, so that of millions of triples those that were lucky once do not count.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lmi.estimators.columns import normal_scores_at
+from lmi.estimators.folds import Fold
+
+MOST_COLUMNS = 600  # of a side: 600 x 600 / 2 products against 600 columns take a few seconds
+SCREEN_ROWS = 1500
+MOST_TRIPLES = 32  # of each direction that are asked again
+CONFIRMED = 4.0  # standard errors, with which the other half has to see a correlation: one of 30,000 does by chance
+
+
+class Triple(NamedTuple):
+    """A product of two columns of one side, and a column of the other.
+
+    Args:
+        first: column.
+        second: column, which may be the same.
+        other: column of the other side.
+    """
+
+    first: int
+    second: int
+    other: int
+
+
+def interaction_latents(x: Tensor, y: Tensor, fold: Fold) -> tuple[Tensor, Tensor] | None:
+    """(n, k) and (n, l): products and columns of each side that confirmed triples name; ``None`` where there are none.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        fold: its train part gives normal scores, and shows and confirms triples.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x, y = torch.randn(2, 1200, 30, generator=g)
+    >>> y[:, 7] = x[:, 3] * x[:, 11] + 0.3 * y[:, 7]
+    >>> u, v = interaction_latents(x, y, Fold(torch.arange(800), torch.arange(800, 1000), torch.arange(1000, 1200)))
+    >>> u.shape[1], v.shape[1], float(torch.corrcoef(torch.stack((u[:, 0], v[:, 0])))[0, 1]) > 0.8
+    (1, 1, True)
+    """
+    if max(x.shape[1], y.shape[1]) > MOST_COLUMNS:
+        return None
+    to_x, to_y = normal_scores_at(x[fold.train]), normal_scores_at(y[fold.train])
+    sx, sy = to_x(x), to_y(y)
+    half = min(SCREEN_ROWS, fold.train.numel() // 2)
+    show, ask = fold.train[:half], fold.train[half:]
+    forth, back = (
+        [triple for triple in shown(a[show], b[show]) if is_confirmed(a[ask], b[ask], triple)]
+        for a, b in ((sx, sy), (sy, sx))
+    )
+    if not forth and not back:
+        return None
+    sides = []
+    for scores, products, columns in ((sx, forth, back), (sy, back, forth)):
+        pairs = dict.fromkeys((triple.first, triple.second) for triple in products)
+        singles = dict.fromkeys(triple.other for triple in columns)
+        sides.append(
+            torch.stack(
+                [*(scores[:, a] * scores[:, b] for a, b in pairs), *(scores[:, j] for j in singles)],
+                1,
+            )
+        )
+    return sides[0], sides[1]
+
+
+def shown(a: Tensor, b: Tensor) -> list[Triple]:
+    """The triples of a (m, da), by products, and b (m, db) whose correlations are largest, ``MOST_TRIPLES`` at most."""
+    a, b = a.float(), standardised(b.float())
+    best: list[tuple[float, Triple]] = []
+    for first in range(a.shape[1]):
+        products = standardised(a[:, first : first + 1] * a[:, first:])
+        correlations = (products.T @ b).abs() / a.shape[0]
+        sizes, places = correlations.flatten().topk(min(MOST_TRIPLES, correlations.numel()))
+        best += [
+            (size, Triple(first, first + place // b.shape[1], place % b.shape[1]))
+            for size, place in zip(sizes.tolist(), places.tolist())
+        ]
+        best = sorted(best, reverse=True)[:MOST_TRIPLES]
+    return [triple for _, triple in best]
+
+
+def is_confirmed(a: Tensor, b: Tensor, triple: Triple) -> bool:
+    """Whether rows a (m, da), b (m, db) that did not show a triple see its correlation.
+
+    Args:
+        a: scores of the side with the product.
+        b: scores of the other side.
+        triple: columns.
+    """
+    product = standardised(a[:, triple.first : triple.first + 1] * a[:, triple.second : triple.second + 1])
+    column = standardised(b[:, triple.other : triple.other + 1])
+    return abs(float((product * column).mean())) * a.shape[0] ** 0.5 > CONFIRMED
+
+
+def standardised(z: Tensor) -> Tensor:
+    """Columns (m, d) with mean 0 and deviation 1; constant ones are 0."""
+    z = z - z.mean(0)
+    return z / z.std(0, correction=0).clamp(min=math.sqrt(torch.finfo(z.dtype).tiny))
