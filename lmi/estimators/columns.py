@@ -89,6 +89,28 @@ def normal_scores_at(reference: Tensor) -> Callable[[Tensor], Tensor]:
     return to_scores
 
 
+def smooth_scores_at(reference: Tensor) -> Callable[[Tensor], Tensor]:
+    """``normal_scores_at``, and between two values of ``reference`` in a straight line of ranks, so that new rows do not tie.
+
+    >>> to_scores = smooth_scores_at(torch.arange(9.0)[:, None])
+    >>> [round(score, 3) for score in to_scores(torch.tensor([[-5.0], [4.0], [4.5], [99.0]])).flatten().tolist()]
+    [-1.593, 0.0, 0.14, 1.593]
+    """
+    n = reference.shape[0]
+    columns = reference.double().T.sort(dim=1).values.contiguous()
+
+    def to_scores(z: Tensor) -> Tensor:
+        rows = z.double().T.contiguous()
+        below, up_to = (torch.searchsorted(columns, rows, right=right) for right in (False, True))
+        low, high = (columns.gather(1, places.clamp(0, n - 1)) for places in (below - 1, below))
+        between = (below == up_to) & (below > 0) & (below < n)
+        share = torch.where(between, (rows - low) / torch.where(high > low, high - low, 1.0) - 0.5, 0.0)
+        rank = (below + up_to).double() / 2 + share
+        return torch.special.ndtri((rank / n).clamp(0.5 / n, 1 - 0.5 / n)).T
+
+    return to_scores
+
+
 def robust_scaled(z: Tensor) -> Tensor:
     """Columns (n, d) with median 0 and interquartile range of a unit normal, so that heavy tails do not set the scale.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lmi.estimators.columns import normal_scores_at
+from lmi.estimators.columns import smooth_scores_at
 from lmi.estimators.folds import Fold
 
 MOST_COLUMNS = 600  # of a side: 600 x 600 / 2 products against 600 columns take a few seconds
@@ -53,7 +53,7 @@ def interaction_latents(x: Tensor, y: Tensor, fold: Fold) -> tuple[Tensor, Tenso
     """
     if max(x.shape[1], y.shape[1]) > MOST_COLUMNS:
         return None
-    to_x, to_y = normal_scores_at(x[fold.train]), normal_scores_at(y[fold.train])
+    to_x, to_y = smooth_scores_at(x[fold.train]), smooth_scores_at(y[fold.train])
     sx, sy = to_x(x), to_y(y)
     half = min(SCREEN_ROWS, fold.train.numel() // 2)
     show, ask = fold.train[:half], fold.train[half:]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.bounds.heldout import bound_influence, held_out, held_out_blocks
-from lmi.estimators.columns import normal_scores_at
+from lmi.estimators.columns import normal_scores_at, smooth_scores_at
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import MOST_COMPONENTS, RANKS, LinearCritic, fit_linear
 from lmi.latent.bounds_reading import BoundsSettings, choose_critic
@@ -102,7 +102,7 @@ def linear_latents(x: Tensor, y: Tensor, fold: Fold) -> Sides:
     >>> float(torch.corrcoef(torch.stack((u[300:, 0], v[300:, 0])))[0, 1]) > 0.9
     True
     """
-    px, py = (components_at(normal_scores_at(z[fold.train])(z), fold.train) for z in (x, y))
+    px, py = (components_at(smooth_scores_at(z[fold.train])(z), fold.train) for z in (x, y))
     widest = max(px.shape[1], py.shape[1])
     ranks = [rank for rank in sorted({*RANKS, widest}) if rank <= widest]
     fits = [fit_linear(px[fold.train], py[fold.train], rank) for rank in ranks]
