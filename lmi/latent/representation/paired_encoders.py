@@ -138,6 +138,7 @@ class PairedEncoders(CurvedModule):
                 x, y = mirrored(x, y, int(turn))
             for place, layer in enumerate(self.dropouts):
                 layer.generator = self.context.generator("dropout", place, self.global_step)
+                layer.rank, layer.world = self.global_rank, world
             zx, zy = gathered(self.trained["x"](x), world), gathered(self.trained["y"](y), world)
             # Only cross-prediction looks at the samples themselves.
             seen = (gathered(x, world), gathered(y, world)) if self.objective_name == "cross" else (x, y)

@@ -19,10 +19,12 @@ class StepDropout(nn.Module):
         super().__init__()
         self.share = 0.0
         self.generator: torch.Generator | None = None  # of the step, on the CPU
+        self.rank, self.world = 0, 1  # of the processes that share the step's samples out in turn
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (b, features) with a mask for each sample."""
+        """z (b, features) with a mask for each sample, the one that it would have in a single process."""
         if not self.training or self.share == 0:
             return z
-        kept = torch.rand(z.shape, generator=self.generator).to(z.device) >= self.share
+        shape = (self.world * z.shape[0], *z.shape[1:])
+        kept = torch.rand(shape, generator=self.generator)[self.rank :: self.world].to(z.device) >= self.share
         return z * kept / (1 - self.share)
