@@ -103,7 +103,7 @@ def test_numba_may_have_started_its_threads_before():
     )
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_NUM_THREADS"}
     cores = len(os.sched_getaffinity(0))
-    for asked, used in ("1", 1), ("64,2", cores), ("", cores):
+    for asked, used in ("64,2", cores), ("", cores):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, env={**environment, "OMP_NUM_THREADS": asked}
         )

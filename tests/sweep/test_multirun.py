@@ -2,16 +2,14 @@
 
 import csv
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 SMALL = [
     "experiment=latent_gaussian", "experiment.num_samples=200", "source.x_dim=6", "source.y_dim=6", "logger=none",
     "estimator.max_epochs=2", "estimator.permutations=0", "estimator.hidden=[8]", "progress=false",
@@ -33,10 +31,6 @@ def record():
 if sys.argv and "RECORD" in os.environ:
     atexit.register(record)
 """
-
-
-def command(*words):
-    return [sys.executable, str(ROOT / "train.py"), *words]
 
 
 def sweep(starter, folder, *words, env=None, fails=False):
@@ -89,9 +83,13 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(starter, tmp_path,
 
 
 @pytest.mark.slow
-def test_a_failed_trial_is_listed_and_the_rest_goes_on(starter, tmp_path):
-    folder = tmp_path / "sweep"
-    out = sweep(starter, folder, *KSG, "experiment.num_samples=1,120", fails=True)
+def test_a_failed_trial_is_listed_the_rest_goes_on_and_the_tracker_groups_them(starter, tmp_path):
+    folder = tmp_path / "my-sweep"
+    words = [word for word in KSG if word != "logger=none"]
+    out = sweep(starter, folder, *words, "experiment.num_samples=1,120", env={"WANDB_SILENT": "true"}, fails=True)
+    done = next(place for place, record in trials(folder).items() if record["status"] == "done")
+    (run,) = done.glob("wandb/offline-run-*/run-*.wandb")
+    assert b"my-sweep" in run.read_bytes()
     statuses = {record["overrides"][2]: record for record in trials(folder).values()}
     assert [r["status"] for r in statuses.values()].count("done") == 1
     failed = next(r for r in statuses.values() if r["status"] == "failed")
@@ -105,18 +103,19 @@ def test_a_failed_trial_is_listed_and_the_rest_goes_on(starter, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_reruns_only_what_is_missing(tmp_path):
+def test_a_killed_sweep_reruns_only_what_is_missing(starter, tmp_path):
     folder = tmp_path / "sweep"
     words = [*KSG, "seed=range(3)", f"hydra.sweep.dir={folder}"]
-    with subprocess.Popen(command("-m", *words), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        while not list(folder.glob("*/result.json")):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
+    number = starter.start("-m", *words, cwd=tmp_path)
+    while not list(folder.glob("*/result.json")):
+        assert Path(f"/proc/{number}").exists()
+        time.sleep(0.05)
+    os.kill(number, signal.SIGKILL)
+    assert starter.wait(number)[0] == -signal.SIGKILL
     first = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
     assert 1 <= len(first) < 3
-    out = subprocess.run(command("-m", *words), cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert "3 done of 3 trials" in out
+    ((code, said),) = starter.run(["-m", *words], cwd=tmp_path)
+    assert code == 0 and "3 done of 3 trials" in said
     assert len(list(folder.glob("*/result.json"))) == 3
     for path, written in first.items():
         assert path.stat().st_mtime_ns == written
@@ -160,12 +159,3 @@ def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(st
     assert "Traceback" not in said, said
     assert "no metric 'estimate_bit'" in said and "did you mean 'estimate_bits'?" in said
     assert 1 <= len(trials(folder)) <= 2
-
-
-@pytest.mark.slow
-def test_trackers_group_the_trials_of_a_sweep(starter, tmp_path):
-    folder = tmp_path / "my-sweep"
-    words = [word for word in KSG if word != "logger=none"]
-    sweep(starter, folder, *words, "seed=0", env={"WANDB_SILENT": "true"})
-    (run,) = folder.glob("*/wandb/offline-run-*/run-*.wandb")
-    assert b"my-sweep" in run.read_bytes()

@@ -175,30 +175,13 @@ def test_a_preempted_job_is_requeued_and_ends_like_the_undisturbed_one(slurm, st
     assert results["preempted"]["estimate_nats"] == pytest.approx(results["whole"]["estimate_nats"], abs=1e-6)
 
 
-def test_a_sweep_runs_one_job_a_trial(slurm, tmp_path):
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher is not installed")
-    folder = tmp_path / "sweep"
-    words = [
-        "sweep=slurm", "experiment.num_samples=200", "estimator.max_epochs=1", "estimator.learning_rate=2e-3",
-        "trainer=ddp_cpu", "hydra.launcher.cpus_per_task=2", f"hydra.sweep.dir={folder}",
-    ]  # fmt: skip
-    done = subprocess.run(
-        [*TRAIN[:2], "-m", *TRAIN[2:], *words], env=slurm, cwd=tmp_path, capture_output=True, text=True, timeout=400
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 done of 1 trials" in done.stdout
-    (path,) = folder.glob("*/result.json")
-    assert json.loads(path.read_text())["metrics"]["effective_batch_count"] == 512
-    assert (folder / "report.html").is_file()
-
-
-def test_a_preempted_trial_of_a_sweep_is_requeued_and_ends_like_its_undisturbed_twin(slurm, tmp_path):
+def test_a_sweep_runs_one_job_a_trial_and_a_preempted_one_ends_like_its_undisturbed_twin(slurm, tmp_path):
     """Two trials that differ in nothing but the name of the run; one of them is told to leave in the middle."""
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher is not installed")
     folder = tmp_path / "sweep"
     words = [
-        "sweep=slurm", "experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=cpu",
-        "name=whole,preempted", "hydra.launcher.cpus_per_task=1", f"hydra.sweep.dir={folder}",
+        "sweep=slurm", "experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=ddp_cpu",
+        "name=whole,preempted", "hydra.launcher.cpus_per_task=2", f"hydra.sweep.dir={folder}",
     ]  # fmt: skip
 
     def trial(name):
@@ -227,8 +210,9 @@ def test_a_preempted_trial_of_a_sweep_is_requeued_and_ends_like_its_undisturbed_
         out, _ = sweep.communicate(timeout=400)
     assert sweep.returncode == 0 and "2 done of 2 trials" in out, out
     whole, preempted = (
-        json.loads((trial(name) / "result.json").read_text())["metrics"]["estimate_nats"]
-        for name in ("whole", "preempted")
+        json.loads((trial(name) / "result.json").read_text())["metrics"] for name in ("whole", "preempted")
     )
-    assert preempted == pytest.approx(whole, abs=1e-6)
+    assert whole["effective_batch_count"] == preempted["effective_batch_count"] == 16
+    assert preempted["estimate_nats"] == pytest.approx(whole["estimate_nats"], abs=1e-6)
+    assert (folder / "report.html").is_file()
     assert (trial("preempted") / "log.txt").read_text().count("report: ") == 1

@@ -46,7 +46,7 @@ def test_pointwise_values_equal_the_installed_peers():
     assert np.median(np.abs(ksg_pointwise(x, y).numpy() - theirs)) < 1e-9  # its noise of 1e-10 flips a rare count
 
 
-@pytest.mark.parametrize("k", [1, 3, 7])
+@pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("n", [50, 500, 5000])
 def test_value_is_scikit_learns_without_its_noise(n, k):
     x, y = correlated(n, 0.7, seed=n)

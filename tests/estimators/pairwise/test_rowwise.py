@@ -14,7 +14,7 @@ def pairs(m: int = 6, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     return x, r * x + np.sqrt(1 - r**2) * z, r[:, 0]
 
 
-@pytest.mark.parametrize("k", [1, 3, 7])
+@pytest.mark.parametrize("k", [1, 3])
 def test_ksg_equals_the_plain_estimator_term_by_term(k: int) -> None:
     x, y, _ = pairs()
     rows = zip(torch.from_numpy(x), torch.from_numpy(y))
