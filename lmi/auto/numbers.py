@@ -14,7 +14,7 @@ from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.neighbors.control import controlled_ksg
+from lmi.estimators.neighbors.control import held_against
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED
 from lmi.evidence import Null
@@ -91,33 +91,51 @@ def neighbours_number(
     variates: Sequence[Callable[[Tensor], tuple[Tensor, Tensor]]],
     models: Sequence[Mixture],
     context: Context,
+    alike: bool = False,
 ) -> Number:
     """KSG on fresh variates, corrected by their density in more than 1 + 1 dimensions.
 
-    What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error.
+    What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error. Over
+    samples KSG varies by up to 1.4 times what the spread of its terms says, for rows that are each other's neighbours share
+    their noise: by about as much more as terms and log density ratios differ.
 
     Args:
         cross_fit: gives folds and bound.
         variates: of each fold, rows (m,) -> the variates (m, k), (m, l) of either side.
         models: each fold's density of them.
         context: draws.
+        alike: whether the variates of all folds mean the same, so that neighbours may be of another fold.
     """
     tests = [fold.test[:NUMBER_SAMPLES] for fold in cross_fit.folds]
+    pairs = [(*of_rows(test), model) for test, of_rows, model in zip(tests, variates, models, strict=True)]
     total = sum(test.numel() for test in tests)
     nats = variance = 0.0
-    for i, (test, of_rows, model) in enumerate(zip(tests, variates, models, strict=True)):
-        u, v = of_rows(test)
+    for i, together in enumerate([pairs] if alike else [[pair] for pair in pairs]):
+        u, v = (torch.cat(side) for side in list(zip(*together, strict=True))[:2])
+        terms = ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS)
+        f = torch.cat([model.ratio(a, b) for a, b, model in together])
         if u.shape[1] + v.shape[1] == 2:
-            terms = ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS)
-            fold_nats, error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
+            part, error = float(terms.mean()), math.sqrt(float(terms.var() + (terms - f).var()) / terms.numel())
         else:
-            held = controlled_ksg(u, v, model, NEIGHBOURS, context.generator("curved draws", i))
-            fold_nats, error = held.nats, held.error
-        share = test.numel() / total
-        nats += share * fold_nats
+            held = held_against(terms, f, _at_draws([(model, len(a)) for a, _, model in together], context, i))
+            part, error = held.nats, held.error
+        share = terms.numel() / total
+        nats += share * part
         variance += (share * error) ** 2
     sampling = math.sqrt(variance)
     return Number(nats, math.hypot(sampling, UNCONFIRMED_ERROR * max(nats - cross_fit.bound, 0.0)), sampling)
+
+
+def _at_draws(models: Sequence[tuple[Mixture, int]], context: Context, part: int) -> Tensor:
+    """(m,) KSG terms less log density ratios of two sets of draws, so many from each density."""
+    generator = context.generator("curved draws", part)
+    beyond = []
+    for _ in range(2):
+        draws = [(*model.sample(count, generator), model) for model, count in models]
+        u, v = (torch.cat(side) for side in list(zip(*draws, strict=True))[:2])
+        f = torch.cat([model.ratio(a, b) for a, b, model in draws])
+        beyond.append(ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS) - f)
+    return torch.cat(beyond)
 
 
 def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generator) -> Null:

@@ -20,6 +20,7 @@ from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_m
 from lmi.estimators.densities.predictions import FEW_COLUMNS, Predict, best_kind, fit_predictor, predicted_apart
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import CLIMB_GAIN, UNPREDICTED
+from lmi.estimators.trust.uncertainty import Z_90
 from lmi.types import Context
 
 COMPLEXITY = 60  # above kernel variates, below neural critics
@@ -126,7 +127,7 @@ class FittedPredictiveVariates(FittedScores):
 
         Both are lower bounds, so the interval opens upwards. Predictions near two values cost neighbours more than the density.
         Trees of one column predict some seventy values for hundreds of rows, and neighbours find up to .1 nats too much where
-        values are tied: ties are spread.
+        values are tied: ties are spread. On a spiral they find .04 too much as well: the interval reaches down to the bound.
         """
         space = self.cross_fit.space
         source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
@@ -136,6 +137,10 @@ class FittedPredictiveVariates(FittedScores):
             return lambda rows: (jitter_ties(predict(source[rows]), generator), target[rows])
 
         variates = [of_fold(predict, i) for i, predict in enumerate(self.predictors)]
-        number = neighbours_number(self.cross_fit, variates, self.models, self.context.child("predicted draws"))
-        nats = max(number.nats, self.cross_fit.bound)
-        return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0))
+        number = neighbours_number(
+            self.cross_fit, variates, self.models, self.context.child("predicted draws"), alike=True
+        )
+        bound = self.cross_fit.bound
+        nats = max(number.nats, bound)
+        below = max(nats - Z_90 * number.error - bound, 0.0)
+        return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0), below=below)
