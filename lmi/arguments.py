@@ -158,3 +158,18 @@ def checked_device(device: str | torch.device, here: torch.device | None = None)
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {str(device)!r}, and torch sees no CUDA device here; expected 'cpu'")
     return "cpu" if chosen.type == "cpu" else str(chosen)
+
+
+def sample_count(num_samples: int | None) -> int:
+    """How many pairs were asked of a source that draws as many as one likes.
+
+    Raises:
+        ValueError: for ``None``, which means all there are.
+
+    >>> sample_count(None)
+    Traceback (most recent call last):
+    ValueError: this source never runs out: say how many samples with num_samples
+    """
+    if num_samples is None:
+        raise ValueError("this source never runs out: say how many samples with num_samples")
+    return num_samples

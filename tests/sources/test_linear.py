@@ -49,7 +49,7 @@ def test_weights_come_from_the_weight_seed_only() -> None:
 def test_bad_settings() -> None:
     with pytest.raises(ValueError, match="1 inputs for 2 modules"):
         LinearModules(1, (1, 1)).build()
-    with pytest.raises(ValueError, match="expected num_samples"):
+    with pytest.raises(ValueError, match="never runs out"):
         LinearModules(3, (1, 1)).sample(None, generator())
     with pytest.raises(ValueError, match="at least two, to pair"):
         LinearModules(3, (2,)).sample(5, generator())

@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -42,8 +43,7 @@ class Clayton:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         t = self.strength
         u, w = torch.rand(2, num_samples, self.dim, generator=generator, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
         v = (1 + u**-t * (w ** (-t / (1 + t)) - 1)) ** (-1 / t)

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import LOG_2PI, line_entropy, normal_log_density
 from lmi.types import Pairs
 
@@ -68,8 +69,7 @@ class Edges:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         shape = (num_samples, self.dim)
         x = torch.rand(shape, generator=generator, dtype=torch.float64)
         if self.kind in ("uniform", "normal_uniform"):

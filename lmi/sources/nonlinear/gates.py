@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import LOG_2PI, line_entropy, normal_log_density, normal_nodes
 from lmi.types import Pairs
 
@@ -50,8 +51,7 @@ class Gates:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         x, z, e = torch.randn(3, num_samples, self.dim, generator=generator, dtype=torch.float64)
         if self.form == "gate":
             return Pairs(x, torch.cat((x * z + self.noise * e, z), 1), self.truth)

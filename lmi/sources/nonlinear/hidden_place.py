@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import mean_of_draws
 from lmi.types import Pairs
 
@@ -81,8 +82,7 @@ class HiddenPlace:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         place = torch.randint(PLACES, (num_samples,), generator=generator)
         x, y = (self.seen(means[place], generator) for means in self.means())
         return Pairs(x, y, self.truth)

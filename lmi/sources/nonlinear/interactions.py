@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 NODES = 1601  # of the grid over x_b
@@ -43,8 +44,7 @@ class Interactions:
         Raises:
             ValueError: where no number is given, or the columns do not suffice.
         """
-        if num_samples is None:
-            raise ValueError("columns are drawn as many as asked: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if 2 * self.count > self.columns:
             raise ValueError(f"count={self.count} products need {2 * self.count} columns; got columns={self.columns}")
         x, y = torch.randn(2, num_samples, self.columns, generator=generator, dtype=torch.float64)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import mean_of_draws
 from lmi.types import NATS_PER_BIT, Pairs
 
@@ -59,8 +60,7 @@ class LabelsAndTables:
         """
         from scipy.special import chdtri
 
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if self.kind == "table":
             cell = torch.multinomial(self.table.flatten(), num_samples, replacement=True, generator=generator)
             return Pairs((cell // self.dim)[:, None].double(), (cell % self.dim)[:, None].double(), self.truth)

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 MARGINALS: dict[str, Callable[[Tensor], Tensor]] = {  # of uniform draws
@@ -54,8 +55,7 @@ class OddMarginals:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         u = torch.rand(2, num_samples, self.dim, generator=generator, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
         x, y = MARGINALS[self.marginal](u)
         return Pairs(x, y, 0.0)

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import LOG_2PI, line_entropy, normal_log_density, normal_nodes
 from lmi.types import Pairs
 
@@ -46,8 +47,7 @@ class OneColumn:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         x = torch.randn(num_samples, self.dim, generator=generator, dtype=torch.float64)
         e = torch.randn(num_samples, 1, generator=generator, dtype=torch.float64)
         return Pairs(x, shape(x[:, :1], self.form) + self.noise * e, self.truth)

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import LOG_2PI, line_entropy, mean_of_draws, normal_log_density, normal_nodes
 from lmi.types import Pairs
 
@@ -51,8 +52,7 @@ class ProductsAndSigns:
             ValueError: where no number is given, or x has fewer columns than y takes.
         """
         least = {"interaction": 3, "random_sign": 1}.get(self.kind, 2)
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if self.dim < least:
             raise ValueError(f"{self.kind} takes {least} columns; got dim={self.dim}")
         x = torch.randn(num_samples, self.dim, generator=generator, dtype=torch.float64)

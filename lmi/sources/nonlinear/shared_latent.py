@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import mean_of_draws, normal_nodes
 from lmi.sources.normal.coarse_normal import LEVELS
 from lmi.types import Pairs
@@ -123,8 +124,7 @@ class SharedLatent:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         z = self.latents(num_samples, generator)
         return Pairs(self.given(z, 0, generator), self.given(z, 1, generator), self.truth)
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from scipy import special, stats
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -46,8 +47,7 @@ class Sphere:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         d = self.dim
         x = torch.randn(num_samples, d, generator=generator, dtype=torch.float64)
         x = x / x.norm(dim=1, keepdim=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import line_entropy, normal_nodes
 from lmi.sources.nonlinear.gates import mixed
 from lmi.types import Pairs
@@ -50,8 +51,7 @@ class Switches:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         shape = num_samples, self.dim
         x, e = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
         if self.form == "sparse":

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.integrals import mean_of_draws, normal_log_density
 from lmi.types import Pairs
 
@@ -83,8 +84,7 @@ class CoarseNormal:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         u, e = torch.randn(2, num_samples, self.dim, generator=generator, dtype=torch.float64)
         v = self.correlation * u + math.sqrt(1 - self.correlation**2) * e
         return Pairs(self.seen(u), self.seen(v), self.truth)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -44,8 +45,7 @@ class FaintLinear:
         Raises:
             ValueError: where no number is given, or there are fewer columns than components.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if self.kind == "late" and self.component > self.dim:
             raise ValueError(f"component {self.component} of {self.dim} columns: expected at most as many")
         wide = self.dim if self.kind in ("pairs", "equal", "late") else 1

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import NATS_PER_BIT, Pairs
 
 
@@ -79,8 +80,7 @@ class LowRankGaussian:
         """
         if 0 < self.condition < 1:
             raise ValueError(f"condition must be 0 or at least 1; got {self.condition}")
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         covariance = self.core_covariance()
         rank = covariance.shape[0] // 2
         for side, dim in (("x_dim", self.x_dim), ("y_dim", self.y_dim)):

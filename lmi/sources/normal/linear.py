@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -95,8 +96,7 @@ class LinearModules:
         Raises:
             ValueError: for ``None`` samples (there is no end of them), or fewer than two modules.
         """
-        if num_samples is None:
-            raise ValueError("LinearModules has no end of samples: expected num_samples")
+        num_samples = sample_count(num_samples)
         if len(self.module_sizes) < 2:
             raise ValueError(f"{len(self.module_sizes)} modules: expected at least two, to pair")
         layer, labels = self.build()

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 PRECISION = 1e-3  # standard error of the truth, nats
@@ -85,8 +86,7 @@ class NormalMixture:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         return Pairs(*self.draw(num_samples, generator), self.truth()[0])
 
 

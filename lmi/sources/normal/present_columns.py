@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -57,8 +58,7 @@ class PresentColumns:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         factors = torch.randn(num_samples, 1 if self.one_factor else self.dim, generator=generator, dtype=torch.float64)
         sides = []
         for _ in range(2):

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -51,8 +52,7 @@ class StudentT:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("a sampler never runs out: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         z = torch.randn(num_samples, 2 * self.dim, generator=generator, dtype=torch.float64)
         x = z[:, : self.dim]
         y = self.correlation * x + math.sqrt(1 - self.correlation**2) * z[:, self.dim :]

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.pictures.correlated import correlated_parameters, side_by_side
 from lmi.types import NATS_PER_BIT, Pairs
 
@@ -43,8 +44,7 @@ class Bumps:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("pictures are drawn as many as asked: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         drawn = correlated_parameters(num_samples, 2, self.bits * NATS_PER_BIT, generator)
         x, y = self.draw(drawn.x), self.draw(drawn.y)
         return Pairs(

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -36,8 +37,7 @@ class DigitPairs:
         """
         from sklearn.datasets import load_digits
 
-        if num_samples is None:
-            raise ValueError("images are drawn with replacement: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         data = load_digits()
         images, labels = torch.from_numpy(data.data).double(), torch.from_numpy(data.target)
         pools = [(labels == digit).nonzero().flatten() for digit in range(10)]

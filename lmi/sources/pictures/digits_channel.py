@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.sources.pictures.correlated import correlated_parameters
 from lmi.types import NATS_PER_BIT, Pairs
 
@@ -65,8 +66,7 @@ class DigitsChannel:
         """
         from sklearn.datasets import load_digits
 
-        if num_samples is None:
-            raise ValueError("images are drawn with replacement: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if self.zero == self.one:
             raise ValueError(f"zero and one must be different digits; got {self.zero} twice")
         digits = load_digits()

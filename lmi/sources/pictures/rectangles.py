@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.pictures.correlated import correlated_parameters, side_by_side
 from lmi.types import NATS_PER_BIT, Pairs
 
@@ -46,8 +47,7 @@ class Rectangles:
         Raises:
             ValueError: where no number is given, or rectangles do not fit.
         """
-        if num_samples is None:
-            raise ValueError("pictures are drawn as many as asked: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if not 1 / self.size <= self.smallest < self.largest:
             raise ValueError(
                 f"smallest must be below largest={self.largest} and at least a pixel, {1 / self.size:.3f}; got {self.smallest}"

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.sources.pictures.correlated import correlated_parameters, side_by_side
 from lmi.types import NATS_PER_BIT, Pairs
 
@@ -45,8 +46,7 @@ class Textures:
         Raises:
             ValueError: where no number is given, or the waves are too short for the grid.
         """
-        if num_samples is None:
-            raise ValueError("pictures are drawn as many as asked: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         if self.waves >= self.size / 2:
             raise ValueError(f"waves must be below half of size={self.size}, or waves look alike; got {self.waves}")
         drawn = correlated_parameters(num_samples, 2, self.bits * NATS_PER_BIT, generator)

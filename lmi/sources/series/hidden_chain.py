@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 TRUTH_SAMPLES = 40_000  # sequences that the truth is averaged over
@@ -52,8 +53,7 @@ class HiddenChain:
         Raises:
             ValueError: where no number is given.
         """
-        if num_samples is None:
-            raise ValueError("sequences are drawn as many as asked: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         x, y = self.draw(num_samples, generator)
         return Pairs(x, y, self.truth()[0])
 

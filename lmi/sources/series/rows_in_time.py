@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from lmi.arguments import sample_count
 from lmi.types import Pairs
 
 
@@ -48,8 +49,7 @@ class Autoregressive:
         """
         from scipy.signal import lfilter
 
-        if num_samples is None:
-            raise ValueError("a series goes on for ever: say how many samples with num_samples")
+        num_samples = sample_count(num_samples)
         rows = num_samples * self.stretch
         x, e = torch.randn(2, rows, self.dim, generator=generator, dtype=torch.float64)
         y = self.correlation * x + math.sqrt(1 - self.correlation**2) * e
