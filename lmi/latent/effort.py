@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from lmi.auto.estimator import AutoEstimator
-from lmi.estimators.trust.thresholds import LEARNED_SAMPLES, LOW_DIMENSIONAL
+from lmi.estimators.trust.thresholds import LATENT_NOTHING, LEARNED_SAMPLES, LOW_DIMENSIONAL
 from lmi.estimators.trust.verdict import LEVELS, default_verdict, worst
 from lmi.evidence import Verdict
 from lmi.latent.estimator import LatentEstimator
@@ -27,8 +27,8 @@ def estimate_with_learned(
 ) -> Estimate:
     """``auto`` on the columns, and learned latents of the samples where they are worth their time; the better one.
 
-    Worth it are pictures and sequences, and more than ``LOW_DIMENSIONAL`` columns that ``auto`` is not sure of;
-    with ``effort=thorough`` of all of them. Fewer than ``LEARNED_SAMPLES`` samples teach too little.
+    Worth it are pictures and sequences, and more than ``LOW_DIMENSIONAL`` columns that ``auto`` is not sure of or finds nothing
+    in; with ``effort=thorough`` all of them. Fewer than ``LEARNED_SAMPLES`` samples teach too little.
 
     Args:
         auto: with its ``effort``.
@@ -75,7 +75,9 @@ def not_worth_it(effort: str, n: int, columns: tuple[Tensor, Tensor], is_shaped:
         return ""
     if columns[0].shape[1] + columns[1].shape[1] <= LOW_DIMENSIONAL:
         return f"learned latents were not asked: up to {int(LOW_DIMENSIONAL)} columns are measured without them"
-    if effort == "normal" and quick.verdict is not None and quick.verdict.level == "reliable":
+    # Columns that share nothing by themselves may share it in products: of many, nothing is no proof of independence.
+    is_sure = quick.verdict is not None and quick.verdict.level == "reliable" and quick.nats > LATENT_NOTHING
+    if effort == "normal" and is_sure:
         return (
             "learned latents were not asked: the columns give a reliable estimate (effort=thorough asks all the same)"
         )

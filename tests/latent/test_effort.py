@@ -45,11 +45,11 @@ def test_numbers_that_do_not_meet_are_doubted():
 class Quick:
     """Stands for ``auto``: one number at once."""
 
-    def __init__(self, effort: str, level: str = "reliable") -> None:
-        self.effort, self.level = effort, level
+    def __init__(self, effort: str, level: str = "reliable", nats: float = 1.0) -> None:
+        self.effort, self.level, self.nats = effort, level, nats
 
     def estimate(self, x, y, context):
-        return said(1.0, (0.9, 1.1), self.level)
+        return said(self.nats, (self.nats - 0.1, self.nats + 0.1), self.level)
 
     def estimate_label(self, x, label, context):
         return said(0.5, (0.4, 0.6), self.level)
@@ -74,6 +74,7 @@ def test_pictures_are_learned_and_columns_only_where_that_is_worth_it(monkeypatc
     assert len(asked) == 1 and "were not asked" in columns.choice and columns.nats == 1.0
     assert lmi.estimate(x, y, Quick("normal", "doubtful")).nats == 9.0
     assert lmi.estimate(x, y, Quick("thorough")).nats == 9.0
+    assert lmi.estimate(x, y, Quick("normal", nats=0.0)).nats == 9.0  # nothing in many columns is no proof
     assert "up to 12 columns" in lmi.estimate(x[:, :4], y[:, :4], Quick("thorough")).choice
     assert "fewer than 1000" in lmi.estimate(x[:900].reshape(-1, 4, 2), y[:900], Quick("thorough")).choice
 

@@ -50,7 +50,8 @@ class RepresentationEstimator(RepresentationSettings):
         folds = three_way_folds(self, n, SMALLEST_PART, context)
         estimates, fits, curve = [], [], None
         settings: RepresentationSettings = self
-        for i, fold in enumerate(folds):
+        labels = [f"learned latents, fold {i + 1} of {len(folds)}" for i in range(len(folds))]
+        for i, (_, fold) in enumerate(zip(context.stages(labels), folds)):
             stream = (
                 context if len(folds) == 1 else replace(context.child("fold", i), loggers=() if i else context.loggers)
             )
