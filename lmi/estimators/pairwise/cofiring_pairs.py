@@ -21,6 +21,11 @@ class CofiringPairs:
 
     device: str = "cpu"
 
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: one as it comes and one turned."""
+        return 2
+
     def prepare(self, columns: Tensor) -> Tensor:
         """Columns (n, t) -> (t, n) whether they fire."""
         return (columns.detach().to(self.device) != 0).T.contiguous()

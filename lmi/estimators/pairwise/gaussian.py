@@ -21,6 +21,11 @@ class GaussianPairs:
 
     device: str = "cpu"
 
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: in float64, once as they came, centred and divided."""
+        return 24
+
     def prepare(self, columns: Tensor) -> Tensor:
         """Columns (n, t) -> (t, n) with mean 0 and norm 1."""
         columns = columns.detach().to(self.device, torch.float64)

@@ -42,6 +42,11 @@ class HistogramPairs:
     binning: Binning = "width"
     correction: Correction = "none"
 
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: the number of its bin, and a bit for each bin where bits are counted."""
+        return 2 + (-(-self.bins // 8) if self.bins <= BIT_BINS else 0)
+
     def prepare(self, columns: Tensor) -> BinnedColumns:
         """Columns (n, t), binned and packed."""
         return self.pack(binned_columns(columns.cpu(), self.bins, self.binning))
@@ -144,6 +149,11 @@ class HistogramPairsTorch:
     correction: Correction = "none"
     device: str = "cuda"
     rows: int = 2**17
+
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: the number of its bin, in 64 bits while it is found."""
+        return 20
 
     def prepare(self, columns: Tensor) -> Tensor:
         """Columns (n, t) -> bin numbers (t, n), int16, binned on the device."""

@@ -48,6 +48,11 @@ class KsgPairs:
 
     k: int = 3
 
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: a value, its row's order and its place among the sorted."""
+        return 20
+
     def prepare(self, columns: Tensor) -> SortedColumns:
         """Columns (n, t), divided by their standard deviation as scikit-learn does, and sorted."""
         values = np.ascontiguousarray(scaled(columns).T)

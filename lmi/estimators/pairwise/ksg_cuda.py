@@ -40,6 +40,11 @@ class KsgPairsCuda:
     k: int = 3
     device: str = "cuda"
 
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: a value, its row's order, its rank, and the order in 64 bits while they are made."""
+        return 20
+
     def prepare(self, columns: Tensor) -> RankedColumns:
         """Columns (n, t), divided by their standard deviation, sorted and ranked on the device.
 

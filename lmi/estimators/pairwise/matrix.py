@@ -162,7 +162,7 @@ def tiled(
     """
     other = x if y is None else y
     side = tile_side(len(x))
-    room = kept_tiles(side, len(x))
+    room = kept_tiles(side, len(x), measure.value_bytes)
     starts, passing = range(0, x.shape[1], side), range(0, other.shape[1], side)
     panels = [starts[first : first + room - 1] for first in range(0, len(starts), room - 1)]
     tiles = [(panel, a, b) for panel in panels for b in passing for a in panel if y is not None or a <= b]

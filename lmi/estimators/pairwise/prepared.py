@@ -10,12 +10,16 @@ from torch import Tensor
 
 TILE = 128  # columns on a side of a tile
 KEPT_BYTES = 2**31  # prepared columns held at a time, about
-PREPARED_BYTES = 20  # a prepared value, at most: KSG's, with its order and its place among the sorted
 
 
 @runtime_checkable
 class Measure(Protocol):
     """What a tile needs: columns made ready once, then the values between two sets of them."""
+
+    @property
+    def value_bytes(self) -> int:
+        """Memory of a prepared value, about, and of what preparing all at once takes beside it."""
+        ...
 
     def prepare(self, columns: Tensor) -> Any:
         """Columns (n, t), made ready."""
@@ -41,7 +45,7 @@ class PreparedColumns:
         """Columns ``needed`` (m,) of x (n, d), or all of them."""
         self.measure, self.x = measure, x
         self.needed = torch.arange(x.shape[1]) if needed is None else needed
-        self.kept = len(self.needed) * len(x) * PREPARED_BYTES <= KEPT_BYTES
+        self.kept = len(self.needed) * len(x) * measure.value_bytes <= KEPT_BYTES
         if self.kept:
             self.prepared = measure.prepare(x if len(self.needed) == x.shape[1] else x[:, self.needed])
             places = torch.arange(len(self.needed))
@@ -60,9 +64,9 @@ def tile_side(rows: int) -> int:
     return max(1, min(TILE, KEPT_BYTES // (64 * rows)))
 
 
-def kept_tiles(side: int, rows: int) -> int:
+def kept_tiles(side: int, rows: int, value_bytes: int) -> int:
     """Tiles' columns that memory holds at a time, at least two."""
-    return max(2, KEPT_BYTES // (PREPARED_BYTES * side * rows))
+    return max(2, KEPT_BYTES // (value_bytes * side * rows))
 
 
 def selection(which: Tensor) -> slice | np.ndarray:

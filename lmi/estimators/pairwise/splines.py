@@ -30,6 +30,11 @@ class SplinePairs:
     order: int = 3
     device: str = "cpu"
 
+    @property
+    def value_bytes(self) -> int:
+        """See ``Measure``: in float64, once as they came, moved and divided."""
+        return 24
+
     def prepare(self, columns: Tensor) -> Tensor:
         """Columns (n, t) -> (t, n) places on their knots, from 0 to bins - order + 1."""
         values = columns.detach().to(self.device, torch.float64).T.contiguous()

@@ -13,6 +13,7 @@ from lmi.estimators.network.direct import _frenzel_pompe, conditional_evidence
 from lmi.estimators.network.edge_units import split_units
 from lmi.estimators.network.pruning import indirect_edges
 from lmi.estimators.pairwise import prepared
+from lmi.estimators.pairwise.ksg import KsgPairs
 from lmi.estimators.pairwise.ksg_window import psi_table
 from lmi.estimators.pairwise.splines import SplinePairs
 from lmi.estimators.significance import pooled_null
@@ -269,7 +270,7 @@ def test_what_makes_no_sense_is_refused(settings, message):
 def test_little_memory_changes_no_edge(monkeypatch):
     h = planted()
     expected = lmi.pairwise_edges(h, "ksg")
-    monkeypatch.setattr(prepared, "PREPARED_BYTES", 2**31)
+    monkeypatch.setattr(KsgPairs, "value_bytes", 2**31)
     again = lmi.pairwise_edges(h, "ksg")
     assert np.array_equal(again.nats, expected.nats) and np.array_equal(again.q, expected.q)
 

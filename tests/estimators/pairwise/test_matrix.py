@@ -130,7 +130,7 @@ def test_little_memory_changes_no_number(estimator, monkeypatch):
     h = mixed(60, 40)
     expected = pairwise_mi(h, estimator=estimator), pairwise_mi(h[:, :15], h[:, 15:], estimator=estimator)
     monkeypatch.setattr(prepared, "TILE", 8)
-    monkeypatch.setattr(prepared, "KEPT_BYTES", 3 * prepared.PREPARED_BYTES * 8 * 60)
+    monkeypatch.setattr(prepared, "KEPT_BYTES", 3 * pairwise_measure(estimator).value_bytes * 8 * 60)
     blocks = pairwise_mi(h, estimator=estimator), pairwise_mi(h[:, :15], h[:, 15:], estimator=estimator)
     for whole, block in zip(expected, blocks):
         assert torch.allclose(whole, block, rtol=0, atol=1e-12)
