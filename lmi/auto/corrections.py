@@ -193,7 +193,7 @@ def left_in_columns(
     """
     if not chosen.traits.linear or chosen.cross_fit.space.in_time:
         return number, None
-    along = by_column(*raw)
+    along = by_column(*raw, by_ranks=chosen.cross_fit.space.by_ranks)
     if raw[0].shape[1] + raw[1].shape[1] <= KSG_DIMENSIONS:  # where neighbours correct the number itself
         return number, along
     pairs = by_pair(*raw, context.generator("pairs of columns"))

@@ -51,3 +51,15 @@ def test_rare_counts_beside_anything_leave_nothing():
     x = torch.poisson(torch.full((800, 12), 0.15, dtype=torch.float64), generator=g).log1p()
     y = torch.poisson(torch.full((800, 12), 0.3, dtype=torch.float64), generator=g).log1p()
     assert by_column(x, y).deviations < 2.5
+
+
+def test_small_differences_of_normal_columns_tell_without_ranks():
+    """y is a difference of x's columns that is a hundredth of them: ranks change each by more than its noise."""
+    for seed in range(4):
+        x, e = draws(20 + seed, n=3000, columns=2)
+        x = x @ torch.tensor([[1.0, 1.0], [0.01, -0.01]]).double()
+        y = 50 * (x[:, :1] - x[:, 1:]) + 0.05 * e
+        assert by_column(x, y).deviations > BY_COLUMN
+        assert by_column(x, y, by_ranks=False).deviations < 3
+        wave = y + 0.3 * (3 * x[:, :1]).sin()
+        assert by_column(x, wave, by_ranks=False).deviations > BY_COLUMN
