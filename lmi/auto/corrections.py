@@ -18,6 +18,7 @@ from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import by_pair
 from lmi.estimators.trust.left_over import ORDERS, LeftOver, components, left_over
 from lmi.estimators.trust.normality import faintest, mardia
+from lmi.estimators.trust.products import products_left
 from lmi.estimators.trust.row_order import random_orders, shifted_orders
 from lmi.estimators.trust.thresholds import (
     BOUND_RANGE,
@@ -198,7 +199,12 @@ def left_in_columns(
         return number, along
     pairs = by_pair(*raw, context.generator("pairs of columns"))
     if pairs.deviations <= BY_COLUMN:
-        return number, along
+        is_nothing = chosen.traits.complexity == 0 and raw[0].shape[1] + raw[1].shape[1] > LOW_DIMENSIONAL
+        products = products_left(*raw) if is_nothing else None
+        if products is None or products.deviations <= BY_COLUMN:
+            return number, along
+        # Twice what the correlations of normal scores are worth: a product is not normal.
+        return number._replace(above=max(number.above, products.share)), products
     above = max(number.above, pairs.nats * (1 + Z_90 / pairs.deviations))
     words = f"{pairs.pairs} pairs of columns share {pairs.nats:.2f} nats more than their correlations say"
     both = along, LeftOver(pairs.deviations, pairs.nats, words)

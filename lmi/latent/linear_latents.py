@@ -16,8 +16,8 @@ from lmi.estimators.bounds.heldout import bound_influence, held_out, held_out_bl
 from lmi.estimators.columns import normal_scores_at, smooth_scores_at
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import MOST_COMPONENTS, RANKS, LinearCritic, fit_linear
+from lmi.estimators.trust.products import interaction_latents
 from lmi.latent.bounds_reading import BoundsSettings, choose_critic
-from lmi.latent.interactions import interaction_latents
 from lmi.types import Context
 
 SAMPLES_A_COMPONENT = 6  # training samples for each principal component of a side

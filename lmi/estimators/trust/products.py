@@ -1,8 +1,8 @@
-"""Latents of interactions: products of two columns of a side that go with a column of the other.
+"""Products of two columns of a side that go with a column of the other: as latents, and as a doubt of independence.
 
-Neither a line nor encoders of 10^4 samples see a product among hundreds of columns, but a product and the column it goes with
-are correlated, and all triples can be asked: d^2 / 2 products against d columns. What one half of the training part
-shows, the other has to confirm, so that of millions of triples those that were lucky once do not count.
+No line sees a product among hundreds of columns, but a product and the column it goes with are correlated, and all triples can
+be asked: d^2 / 2 products against d columns. What some rows show, the others have to confirm, so that of millions of triples
+those that were lucky once do not count.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lmi.estimators.columns import smooth_scores_at
+from lmi.estimators.columns import normal_scores, smooth_scores_at
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.left_over import LeftOver
 
 MOST_COLUMNS = 600  # of a side: 600 x 600 / 2 products against 600 columns take a few seconds
 SCREEN_ROWS = 1500
 MOST_TRIPLES = 32  # of each direction that are asked again
+DOUBT_ROWS, DOUBT_SCREEN_ROWS = 3400, 400  # of a sample that is held for independent
+LARGEST = 1 - 1e-9  # correlation that nats are written down for
 CONFIRMED = 4.0  # standard errors, with which the other half has to see a correlation: one of 30,000 does by chance
 
 
@@ -56,10 +59,9 @@ def interaction_latents(x: Tensor, y: Tensor, fold: Fold) -> tuple[Tensor, Tenso
     to_x, to_y = smooth_scores_at(x[fold.train]), smooth_scores_at(y[fold.train])
     sx, sy = to_x(x), to_y(y)
     half = min(SCREEN_ROWS, fold.train.numel() // 2)
-    show, ask = fold.train[:half], fold.train[half:]
     forth, back = (
-        [triple for triple in shown(a[show], b[show]) if is_confirmed(a[ask], b[ask], triple)]
-        for a, b in ((sx, sy), (sy, sx))
+        confirmed_triples(sx[fold.train], sy[fold.train], half),
+        confirmed_triples(sy[fold.train], sx[fold.train], half),
     )
     if not forth and not back:
         return None
@@ -74,6 +76,49 @@ def interaction_latents(x: Tensor, y: Tensor, fold: Fold) -> tuple[Tensor, Tenso
             )
         )
     return sides[0], sides[1]
+
+
+def products_left(x: Tensor, y: Tensor) -> LeftOver | None:
+    """What products share with columns of the other side, where many columns share nothing by themselves; ``None`` for nothing.
+
+    Fewer rows are asked than for latents, so that weak products (correlations below about .3) are not seen.
+
+    Args:
+        x: (n, dx) columns.
+        y: (n, dy).
+    """
+    if max(x.shape[1], y.shape[1]) > MOST_COLUMNS:
+        return None
+    x, y = (normal_scores(z[:DOUBT_ROWS]) for z in (x, y))
+    show = min(DOUBT_SCREEN_ROWS, x.shape[0] // 2)
+    sizes: dict[tuple[str, int], tuple[float, str]] = {}
+    for a, b, (product, other) in ((x, y, "xy"), (y, x, "yx")):
+        for triple in confirmed_triples(a, b, show):
+            r = abs(correlation(a[show:], b[show:], triple))
+            words = f"{product}[{triple.first}] * {product}[{triple.second}] with {other}[{triple.other}]"
+            key = (other, triple.other)
+            sizes[key] = max(sizes.get(key, (0.0, "")), (r, words))
+    if not sizes:
+        return None
+    largest, words = max(sizes.values())
+    nats = sum(-0.5 * math.log1p(-(min(r, LARGEST) ** 2)) for r, _ in sizes.values())
+    deviations = largest * (x.shape[0] - show) ** 0.5
+    return LeftOver(deviations, 2 * nats, f"products of columns go with columns ({words}, correlation {largest:.2f})")
+
+
+def confirmed_triples(a: Tensor, b: Tensor, show: int) -> list[Triple]:
+    """The triples that the first rows show and the others confirm.
+
+    Args:
+        a: (m, da) scores of the side with the products.
+        b: (m, db) scores of the other side.
+        show: how many rows show them.
+    """
+    return [
+        triple
+        for triple in shown(a[:show], b[:show])
+        if abs(correlation(a[show:], b[show:], triple)) * (a.shape[0] - show) ** 0.5 > CONFIRMED
+    ]
 
 
 def shown(a: Tensor, b: Tensor) -> list[Triple]:
@@ -92,17 +137,17 @@ def shown(a: Tensor, b: Tensor) -> list[Triple]:
     return [triple for _, triple in best]
 
 
-def is_confirmed(a: Tensor, b: Tensor, triple: Triple) -> bool:
-    """Whether rows a (m, da), b (m, db) that did not show a triple see its correlation.
+def correlation(a: Tensor, b: Tensor, triple: Triple) -> float:
+    """Correlation of a triple's product and column.
 
     Args:
-        a: scores of the side with the product.
-        b: scores of the other side.
+        a: (m, da) scores of the side with the product.
+        b: (m, db) scores of the other side.
         triple: columns.
     """
     product = standardised(a[:, triple.first : triple.first + 1] * a[:, triple.second : triple.second + 1])
     column = standardised(b[:, triple.other : triple.other + 1])
-    return abs(float((product * column).mean())) * a.shape[0] ** 0.5 > CONFIRMED
+    return float((product * column).mean())
 
 
 def standardised(z: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.products import Triple, correlation, interaction_latents, products_left, shown
 from lmi.latent import linear_latents
 from lmi.latent.bounds_reading import BoundsSettings
-from lmi.latent.interactions import Triple, interaction_latents, is_confirmed, shown
 from lmi.latent.linear_latents import best_latents
 from lmi.sources.nonlinear.interactions import Interactions
 from lmi.types import Context
@@ -37,7 +37,7 @@ def test_squares_count_as_products():
     x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
     y = torch.cat((torch.randn(400, 2, generator=torch.Generator().manual_seed(1)), x[:, 4:5].square()), 1)
     assert shown(x, y)[0] == Triple(4, 4, 2)
-    assert is_confirmed(x, y, Triple(4, 4, 2)) and not is_confirmed(x, y, Triple(0, 1, 0))
+    assert abs(correlation(x, y, Triple(4, 4, 2))) > 0.99 > 0.3 > abs(correlation(x, y, Triple(0, 1, 0)))
 
 
 def test_the_test_part_shows_nothing():
@@ -60,3 +60,11 @@ def test_they_win_over_latents_that_see_none_of_it(monkeypatch):
 def test_too_many_columns_are_not_asked():
     wide = torch.zeros(1200, 601)
     assert interaction_latents(wide, wide, FOLD) is None
+    assert products_left(wide, wide) is None
+
+
+def test_independence_is_doubted_where_a_product_goes_with_a_column():
+    for sides in (draw(1), draw(1)[::-1]):
+        left = products_left(*sides)
+        assert left.deviations > 20 and 1.0 < left.share < 4.0 and "with" in left.words
+    assert products_left(*draw(0)) is None
