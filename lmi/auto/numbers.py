@@ -16,7 +16,7 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.neighbors.control import held_against
 from lmi.estimators.neighbors.terms import ksg_pointwise
-from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED
+from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED, RIVAL_ERRORS
 from lmi.evidence import Null
 from lmi.types import Context
 
@@ -213,6 +213,6 @@ def number_of(chosen: FittedCandidate, candidates: Sequence[FittedCandidate]) ->
     if rival is None or not (rival.bound > chosen.bound or rival is chosen.base):
         return chosen, number
     theirs = rival.number()
-    if theirs.nats > number.nats + 2 * theirs.sampling and rival.bound > CONFIRMED * theirs.nats:
+    if theirs.nats > number.nats + RIVAL_ERRORS * theirs.sampling and rival.bound > CONFIRMED * theirs.nats:
         return rival, theirs
     return chosen, number

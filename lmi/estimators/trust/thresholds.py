@@ -57,6 +57,11 @@ CLEAR_SIGNAL = Threshold(
     3.0, "standard deviations", "of the closed form under independence, from where on its number is taken"
 )
 CONFIRMED = Threshold(0.7, "share of the number", "that a density of kernel variates must confirm in fresh pairs")
+RIVAL_ERRORS = Threshold(
+    1.4,
+    "standard errors",
+    "by which variates in fresh pairs must find more: of the same samples, numbers share their noise",
+)
 SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from where on it is made")
 NOT_SETTLED = Threshold(
     1.0, "standard errors", "of the KSG correction, from where on the interval holds what it would have said"
