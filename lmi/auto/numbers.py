@@ -97,7 +97,8 @@ def neighbours_number(
 
     What the bound does not confirm and what the variates lost are of one order, and neither is a sampling error. Over
     samples KSG varies by up to 1.4 times what the spread of its terms says, for rows that are each other's neighbours share
-    their noise: by about as much more as terms and log density ratios differ.
+    their noise: by about as much more as terms and log density ratios differ. ``sampling`` leaves that out: numbers of the
+    same samples share much of it.
 
     Args:
         cross_fit: gives folds and bound.
@@ -109,21 +110,22 @@ def neighbours_number(
     tests = [fold.test[:NUMBER_SAMPLES] for fold in cross_fit.folds]
     pairs = [(*of_rows(test), model) for test, of_rows, model in zip(tests, variates, models, strict=True)]
     total = sum(test.numel() for test in tests)
-    nats = variance = 0.0
+    nats = variance = noise = 0.0
     for i, together in enumerate([pairs] if alike else [[pair] for pair in pairs]):
         u, v = (torch.cat(side) for side in list(zip(*together, strict=True))[:2])
         terms = ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS)
         f = torch.cat([model.ratio(a, b) for a, b, model in together])
+        share = terms.numel() / total
         if u.shape[1] + v.shape[1] == 2:
-            part, error = float(terms.mean()), math.sqrt(float(terms.var() + (terms - f).var()) / terms.numel())
+            part, error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
+            noise += share**2 * float((terms - f).var()) / terms.numel()
         else:
             held = held_against(terms, f, _at_draws([(model, len(a)) for a, _, model in together], context, i))
             part, error = held.nats, held.error
-        share = terms.numel() / total
         nats += share * part
         variance += (share * error) ** 2
-    sampling = math.sqrt(variance)
-    return Number(nats, math.hypot(sampling, UNCONFIRMED_ERROR * max(nats - cross_fit.bound, 0.0)), sampling)
+    unconfirmed = UNCONFIRMED_ERROR * max(nats - cross_fit.bound, 0.0)
+    return Number(nats, math.hypot(math.sqrt(variance + noise), unconfirmed), math.sqrt(variance))
 
 
 def _at_draws(models: Sequence[tuple[Mixture, int]], context: Context, part: int) -> Tensor:
