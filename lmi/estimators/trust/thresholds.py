@@ -58,9 +58,9 @@ CLEAR_SIGNAL = Threshold(
 )
 CONFIRMED = Threshold(0.7, "share of the number", "that a density of kernel variates must confirm in fresh pairs")
 RIVAL_ERRORS = Threshold(
-    1.4,
+    2.0,
     "standard errors",
-    "by which variates in fresh pairs must find more: of the same samples, numbers share their noise",
+    "by the spread of their terms, by which variates must find more in fresh pairs: numbers of the same samples share noise",
 )
 SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from where on it is made")
 NOT_SETTLED = Threshold(
