@@ -117,20 +117,20 @@ def neighbours_number(
         f = torch.cat([model.ratio(a, b) for a, b, model in together])
         share = terms.numel() / total
         if u.shape[1] + v.shape[1] == 2:
-            part, error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
+            fold_nats, error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
             noise += share**2 * float((terms - f).var()) / terms.numel()
         else:
             held = held_against(terms, f, _at_draws([(model, len(a)) for a, _, model in together], context, i))
-            part, error = held.nats, held.error
-        nats += share * part
+            fold_nats, error = held.nats, held.error
+        nats += share * fold_nats
         variance += (share * error) ** 2
     unconfirmed = UNCONFIRMED_ERROR * max(nats - cross_fit.bound, 0.0)
     return Number(nats, math.hypot(math.sqrt(variance + noise), unconfirmed), math.sqrt(variance))
 
 
-def _at_draws(models: Sequence[tuple[Mixture, int]], context: Context, part: int) -> Tensor:
+def _at_draws(models: Sequence[tuple[Mixture, int]], context: Context, index: int) -> Tensor:
     """(m,) KSG terms less log density ratios of two sets of draws, so many from each density."""
-    generator = context.generator("curved draws", part)
+    generator = context.generator("curved draws", index)
     beyond = []
     for _ in range(2):
         draws = [(*model.sample(count, generator), model) for model, count in models]

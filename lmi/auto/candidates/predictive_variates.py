@@ -69,7 +69,7 @@ class PredictiveVariates(Candidate):
             return partial(torch.index_select, dim=1, index=matter), source[rows[i]][:, matter], target[rows[i]]
 
         ways = [predicted, themselves] if 0 < matter.numel() <= FEW_COLUMNS else [predicted]
-        fewest = min(part.numel() for part in rows)
+        fewest = min(fit_rows.numel() for fit_rows in rows)
         trials = [trial for way in ways for trial in self._trials(folds[0], way, fewest)]
         _, way, count, known, model = max(trials, key=lambda trial: trial[0])
         fits = [known] + [way(i) for i in range(1, len(folds))]
