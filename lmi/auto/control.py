@@ -15,7 +15,7 @@ from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.neighbors import control
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.matched import balanced, intrinsic_dimension, matched_ksg
-from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.neighbors.residuals import residual_ksg
 from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
@@ -31,6 +31,7 @@ from lmi.types import Context
 KSG_SAMPLES = 10_000
 MATCHED_SAMPLES = 2500  # all pairs of which are scored
 NEIGHBOURS = 5
+RESIDUALS_IN_DOUBT = 0.25  # share of a correction by residuals
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ def controlled(
 
     Where a side lies on something thinner than its columns, as an angle's cosine and sine do, matchings of the samples take
     the place of draws. Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a
-    line each, edges cost them about what they lose from k to 4k neighbours (the reach doubles): half of it is added, and as
-    much is in doubt.
+    line each they look at the density's residuals, where they see nearly all of it.
 
     Args:
         number: of the chosen candidate.
@@ -78,7 +78,8 @@ def controlled(
     ratios = None
     if model is not None and not chosen.traits.learned and is_thin(x, y, model, context.generator("dimensions")):
         ratios = balanced(model.scores(x[:MATCHED_SAMPLES], y[:MATCHED_SAMPLES]).double())
-    held = _held(x, y, model, ratios, NEIGHBOURS, generator)
+    by_ranks = chosen.cross_fit.space.by_ranks
+    held = _held(x, y, model, ratios, NEIGHBOURS, by_ranks, generator)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
     is_exact = is_exact and not contradicted
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
@@ -86,16 +87,13 @@ def controlled(
         above, below = max(number.above, reach), max(number.below, -reach)
         error = math.hypot(number.error, 0.3 * held.noise)
         return Controlled(number._replace(error=error, above=above, below=below))
-    edges = 0.0
-    if x.shape[1] + y.shape[1] == 2:
-        near, far = (float(ksg_pointwise(x, y, k).mean()) for k in (NEIGHBOURS, 4 * NEIGHBOURS))
-        edges = max(near - far, 0.0)
-    error = math.hypot(max(number.error, held.error), 0.5 * held.correction, 0.5 * edges)
-    twice = _held(x, y, model, ratios, 2 * NEIGHBOURS, generator).nats
+    on_residuals = model is not None and is_a_line_each(x, y)
+    error = math.hypot(max(number.error, held.error), (RESIDUALS_IN_DOUBT if on_residuals else 0.5) * held.correction)
+    twice = _held(x, y, model, ratios, 2 * NEIGHBOURS, by_ranks, generator).nats
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
-    return Controlled(Number(held.nats + 0.5 * edges, error, above=0.5 * edges), held.correction, doubt)
+    return Controlled(Number(held.nats, error), held.correction, doubt)
 
 
 def of_thin_sides(number: Number, chosen: FittedCandidate, context: Context) -> Number | None:
@@ -126,6 +124,11 @@ def of_thin_sides(number: Number, chosen: FittedCandidate, context: Context) -> 
     return confirmed._replace(above=LOWER_BOUND * confirmed.nats)
 
 
+def is_a_line_each(x: Tensor, y: Tensor) -> bool:
+    """Whether both sides x (n, dx) and y (n, dy) have one column."""
+    return x.shape[1] == y.shape[1] == 1
+
+
 def is_thin(x: Tensor, y: Tensor, model: Mixture, generator: torch.Generator) -> bool:
     """Whether the rows of a side x (n, dx) or y (n, dy) fill fewer dimensions than draws from the model."""
     rows = slice(0, MATCHED_SAMPLES)
@@ -137,9 +140,15 @@ def is_thin(x: Tensor, y: Tensor, model: Mixture, generator: torch.Generator) ->
 
 
 def _held(
-    x: Tensor, y: Tensor, model: Mixture | None, ratios: Tensor | None, neighbours: int, generator: torch.Generator
+    x: Tensor,
+    y: Tensor,
+    model: Mixture | None,
+    ratios: Tensor | None,
+    neighbours: int,
+    by_ranks: bool,
+    generator: torch.Generator,
 ) -> control.Controlled:
-    """KSG held against draws from the model, or against matchings where a side is thin.
+    """KSG of residuals on a line each; else held against draws from the model, or against matchings where a side is thin.
 
     Args:
         x: (n, dx).
@@ -147,8 +156,11 @@ def _held(
         model: ``None`` is independence.
         ratios: (m, m) balanced log ratios of the first m rows, which draw the matchings; ``None`` where no side is thin.
         neighbours: of KSG.
+        by_ranks: whether columns hold quantiles.
         generator: draws.
     """
+    if model is not None and is_a_line_each(x, y):
+        return residual_ksg(x, y, model, 2 * neighbours, by_ranks)
     if ratios is None:
         return controlled_ksg(x, y, model, neighbours, generator)
     rows = slice(0, ratios.shape[0])

@@ -165,7 +165,8 @@ def left_on_fresh_pairs(chosen: FittedCandidate, spaces: Spaces, context: Contex
 def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, deviations: float) -> Number:
     """The number with an interval open to what is left over, and to what a side that is not normal may have added.
 
-    Away from normality the closed form is no lower bound: what fresh pairs do not confirm may not be there.
+    Away from normality the closed form is no lower bound: what fresh pairs do not confirm may not be there. On a line each
+    its residuals have corrected it.
 
     Args:
         number: of the chosen candidate.
@@ -175,7 +176,8 @@ def opened(number: Number, chosen: FittedCandidate, left: LeftOver | None, devia
     """
     if left is not None and left.deviations > (LEFT_OVER if chosen.traits.linear else UNEXPLAINED):
         number = number._replace(above=number.above + 0.5 * left.share)
-    if deviations > NOT_NORMAL:
+    space = chosen.cross_fit.space
+    if deviations > NOT_NORMAL and (space.columns > 2 or space.in_time):
         unconfirmed = number.nats - chosen.bound - chosen.traits.expected_loss
         number = number._replace(below=max(number.below, unconfirmed))
     return number

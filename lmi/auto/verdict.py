@@ -173,8 +173,8 @@ def sides_not_normal(e: Evidence) -> Doubt | None:
     """A side alone is not jointly normal, so that the closed form is neither exact nor a lower bound."""
     if e.not_normal <= NOT_NORMAL:
         return None
-    # Where neighbours have corrected the closed form, how far they were off from it has been said.
-    weight = 0.0 if neighbours_disagree(e) else 1.0
+    # Residuals on a line each have corrected the closed form; elsewhere neighbours may have, and how far has been said.
+    weight = 0.0 if e.columns <= 2 or neighbours_disagree(e) else 1.0
     return Doubt(
         f"a side alone is not jointly normal ({e.not_normal:.0f} standard errors), so the closed form is not exact",
         weight,
