@@ -90,6 +90,7 @@ class RepresentationEstimator(RepresentationSettings):
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
             + f" learned latents ({settings.objective}, {self.members} members"
             + (f", width {settings.width}, dropout {settings.dropout:g}" if settings.dropout else "")
+            + (", pooled" if "pooled" in (settings.encoder, settings.encoder_y) else "")
             + (", mirrored pairs)" if settings.augmentation == "mirror" else ")")
             + "; a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.bounds.heldout import bound_influence
+from lmi.estimators.columns import normal_scores_at
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import LinearCritic, fit_linear
 from lmi.estimators.neighbors.search import nearest
@@ -63,7 +64,22 @@ def leading_latents(zx: Tensor, zy: Tensor, fold: Fold) -> Leading:
         fold: its train part fits, its stop part decides.
     """
     directions = fit_linear(zx[fold.train], zy[fold.train], min(zx.shape[1], zy.shape[1]))
-    u, v = directions.variates(zx, zy)
+    plain = directions.variates(zx, zy)
+    scores = tuple(normal_scores_at(z[fold.train])(z) for z in plain)
+    # Latents that are skewed say more by their ranks, latents with flat edges as they are.
+    choices = [_chosen(directions, *sides, fold) for sides in (plain, scores)]
+    return max(choices, key=lambda leading: leading.bound)
+
+
+def _chosen(directions: LinearCritic, u: Tensor, v: Tensor, fold: Fold) -> Leading:
+    """The directions that are measured, by what their variates, or increasing functions of them, say of fresh pairs.
+
+    Args:
+        directions: fitted to the training part.
+        u: (n, l) of X.
+        v: (n, l) of Y.
+        fold: its stop part decides.
+    """
     r = correlations(u[fold.stop], v[fold.stop]).clamp(min=0, max=LARGEST)
     judges = fold.stop[:JUDGES]
     a, b = (((z[judges] - z[fold.stop].mean(0)) / spread(z[fold.stop])).clamp(-FURTHEST, FURTHEST) for z in (u, v))

@@ -21,8 +21,9 @@ class RepresentationSettings:
     """What is built, how it is fitted, how the samples are shared out, and what measures the latents.
 
     Args:
-        encoder: ``mlp``, ``residual``, ``conv`` (pictures), ``conv1d``, ``transformer`` (sequences), ``pretrained`` (a
-            frozen network, then a perceptron), or ``auto``: by the shape of a sample.
+        encoder: ``mlp``, ``residual``, ``conv`` (pictures), ``conv1d``, ``transformer`` (sequences), ``pooled`` (both, blind to
+            places), ``pretrained`` (a frozen network, then a perceptron), or ``auto``: by the shape of a sample, and of
+            pictures and sequences with ``objective=auto`` those or ``pooled``, by the bound on the first fold's stopping part.
         encoder_y: of Y, where it is another than that of X.
         pretrained: the frozen network of ``encoder=pretrained``: "tiny", a local folder or a model on the Hugging Face hub.
             A text model reads token numbers (n, length), a vision model pictures.

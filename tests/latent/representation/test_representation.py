@@ -55,7 +55,7 @@ def test_each_objective_finds_what_pictures_share(objective):
 @pytest.mark.slow
 def test_the_objective_is_chosen_by_its_bound_on_fresh_pairs():
     pairs = bumps(900)
-    settings = SMALL | {"folds": 0, "objective": "auto"}
+    settings = SMALL | {"folds": 0, "objective": "auto", "encoder": "conv"}
     result = lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings)
     named = {name: lmi.estimate(pairs.x, pairs.y, "representation", seed=1, **settings | {"objective": name})
              for name in ("cca", "infonce")}  # fmt: skip
@@ -125,6 +125,8 @@ def test_each_measure_reads_the_latents(measure):
         ("conv1d", (6, 2)),
         ("transformer", (6, 2)),
         ("mlp", (1, 4, 4)),
+        ("pooled", (1, 8, 9)),
+        ("pooled", (6, 2)),
     ],
 )
 def test_an_encoder_gives_latents_and_depends_on_its_generator_alone(encoder, shape):
@@ -185,6 +187,36 @@ def test_small_encoders_with_dropout_compete_for_sequences():
     assert chosen.nats == best.nats and ("width 8, dropout 0.3" in chosen.choice) == (best is named[1])
     with pytest.raises(ValueError, match=r"dropout=0\.3 is for encoder=conv1d \(sequences\); got encoders"):
         lmi.estimate(*(bumps(400).x, bumps(400).y), "representation", **SMALL | {"dropout": 0.3})
+
+
+def test_pooled_encoders_are_blind_to_places():
+    z = torch.zeros(2, 60, 1)
+    for row, start in enumerate((20, 31)):
+        z[row, start : start + 5, 0] = torch.tensor([1.0, -2.0, 0.5, 3.0, -1.0])
+    blind, seeing = (
+        build_encoder(name, (60, 1), 3, 4, torch.Generator().manual_seed(0))(z) for name in ("pooled", "conv1d")
+    )
+    assert torch.allclose(blind[0], blind[1], atol=1e-5) and not torch.allclose(seeing[0], seeing[1], atol=0.1)
+
+
+def test_pooled_encoders_find_how_strong_noise_is():
+    """Pictures of white noise share its strength: no pixel's mean says anything. They compete where nothing is named."""
+    generator = torch.Generator().manual_seed(0)
+    strength, other = torch.randn(2, 600, 1, 1, 1, generator=generator)
+    x, y = (z.exp() * torch.randn(600, 1, 6, 6, generator=generator) for z in (strength, 0.9 * strength + 0.4 * other))
+    settings = SMALL | {"folds": 0, "max_epochs": 6}
+    settings.pop("objective")
+    result = lmi.estimate(x, y, "representation", seed=1, **settings)
+    assert "pooled" in result.choice and result.nats > 0.3
+    assert "pooled" not in lmi.estimate(x, y, "representation", objective="cca", **settings).choice
+
+
+def test_skewed_latents_are_judged_by_their_ranks():
+    z = torch.randn(2, 2000, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    u, v = z[0], 0.9 * z[0] + 0.19**0.5 * z[1]
+    fold = split_once(2000, 0.4, 0.3, torch.Generator().manual_seed(1))
+    plain, skewed = (leading_latents(*sides, fold).bound for sides in ((u, v), ((2 * u).exp(), (2 * v).exp())))
+    assert plain == pytest.approx(0.83, abs=0.1) and abs(skewed - plain) < 0.03
 
 
 @pytest.mark.slow

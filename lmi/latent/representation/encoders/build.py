@@ -11,11 +11,12 @@ from torch import nn
 from lmi.latent.representation.encoders.conv import conv
 from lmi.latent.representation.encoders.conv1d import conv1d
 from lmi.latent.representation.encoders.mlp import mlp
+from lmi.latent.representation.encoders.pooled import pooled
 from lmi.latent.representation.encoders.residual import residual
 from lmi.latent.representation.encoders.transformer import transformer
 from lmi.latent.representation.encoders.weights import seeded
 
-EncoderName = Literal["auto", "mlp", "residual", "conv", "conv1d", "transformer", "pretrained"]
+EncoderName = Literal["auto", "mlp", "residual", "conv", "conv1d", "transformer", "pooled", "pretrained"]
 Build = Callable[[tuple[int, ...], int, int], nn.Module]
 
 ENCODERS: dict[str, Build] = {
@@ -24,9 +25,17 @@ ENCODERS: dict[str, Build] = {
     "conv": conv,
     "conv1d": conv1d,
     "transformer": transformer,
+    "pooled": pooled,
     "pretrained": mlp,  # of the features of a frozen network, see ``lmi.latent.representation.encoders.pretrained``
 }
-AXES = {"conv": 3, "conv1d": 2, "transformer": 2}  # of a sample, where an encoder asks for so many
+PICTURES, SEQUENCES = "pictures (n, channels, height, width)", "sequences (n, length, channels)"
+# Axes of a sample, where an encoder asks for so many, and what has them.
+AXES: dict[str, dict[int, str]] = {
+    "conv": {3: PICTURES},
+    "conv1d": {2: SEQUENCES},
+    "transformer": {2: SEQUENCES},
+    "pooled": {2: SEQUENCES, 3: PICTURES},
+}
 
 
 def encoder_for(name: EncoderName, shape: tuple[int, ...]) -> str:
@@ -40,9 +49,9 @@ def encoder_for(name: EncoderName, shape: tuple[int, ...]) -> str:
     """
     if name == "auto":
         return {1: "mlp", 2: "conv1d", 3: "conv"}[len(shape)]
-    if AXES.get(name, len(shape)) != len(shape):
-        wanted = {3: "pictures (n, channels, height, width)", 2: "sequences (n, length, channels)"}[AXES[name]]
-        raise ValueError(f"encoder={name!r} takes {wanted}; a sample here has shape {shape}")
+    wanted = AXES.get(name, {})
+    if wanted and len(shape) not in wanted:
+        raise ValueError(f"encoder={name!r} takes {' or '.join(wanted.values())}; a sample here has shape {shape}")
     return name
 
 
