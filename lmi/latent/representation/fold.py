@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lightning.pytorch import Trainer
 from torch import Tensor
@@ -54,7 +53,7 @@ def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold,
         fold: its train part is fitted to, its stop part ends fits and chooses.
         context: seeds, folder, loggers.
     """
-    if "auto" in (settings.objective, settings.augmentation, settings.dropout) or pooled_names(settings, x, y):
+    if "auto" in (settings.objective, settings.augmentation, settings.dropout):
         return _fit_and_choose(settings, x, y, fold, context)
     models, trainer = fit_members(settings, x, y, fold, context)
     latents = encode_all(models, x, y, fold)
@@ -63,9 +62,9 @@ def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold,
     return Fitted(settings, tuple(models), latents, leading, sum(fresh) / len(fresh), trainer)
 
 
-def pooled_names(settings: RepresentationSettings, x: Tensor, y: Tensor) -> dict[str, EncoderName]:
-    """The settings by which pooled encoders compete, of each side of pictures or sequences; none where an encoder or the
-    objective is named.
+def pooled_instead(settings: RepresentationSettings, x: Tensor, y: Tensor) -> RepresentationSettings | None:
+    """The settings with pooled encoders of each side of pictures or sequences; ``None`` where an encoder or the objective is
+    named.
 
     Args:
         settings: of the encoders.
@@ -74,9 +73,9 @@ def pooled_names(settings: RepresentationSettings, x: Tensor, y: Tensor) -> dict
     """
     names = (settings.encoder, settings.encoder_y or settings.encoder)
     if settings.objective != "auto" or names != ("auto", "auto") or max(x.ndim, y.ndim) == 2:
-        return {}
+        return None
     chosen: list[EncoderName] = ["pooled" if z.ndim > 2 else "mlp" for z in (x, y)]
-    return {"encoder": chosen[0], "encoder_y": chosen[1]}
+    return replace(settings, encoder=chosen[0], encoder_y=chosen[1])
 
 
 def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context) -> Fitted:
@@ -88,36 +87,38 @@ def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold
     places compete with the objective that served the others best, those of sequences also with dropout and unmirrored, by
     which motifs are found.
     """
-    dropout = 0.0 if settings.dropout == "auto" else settings.dropout
-    pooled = pooled_names(settings, x, y)
-    named = replace(settings, dropout=dropout)
-    if pooled:
-        named = replace(named, **{side: encoder_for("auto", z.shape[1:]) for side, z in zip(pooled, (x, y))})
+    tries_dropout = settings.dropout == "auto"
+    plain = replace(settings, dropout=0.0) if tries_dropout else settings
 
-    def fit(way: str, first: bool = False, **changes: Any) -> Fitted:
+    def fit(
+        base: RepresentationSettings, objective: ObjectiveName, augmentation: AugmentationName, name: str = ""
+    ) -> Fitted:
         # The same seed as where all are named, in a folder of its own.
-        chosen = replace(named, **changes)
-        place = context.child("fit", chosen.objective, chosen.augmentation, *((way,) if way else ()))
-        return fit_fold(chosen, x, y, fold, replace(place, seed=context.seed, loggers=context.loggers if first else ()))
+        place = context.child("fit", objective, augmentation, *((name,) if name else ()))
+        place = replace(place, seed=context.seed, loggers=() if name or tried else context.loggers)
+        tried.append(fit_fold(replace(base, objective=objective, augmentation=augmentation), x, y, fold, place))
+        return tried[-1]
 
+    tried: list[Fitted] = []
     objectives = COMPETE if settings.objective == "auto" else (settings.objective,)
     ways: tuple[AugmentationName, ...] = (settings.augmentation,)
     if settings.augmentation == "auto":
         ways = ("none", "mirror") if mirror_count(tuple(x.shape[1:]), tuple(y.shape[1:])) > 1 else ("none",)
-    fits = [fit("", first=i == 0, objective=objectives[0], augmentation=way) for i, way in enumerate(ways)]
-    best = max(fits, key=bound_of)
-    named = replace(named, augmentation=best.settings.augmentation)
-    fits = [best, *(fit("", objective=name) for name in objectives[1:])]
+    way = max((fit(plain, objectives[0], way) for way in ways), key=bound_of).settings.augmentation
+    for objective in objectives[1:]:
+        fit(plain, objective, way)
     names = (settings.encoder, settings.encoder_y or settings.encoder)
-    if settings.dropout == "auto" and all(encoder_for(name, z.shape[1:]) == "conv1d" for name, z in zip(names, (x, y))):
-        small = {"width": max(2, settings.width // 2), "dropout": SMALL_DROPOUT}
-        fits.append(fit("small", objective=objectives[-1], **small))
-    if pooled:
-        objective = max(fits, key=bound_of).settings.objective
-        fits.append(fit("pooled", objective=objective, **pooled))
-        if settings.dropout == "auto" and x.ndim == y.ndim == 3:
-            fits.append(fit("dropout", objective=objectives[-1], augmentation=ways[0], dropout=SMALL_DROPOUT, **pooled))
-    return max(fits, key=bound_of)
+    if tries_dropout and all(encoder_for(name, z.shape[1:]) == "conv1d" for name, z in zip(names, (x, y))):
+        small = replace(settings, width=max(2, settings.width // 2), dropout=SMALL_DROPOUT)
+        fit(small, objectives[-1], way, "small")
+    pooled = pooled_instead(plain, x, y)
+    if pooled is not None:
+        best = max(tried, key=bound_of).settings.objective
+        assert best != "auto"
+        fit(pooled, best, way, "pooled")
+        if tries_dropout and x.ndim == y.ndim == 3:
+            fit(replace(pooled, dropout=SMALL_DROPOUT), objectives[-1], ways[0], "pooled dropout")
+    return max(tried, key=bound_of)
 
 
 def bound_of(fitted: Fitted) -> float:

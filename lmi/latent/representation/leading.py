@@ -65,9 +65,9 @@ def leading_latents(zx: Tensor, zy: Tensor, fold: Fold) -> Leading:
     """
     directions = fit_linear(zx[fold.train], zy[fold.train], min(zx.shape[1], zy.shape[1]))
     plain = directions.variates(zx, zy)
-    scores = tuple(normal_scores_at(z[fold.train])(z) for z in plain)
+    u, v = (normal_scores_at(z[fold.train])(z) for z in plain)
     # Latents that are skewed say more by their ranks, latents with flat edges as they are.
-    choices = [_chosen(directions, *sides, fold) for sides in (plain, scores)]
+    choices = [_chosen(directions, *sides, fold) for sides in (plain, (u, v))]
     return max(choices, key=lambda leading: leading.bound)
 
 
