@@ -40,16 +40,16 @@ LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
 FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares and products
 
 
-def called_for(raw: Sides, ranks: Space, folds: list[Fold], context: Context) -> list[Candidate]:
+def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> list[Candidate]:
     """All of them.
 
     Args:
         raw: (n, dx), (n, dy) all columns as they came, before ties were spread.
-        ranks: components of their normal scores.
+        line: components of the columns or of their normal scores, whichever a linear model likes better.
         folds: what candidates will be fitted on.
         context: seeds draws, trees and shuffles.
     """
-    return [*of_levels(raw, folds, context), *of_tails(raw, folds, context), *of_leftovers(raw, ranks, context)]
+    return [*of_levels(raw, folds, context), *of_tails(raw, folds, context), *of_leftovers(raw, line, context)]
 
 
 def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
@@ -84,14 +84,15 @@ def of_tails(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     return [TMixture(space, 1, context) if low else TDensity(space, max(widths), context)]
 
 
-def of_leftovers(raw: Sides, ranks: Space, context: Context) -> list[Candidate]:
+def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     """Predictions of a side of few columns from the many of the other, where a linear model leaves something."""
     widths = [z.shape[1] for z in raw]
     if min(widths) > PREDICTED or not PREDICTED_FROM <= sum(widths) <= PREDICTORS:
         return []
-    x, y = ranks.x[:LEFT_OVER_ROWS], ranks.y[:LEFT_OVER_ROWS]
+    x, y = line.x[:LEFT_OVER_ROWS], line.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))
-    if left_over(x, y, orders).deviations <= LEFT_OVER and by_column(*raw).deviations <= BY_COLUMN:
+    along = by_column(*raw, by_ranks=line.by_ranks)
+    if left_over(x, y, orders).deviations <= LEFT_OVER and along.deviations <= BY_COLUMN:
         return []
     x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
     return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]

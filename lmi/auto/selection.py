@@ -118,7 +118,9 @@ def fit_candidates(
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
     if raw is not None:
-        for candidate in called_for(raw, spaces[RANKS], folds, context):
+        lines = {name: normal.bound for name, normal in normals.items() if name in (COLUMNS, RANKS)}
+        line = spaces[max(lines, key=lines.__getitem__, default=RANKS)]
+        for candidate in called_for(raw, line, folds, context):
             contest.enter(candidate)
     if critic is not None and columns > NEURAL_DIMENSIONS:
         cheap = [candidate for candidate in contest.fitted if not candidate.traits.costly]

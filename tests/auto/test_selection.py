@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lmi.auto.called_for import of_leftovers
 from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
@@ -93,3 +94,16 @@ def test_more_latent_classes_are_tried_only_where_they_gain():
         contest = Contest(make_folds(1500, 3, CONTEXT.generator("folds"))[:1])
         _climb_classes(contest, Space(COLUMNS, x, y), 1000, CONTEXT)
         assert ("80 latent classes on columns" in [c.name for c in contest.fitted]) is more
+
+
+def test_columns_that_are_collinear_do_not_call_for_predictions():
+    """The line of normal scores lacks what a difference of two columns says; the line of the columns leaves nothing."""
+    g = torch.Generator().manual_seed(0)
+    factor, noise, e = (torch.randn(1500, k, generator=g, dtype=torch.float64) for k in (1, 3, 1))
+    x = factor + 0.03 * noise
+    y = x[:, :1] - x[:, 1:2] + 0.01 * e
+    spaces = prepared(x, y, 96)
+    lines = [of_leftovers((x, y), spaces[name], CONTEXT) for name in (RANKS, COLUMNS)]
+    assert [len(candidates) for candidates in lines] == [1, 0]
+    contest = fit_candidates(spaces, make_folds(1500, 2, CONTEXT.generator("folds")), None, CONTEXT, (x, y))
+    assert not any("predictions" in c.name for c in contest.fitted)

@@ -118,7 +118,7 @@ LOWER_BOUND = Threshold(
 MIXED_BOUND = Threshold(
     0.18,
     "share of the number",
-    "the same of 4 densities or more in over 6 columns, which neighbours do not correct: .01 to .18 in 8 to 12 columns",
+    "the same of 4 densities or more, or of a network, in over 6 columns, which neighbours do not correct: .01 to .19",
 )
 STILL_TO_RISE = Threshold(
     1.5,
