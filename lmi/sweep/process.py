@@ -36,17 +36,27 @@ def trial_environment(group: str, threads: int | None) -> dict[str, str]:
     return kept
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def trials_at_a_time(jobs: int) -> int:
+    """How many trials run at a time; ``jobs`` below zero is joblib's way of saying as many as there are cores.
+
+    >>> trials_at_a_time(3)
+    3
+    """
+    return max(1, _cores() + 1 + jobs) if jobs < 0 else jobs
+
+
 def threads_per_trial(jobs: int, processes: int) -> int | None:
     """Threads for each process of each of ``jobs`` trials at a time, so that together they take the cores there are.
-
-    ``jobs`` below zero is joblib's way of saying as many as there are cores.
 
     >>> threads_per_trial(1, 1) is None
     True
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = max(1, cores + 1 + jobs) if jobs < 0 else jobs
-    return None if jobs * processes == 1 else max(1, cores // (jobs * processes))
+    together = trials_at_a_time(jobs) * processes
+    return None if together == 1 else max(1, _cores() // together)
 
 
 def program() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,8 @@ from pydantic import Field
 from lmi.files import SWEEP_FILE
 from lmi.results import Result
 from lmi.settings import near
-from lmi.sweep.process import program, threads_per_trial, trial_environment
+from lmi.sweep.gpus import own_gpus, visible_gpus
+from lmi.sweep.process import program, threads_per_trial, trial_environment, trials_at_a_time
 from lmi.sweep.study import Study
 from lmi.sweep.trial import own_overrides, read_trial, run_trial, write_trial
 
@@ -78,11 +80,16 @@ class Sweep:
         processes = devices if isinstance(devices, int) else 1
         environment = trial_environment(folder.parent.name, threads_per_trial(jobs, processes))
         settings = own_overrides(overrides, with_trial=False)
-        if self.study is None:
-            record = run_trial(command, settings, folder, environment)
-        else:
-            assert self.trial is not None and self.direction != "closest_to_zero"
-            record = self.study.run(self.trial, command, settings, folder, environment, self.objective, self.direction)
+        gpus = visible_gpus() if jobs != 1 else []
+        with own_gpus(folder.parent, gpus, trials_at_a_time(jobs), processes) if gpus else nullcontext({}) as variables:
+            environment |= variables
+            if self.study is None:
+                record = run_trial(command, settings, folder, environment)
+            else:
+                assert self.trial is not None and self.direction != "closest_to_zero"
+                record = self.study.run(
+                    self.trial, command, settings, folder, environment, self.objective, self.direction
+                )
         return f"{folder.name}: {self._outcome(record, folder)}"
 
     def _outcome(self, record: dict[str, Any], folder: Path) -> str:

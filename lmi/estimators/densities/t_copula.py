@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 from torch import Tensor
 
 DEGREES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0, 25.0)  # of freedom that are tried
@@ -22,7 +22,7 @@ def t_scores(scores: Tensor, degrees: float) -> Tensor:
     >>> t_scores(torch.tensor([[0.0], [1.6449]], dtype=torch.float64), 3.0).round(decimals=2).flatten().tolist()
     [0.0, 2.35]
     """
-    return torch.from_numpy(stats.t.ppf(stats.norm.cdf(scores.double().numpy()), degrees))
+    return torch.from_numpy(stdtrit(degrees, ndtr(scores.double().numpy())))
 
 
 def t_copula_degrees(scores: Tensor) -> tuple[float, float]:
