@@ -4,6 +4,7 @@ It imports what a run needs and forks for each command that comes in as a line o
 "env": variables, "log": file, "file_bytes": limit}`` answers with a process number, ``{"wait": number}`` with its exit code.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -14,7 +15,7 @@ import traceback
 
 NEEDED = (
     "lightning.pytorch.loggers", "lmi.api", "lmi.latent.estimator", "lmi.report.page", "lmi.report.tracking",
-    "lmi.experiments.estimate",
+    "lmi.experiments.estimate", "lmi.latent.representation.estimator", "lmi.report.estimate", "pydantic.main",
 )  # fmt: skip
 
 
@@ -30,6 +31,8 @@ def forked(program, words, cwd, env, log, file_bytes):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(cwd)
         os.environ.update(env)
+        if "LOCAL_RANK" in env:  # Lightning read it when it was imported
+            sys.modules["lightning_utilities.core.rank_zero"].rank_zero_only.rank = int(env["LOCAL_RANK"])
         if file_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
@@ -43,6 +46,7 @@ def forked(program, words, cwd, env, log, file_bytes):
     except BaseException:  # noqa: BLE001  (nothing may return into the loop of the parent)
         traceback.print_exc()
     finally:
+        atexit._run_exitfuncs()  # W&B writes its last records in one of them
         sys.stdout.flush()
         os._exit(code)
 
@@ -51,6 +55,10 @@ def serve(program):
     """Answer until the questions end; ``program`` is the module of the command."""
     for name in (*NEEDED, program):
         importlib.import_module(name)
+    from numba.core.registry import cpu_target  # after lmi, which says how numba starts threads
+
+    cpu_target.typing_context.refresh()  # what numba looks up at the first call of a kernel, half a second's worth
+    cpu_target.target_context.refresh()
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:

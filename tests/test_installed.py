@@ -149,8 +149,9 @@ def test_the_package_of_the_manual_is_found_by_name(installed, plug_in, tmp_path
     assert said.startswith("spearman\n") and "did you mean 'spearman'?" in said
     quick = ["logger=none", "progress=false", "hydra.run.dir=run"]
     words = ["experiment=noise_levels", "estimator=spearman", "estimator.shrink=0.9", "experiment.levels=[0.2]"]
-    assert "noise" in call(installed / "lmi", *words, *quick, cwd=tmp_path)
     starter = starter_of(tmp_path, installed / "python", "lmi.train", path=tmp_path)
+    ((code, said),) = starter.run([*words, *quick], cwd=tmp_path)
+    assert code == 0 and "noise" in said, said
     assert 0 < Result.load(tmp_path / "run").metrics["most_bits"] < 0.1
     wrong = ["experiment=latent_gaussian", "source=circle", "estimator=spearman"]
     own = ["--config-dir", "my_conf", "experiment=mine", "logger=none", "hydra.run.dir=mine"]

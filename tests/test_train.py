@@ -35,16 +35,6 @@ def environment():
     return {**keep, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
 
 
-def run(folder, *overrides, check=True, timeout=240):
-    done = subprocess.run(
-        command(*overrides, f"hydra.run.dir={folder}/run"), cwd=folder, env=environment(), capture_output=True, text=True,
-        timeout=timeout,
-    )  # fmt: skip
-    if check:
-        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
-    return done
-
-
 def wandb_records(path):
     """The records of an offline W&B file: a 7-byte header, then LevelDB's log in blocks of 32 KiB."""
     from wandb.proto.wandb_internal_pb2 import Record
@@ -69,22 +59,23 @@ def wandb_records(path):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(starter, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    done = run(folder, *SMALL)
-    return folder / "run", done
+    ((code, said),) = starter.run([*SMALL, "hydra.run.dir=run"], cwd=folder)
+    assert code == 0, said
+    return folder / "run", said
 
 
 @pytest.mark.slow
 def test_a_run_leaves_a_folder_a_person_and_a_program_can_read(finished):
-    folder, done = finished
+    folder, said = finished
     result = Result.load(folder)
     assert {"estimate_nats", "estimate_bits", "truth_nats", "truth_bits", "error_bits", "interval_low_nats"} <= set(
         result.metrics
     )
     assert result.answer.startswith("X and Y share ")
     assert result.verdict == result.metrics["verdict"] in ("reliable", "doubtful", "abstain")
-    assert result.verdict.lower() in done.stdout.lower()
+    assert result.verdict.lower() in said.lower()
     assert result.metrics["truth_bits"] == pytest.approx(0.40368, abs=1e-5)
     assert abs(result.metrics["error_bits"]) < 0.2
     assert set(result.figures) == {"comparison", "pointwise", "latents", "training"}
@@ -104,9 +95,8 @@ def test_a_run_leaves_a_folder_a_person_and_a_program_can_read(finished):
         "shuffled pairs",
         "report:",
     ):
-        assert word in done.stdout
-    assert "Traceback" not in done.stderr
-    assert "Warning" not in done.stderr
+        assert word in said
+    assert "Traceback" not in said and "Warning" not in said
 
 
 def test_wandb_holds_config_curves_metrics_figures_and_table(finished):
@@ -132,20 +122,22 @@ def test_wandb_holds_config_curves_metrics_figures_and_table(finished):
 
 
 @pytest.mark.slow
-def test_a_finished_folder_is_not_overwritten(finished):
+def test_a_finished_folder_is_not_overwritten(starter, finished):
     folder, _ = finished
     before = (folder / "result.json").read_bytes()
-    done = run(folder.parent, *SMALL, check=False)
-    assert done.returncode != 0
-    assert "holds a finished run" in done.stderr
+    ((code, said),) = starter.run([*SMALL, "hydra.run.dir=run"], cwd=folder.parent)
+    assert code == 1 and "holds a finished run" in said
     assert (folder / "result.json").read_bytes() == before
 
 
 @pytest.mark.slow
-def test_two_processes_give_one_folder_one_wandb_run_and_the_same_number(finished, tmp_path):
+def test_two_processes_give_one_folder_one_wandb_run_and_the_same_number(starter, finished, tmp_path):
     folder, _ = finished
     single = Result.load(folder).metrics["estimate_bits"]
-    run(tmp_path, *SMALL, "trainer=ddp_cpu", "estimator.batch_size=128")
+    words = [*SMALL, "trainer=ddp_cpu", "estimator.batch_size=128", f"hydra.run.dir={tmp_path / 'run'}"]
+    for rank in starter.ranks(*words):
+        code, said = starter.wait(rank)
+        assert code == 0, said
     double = Result.load(tmp_path / "run").metrics["estimate_bits"]
     assert double == pytest.approx(single, abs=0.03)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

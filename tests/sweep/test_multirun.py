@@ -43,23 +43,16 @@ def trials(folder):
     return {path.parent: json.loads(path.read_text()) for path in sorted(folder.glob("*/trial.json"))}
 
 
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (1, ["estimator.learning_rate=2e-3"]),
-        (2, ["sweep=optuna", "sweep.trials=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
-    ],
-    ids=["grid", "optuna and joblib"],
-)
 @pytest.mark.slow
-def test_the_ranks_of_a_trial_share_one_config_and_one_folder(starter, tmp_path, number, words):
+def test_the_ranks_of_a_trial_share_one_config_and_one_folder(starter, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(RECORDER)
     records = tmp_path / "records"
     records.mkdir()
     folder = tmp_path / "sweep"
-    sweep(starter, folder, *SMALL, "trainer=ddp_cpu", *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
+    words = ["sweep=optuna", "sweep.trials=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer=ddp_cpu"]
+    sweep(starter, folder, *SMALL, *words, env={"PYTHONPATH": str(tmp_path), "RECORD": str(records)})
     by_place = trials(folder)
-    assert len(by_place) == number
+    assert len(by_place) == 2
     processes = [json.loads(path.read_text()) for path in records.glob("*.json")]
     places = set()
     for place, record in by_place.items():
@@ -79,7 +72,7 @@ def test_the_ranks_of_a_trial_share_one_config_and_one_folder(starter, tmp_path,
     assert not (tmp_path / "runs").exists() and not (tmp_path / "multirun").exists()
     assert {path for path in folder.iterdir() if path.is_dir() and path.name not in ("figures",)} == places
     rates = {tuple(word for word in r["overrides"] if "learning_rate" in word) for r in by_place.values()}
-    assert len(rates) == number
+    assert len(rates) == 2
 
 
 @pytest.mark.slow
@@ -105,7 +98,7 @@ def test_a_failed_trial_is_listed_the_rest_goes_on_and_the_tracker_groups_them(s
 @pytest.mark.slow
 def test_a_killed_sweep_reruns_only_what_is_missing(starter, tmp_path):
     folder = tmp_path / "sweep"
-    words = [*KSG, "seed=range(3)", f"hydra.sweep.dir={folder}"]
+    words = [*KSG, "seed=0,1", f"hydra.sweep.dir={folder}"]
     number = starter.start("-m", *words, cwd=tmp_path)
     while not list(folder.glob("*/result.json")):
         assert Path(f"/proc/{number}").exists()
@@ -113,10 +106,10 @@ def test_a_killed_sweep_reruns_only_what_is_missing(starter, tmp_path):
     os.kill(number, signal.SIGKILL)
     assert starter.wait(number)[0] == -signal.SIGKILL
     first = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
-    assert 1 <= len(first) < 3
+    assert len(first) == 1
     ((code, said),) = starter.run(["-m", *words], cwd=tmp_path)
-    assert code == 0 and "3 done of 3 trials" in said
-    assert len(list(folder.glob("*/result.json"))) == 3
+    assert code == 0 and "2 done of 2 trials" in said
+    assert len(list(folder.glob("*/result.json"))) == 2
     for path, written in first.items():
         assert path.stat().st_mtime_ns == written
 
@@ -147,9 +140,7 @@ def test_the_same_command_finds_its_sweep_again_and_another_does_not():
     assert folder("-m", "hydra.sweep.dir=here", "seed=0,1") == "seed=0,1"
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["sweep=joblib"], ["sweep=optuna", "sweep.trials=3"]], ids=["grid", "joblib", "optuna"]
-)
+@pytest.mark.parametrize("words", [[], ["sweep=optuna", "sweep.trials=3"]], ids=["grid", "optuna"])
 @pytest.mark.slow
 def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(starter, tmp_path, words):
     folder = tmp_path / "sweep"
@@ -158,4 +149,4 @@ def test_an_objective_that_is_no_metric_ends_the_sweep_after_its_first_result(st
     said = sweep(starter, folder, *words, *KSG, *axes, *study, "sweep.objective=estimate_bit", fails=True)
     assert "Traceback" not in said, said
     assert "no metric 'estimate_bit'" in said and "did you mean 'estimate_bits'?" in said
-    assert 1 <= len(trials(folder)) <= 2
+    assert len(trials(folder)) == 1

@@ -1,10 +1,7 @@
 """W&B's own sweeps: the manual's yaml, expanded as its agent expands it, runs a trial; no network."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ SMALL = ["source.x_dim=6", "source.y_dim=6", "experiment.num_samples=200", "esti
 
 
 @pytest.mark.slow
-def test_the_command_of_the_manual_is_one_that_the_agent_can_run(tmp_path):
+def test_the_command_of_the_manual_is_one_that_the_agent_can_run(starter, tmp_path):
     text = (ROOT / "docs" / "howto_sweep.md").read_text(encoding="utf-8")
     sweep = yaml.safe_load(next(b for b in re.findall(r"```yaml\n(.*?)```", text, re.S) if "args_no_hyphens" in b))
     proposed = {
@@ -30,15 +27,12 @@ def test_the_command_of_the_manual_is_one_that_the_agent_can_run(tmp_path):
         "${args_no_hyphens}": create_sweep_command_args({"args": proposed})["args_no_hyphens"],
     }
     command = [part for word in words for part in macros.get(word, [word])]
-    command[command.index("python")] = sys.executable
+    assert command[:3] == ["/usr/bin/env", "python", str(ROOT / "train.py")]
     assert not [word for word in command if "${" in word]
     # As the agent starts it: the run's name is W&B's, and so is the sweep's.
     agent = {"WANDB_RUN_ID": "abc123", "WANDB_SWEEP_ID": "sweep9", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
-    done = subprocess.run(
-        [*command, *SMALL, f"hydra.run.dir={tmp_path / 'run'}"], env=os.environ | agent, capture_output=True, text=True,
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    ((code, said),) = starter.run([*command[3:], *SMALL, f"hydra.run.dir={tmp_path / 'run'}"], env=agent, cwd=tmp_path)
+    assert code == 0, said
     metrics = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
     assert metrics[sweep["metric"]["name"]] > 0
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
