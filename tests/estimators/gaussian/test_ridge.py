@@ -16,7 +16,7 @@ def draw(n, rank, bits, seed, dim, noise=0.5):
     return source.sample(n, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize(("n", "rank", "bits", "dim"), [(300, 1, 1.0, 400), (500, 3, 1.5, 550)])
+@pytest.mark.parametrize(("n", "rank", "bits", "dim"), [(300, 1, 1.0, 400), (400, 3, 1.5, 440)])
 @pytest.mark.slow
 def test_more_dimensions_than_samples(n, rank, bits, dim):
     errors, spreads = [], []
