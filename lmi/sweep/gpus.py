@@ -30,7 +30,7 @@ def own_gpus(folder: Path, gpus: list[str], trials: int, count: int) -> Iterator
 
     Args:
         folder: of the sweep.
-        gpus: their names.
+        gpus: their names; none gives no variables.
         trials: how many run at a time.
         count: of GPUs for each trial.
 
@@ -40,6 +40,9 @@ def own_gpus(folder: Path, gpus: list[str], trials: int, count: int) -> Iterator
     ...     print(first, second)
     {'CUDA_VISIBLE_DEVICES': '0'} {'CUDA_VISIBLE_DEVICES': '1'}
     """
+    if not gpus:
+        yield {}
+        return
     taken: list[str] = []
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as places:

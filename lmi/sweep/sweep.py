@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -80,8 +79,9 @@ class Sweep:
         processes = devices if isinstance(devices, int) else 1
         environment = trial_environment(folder.parent.name, threads_per_trial(jobs, processes))
         settings = own_overrides(overrides, with_trial=False)
-        gpus = visible_gpus() if jobs != 1 else []
-        with own_gpus(folder.parent, gpus, trials_at_a_time(jobs), processes) if gpus else nullcontext({}) as variables:
+        with own_gpus(
+            folder.parent, visible_gpus() if jobs != 1 else [], trials_at_a_time(jobs), processes
+        ) as variables:
             environment |= variables
             if self.study is None:
                 record = run_trial(command, settings, folder, environment)
