@@ -13,9 +13,10 @@ from torch import Tensor
 from lmi.auto.estimator import AutoEstimator
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import repeats
+from lmi.estimators.trust.thresholds import BOUND_RANGE, UNCONFIRMED, UNCONFIRMED_ERRORS, UNCONFIRMED_LEAST
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import default_verdict, worst
-from lmi.evidence import Null
+from lmi.evidence import Null, Verdict
 from lmi.latent.bounds_reading import BoundsSettings, read_bounds
 from lmi.latent.readings import PlainReading, latent_ksg
 from lmi.types import Context, Estimate
@@ -41,10 +42,43 @@ def measure_latents(
     elif measure == "ksg":
         estimate = latent_ksg(PlainReading(permutations=permutations), u, v, context)
     else:
-        estimate = AutoEstimator(permutations=permutations).estimate(u, v, context)
+        estimate = half_of_the_unconfirmed(AutoEstimator(permutations=permutations).estimate(u, v, context))
     copies = max(repeats(u), repeats(v))
     estimate = replace(estimate, verdict=estimate.verdict or default_verdict(estimate))
     return estimate.warn(f"{copies} samples have the latents of another") if copies else estimate
+
+
+def half_of_the_unconfirmed(estimate: Estimate) -> Estimate:
+    """The number half way down to what fresh pairs confirm, where that is much less; the interval stays.
+
+    Latents are functions of few signals, so that together they are not jointly normal, and a closed form of them, with what a
+    network adds to it, says more than they share; a bound on fresh pairs says less. ``auto`` reaches down to it in its
+    interval. Where the samples are too few to confirm so much, nothing is changed.
+
+    Args:
+        estimate: of ``auto``, of the latents of fresh pairs.
+
+    >>> estimate = Estimate(1.4, "auto", 3000, interval=(0.9, 1.5), details={"standard_error_nats": 0.0})
+    >>> half_of_the_unconfirmed(estimate).nats, half_of_the_unconfirmed(replace(estimate, interval=(1.2, 1.5))).nats
+    (1.15, 1.4)
+    """
+    if estimate.interval is None:
+        return estimate
+    nats, error = estimate.nats, estimate.details["standard_error_nats"]
+    confirmed = estimate.interval[0] + Z_90 * error
+    unconfirmed = nats - confirmed
+    tolerance = max(UNCONFIRMED * nats, UNCONFIRMED_ERRORS * error, UNCONFIRMED_LEAST)
+    if unconfirmed <= tolerance or nats > math.log(estimate.num_samples / 4) - BOUND_RANGE:
+        return estimate
+    kept = nats - 0.5 * unconfirmed
+    words = f"of {nats:.2f} nats fresh pairs confirm {confirmed:.2f}: the number is half way"
+    pointwise = estimate.pointwise
+    return replace(
+        estimate,
+        nats=kept,
+        pointwise=None if pointwise is None else pointwise - 0.5 * unconfirmed,
+        verdict=worst(estimate.verdict or default_verdict(estimate), Verdict("doubtful", (words,))),
+    )
 
 
 def pool_folds(estimates: Sequence[Estimate], folds: Sequence[Fold], n: int) -> Estimate:

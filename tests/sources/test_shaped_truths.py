@@ -14,6 +14,7 @@ from lmi.sources.pictures.bumps import Bumps
 from lmi.sources.pictures.rectangles import Rectangles
 from lmi.sources.pictures.textures import Textures
 from lmi.sources.series.hidden_chain import HiddenChain
+from lmi.sources.series.motifs import Motifs
 
 N = 20_000
 
@@ -73,7 +74,7 @@ def test_pictures_without_information_are_independent(source):
     assert float(torch.corrcoef(torch.cat([z.double().T for z in pairs.core]))[:4, -1].abs().min()) < 0.05
 
 
-@pytest.mark.parametrize("source", [Bumps(), Rectangles(), Textures(), HiddenChain(), Interactions()])
+@pytest.mark.parametrize("source", [Bumps(), Rectangles(), Textures(), HiddenChain(), Motifs(), Interactions()])
 def test_sources_say_how_many_is_missing(source):
     with pytest.raises(ValueError, match="num_samples"):
         source.sample(None, torch.Generator())
@@ -85,6 +86,7 @@ def test_sources_say_how_many_is_missing(source):
         (Rectangles(smallest=0.8), "smallest"),
         (Textures(size=8, waves=4), "waves"),
         (Interactions(4, 3), "count=3"),
+        (Motifs(length=5), "motif must be at most length=5"),
     ],
 )
 def test_what_does_not_fit_is_refused(source, message):
@@ -138,3 +140,18 @@ def test_pictures_are_columns_to_all_other_estimators():
     assert lmi.estimate(pairs.x, pairs.y, "ksg", permutations=0).nats == flat.nats
     with pytest.raises(ValueError, match=r"x has shape \(1, 1, 4, 4\); expected.*pictures \(n, channels"):
         lmi.estimate(pairs.x[:1], pairs.y[:1], "ksg")
+
+
+def test_motifs_are_as_likely_as_they_are_drawn_and_the_truth_is_the_sum_over_all_sequences():
+    source = Motifs(length=5, letters=2, motif=3, classes=2, kept=0.9, noise=0.05)
+    every = torch.tensor(list(itertools.product(range(2), repeat=5)))
+    given = source.likelihood(every) / 2**5
+    x, y = source.draw(30_000, torch.Generator().manual_seed(0))
+    seen = torch.bincount((x * 2 ** torch.arange(4, -1, -1)).sum(1), minlength=32) / 30_000
+    torch.testing.assert_close(given.mean(1), seen.double(), atol=0.008, rtol=0)
+    torch.testing.assert_close(given.sum(0), torch.ones(2, dtype=torch.float64))
+    alone = given.mean(1)
+    joint = 0.9 * given @ given.T / 2 + 0.1 * alone[:, None] * alone
+    exact = float((joint * (joint / (alone[:, None] * alone)).log()).sum())
+    truth, error = source.truth()
+    assert abs(truth - exact) < 4 * error and float(source.pointwise(x, y).mean()) == pytest.approx(exact, abs=0.01)
