@@ -103,7 +103,8 @@ def better(quick: Estimate, learned: Estimate, is_shaped: bool) -> Estimate:
     """The estimate of the two that is kept, with the other one in its ``choice``.
 
     Learned latents where their whole interval lies above that of the columns (they are functions of the samples, which share
-    no less); else the one with the better verdict; else learned latents of pictures and sequences, and the columns as such.
+    no less), of pictures and sequences above a number that is not reliable; else the one with the better verdict; else learned
+    latents of pictures and sequences, unless the interval of the columns lies above their number, and the columns as such.
 
     Args:
         quick: ``auto`` on the columns, with a verdict.
@@ -118,7 +119,8 @@ def better(quick: Estimate, learned: Estimate, is_shaped: bool) -> Estimate:
     assert quick.verdict is not None and learned.verdict is not None
     levels = [LEVELS.index(each.verdict.level) for each in (quick, learned) if each.verdict is not None]
     (low, high), (learned_low, learned_high) = (each.interval or (each.nats, each.nats) for each in (quick, learned))
-    takes_learned = learned_low > high or levels[1] < levels[0] or (levels[1] == levels[0] and is_shaped)
+    is_above = learned_low > (quick.nats if is_shaped and quick.verdict.level != "reliable" else high)
+    takes_learned = is_above or levels[1] < levels[0] or (levels[1] == levels[0] and is_shaped and low <= learned.nats)
     chosen, other, names = (
         (learned, quick, ("learned latents", "auto on the columns"))
         if takes_learned

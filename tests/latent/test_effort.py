@@ -26,6 +26,8 @@ def said(nats: float, interval: tuple[float, float], level: str) -> Estimate:
         (said(1.0, (0.9, 1.1), "reliable"), said(1.1, (1.0, 1.4), "doubtful"), True, 1.0),
         (said(8.0, (7.8, 8.2), "abstain"), said(5.6, (5.5, 6.9), "doubtful"), True, 5.6),
         (said(1.0, (0.9, 1.4), "doubtful"), said(1.2, (1.1, 1.5), "doubtful"), True, 1.2),
+        (said(0.05, (0.0, 0.6), "doubtful"), said(0.6, (0.5, 1.7), "abstain"), True, 0.6),  # a motif among letters
+        (said(1.35, (1.2, 1.6), "doubtful"), said(1.05, (1.0, 1.5), "doubtful"), True, 1.35),  # counts of a shared rate
         (said(1.0, (0.9, 1.4), "doubtful"), said(1.2, (1.1, 1.5), "doubtful"), False, 1.0),
     ],
 )
