@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
 from lmi.auto.numbers import bound_number
+from lmi.auto.spaces import RANKS, Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.neighbors import control
 from lmi.estimators.neighbors.control import controlled_ksg
 from lmi.estimators.neighbors.matched import balanced, intrinsic_dimension, matched_ksg
-from lmi.estimators.neighbors.residuals import residual_ksg
+from lmi.estimators.neighbors.residuals import Residuals, in_axes, redrawn, residual_ksg
 from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
@@ -23,6 +25,7 @@ from lmi.estimators.trust.thresholds import (
     NEIGHBOURS_APART,
     NEIGHBOURS_APART_LEAST,
     NOT_SETTLED,
+    RESIDUALS_SURE,
     SIGNIFICANT,
     THINNER,
 )
@@ -32,6 +35,14 @@ KSG_SAMPLES = 10_000
 MATCHED_SAMPLES = 2500  # all pairs of which are scored
 NEIGHBOURS = 5
 RESIDUALS_IN_DOUBT = 0.25  # share of a correction by residuals
+
+
+class Natural(NamedTuple):
+    """Columns x (n, dx) and y (n, dy) in which edges may lie along an axis, and the model of them."""
+
+    x: Tensor
+    y: Tensor
+    model: Mixture
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ def controlled(
 
     Where a side lies on something thinner than its columns, as an angle's cosine and sine do, matchings of the samples take
     the place of draws. Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a
-    line each they look at the density's residuals, where they see nearly all of it.
+    line each, and where that finds clearly more, they look at the density's residuals, where they see nearly all of it.
 
     Args:
         number: of the chosen candidate.
@@ -69,17 +80,17 @@ def controlled(
         contradicted: whether its own tests say that the density is not exact; the correction is then made, sure or not.
         context: draws.
     """
-    x, y = chosen.cross_fit.space.x, chosen.cross_fit.space.y
-    rows = torch.randperm(x.shape[0], generator=context.generator("ksg samples"))[:KSG_SAMPLES]
-    x, y = x[rows], y[rows]
+    space = chosen.cross_fit.space
+    rows = torch.randperm(space.num_samples, generator=context.generator("ksg samples"))[:KSG_SAMPLES]
+    x, y = space.x[rows], space.y[rows]
     model = chosen.density(candidates, x, y, context)
-    generator = context.generator("ksg draws")
     # A chosen network knows more than the density that stands for it, and matchings drawn by that density would lose it.
     ratios = None
     if model is not None and not chosen.traits.learned and is_thin(x, y, model, context.generator("dimensions")):
         ratios = balanced(model.scores(x[:MATCHED_SAMPLES], y[:MATCHED_SAMPLES]).double())
-    by_ranks = chosen.cross_fit.space.by_ranks
-    held = _held(x, y, model, ratios, NEIGHBOURS, by_ranks, generator)
+    natural = None if model is None or ratios is not None else in_columns(space, rows, model, context)
+    generator = context.generator("ksg draws")
+    held = _held(x, y, model, ratios, natural, NEIGHBOURS, generator)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
     is_exact = is_exact and not contradicted
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
@@ -87,9 +98,9 @@ def controlled(
         above, below = max(number.above, reach), max(number.below, -reach)
         error = math.hypot(number.error, 0.3 * held.noise)
         return Controlled(number._replace(error=error, above=above, below=below))
-    on_residuals = model is not None and is_a_line_each(x, y)
-    error = math.hypot(max(number.error, held.error), (RESIDUALS_IN_DOUBT if on_residuals else 0.5) * held.correction)
-    twice = _held(x, y, model, ratios, 2 * NEIGHBOURS, by_ranks, generator).nats
+    in_doubt = RESIDUALS_IN_DOUBT if isinstance(held, Residuals) else 0.5
+    error = math.hypot(max(number.error, held.error), in_doubt * held.correction)
+    twice = _held(x, y, model, ratios, natural, 2 * NEIGHBOURS, generator).nats
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
@@ -124,9 +135,21 @@ def of_thin_sides(number: Number, chosen: FittedCandidate, context: Context) -> 
     return confirmed._replace(above=LOWER_BOUND * confirmed.nats)
 
 
-def is_a_line_each(x: Tensor, y: Tensor) -> bool:
-    """Whether both sides x (n, dx) and y (n, dy) have one column."""
-    return x.shape[1] == y.shape[1] == 1
+def in_columns(space: Space, rows: Tensor, model: Mixture, context: Context) -> Natural:
+    """Rows of the columns that the space was turned from, evenly spaced quantiles redrawn, and the model of them.
+
+    Args:
+        space: of the chosen candidate.
+        rows: (n,) of it.
+        model: of its coordinates.
+        context: draws.
+    """
+    axes = [z[rows].double() for z in space.axes or (space.x, space.y)]
+    model = in_axes(model, torch.cat((space.x[rows], space.y[rows]), 1).double(), torch.cat(axes, 1))
+    generator = context.generator("quantiles")
+    even = [space.name == RANKS or (space.by_ranks and z.shape[1] == 1) for z in axes]
+    x, y = (redrawn(z, generator) if spaced else z for z, spaced in zip(axes, even, strict=True))
+    return Natural(x, y, model)
 
 
 def is_thin(x: Tensor, y: Tensor, model: Mixture, generator: torch.Generator) -> bool:
@@ -144,24 +167,30 @@ def _held(
     y: Tensor,
     model: Mixture | None,
     ratios: Tensor | None,
+    natural: Natural | None,
     neighbours: int,
-    by_ranks: bool,
     generator: torch.Generator,
 ) -> control.Controlled:
-    """KSG of residuals on a line each; else held against draws from the model, or against matchings where a side is thin.
+    """KSG held against draws from the model, or against matchings where a side is thin; or residuals, where they find more.
+
+    Neighbours of residuals miss a part, like those of pairs, but see edges.
 
     Args:
         x: (n, dx).
         y: (n, dy).
         model: ``None`` is independence.
         ratios: (m, m) balanced log ratios of the first m rows, which draw the matchings; ``None`` where no side is thin.
-        neighbours: of KSG.
-        by_ranks: whether columns hold quantiles.
+        natural: columns and model for residuals; ``None`` leaves them out.
+        neighbours: of KSG; residuals, which share little, take twice as many.
         generator: draws.
     """
-    if model is not None and is_a_line_each(x, y):
-        return residual_ksg(x, y, model, 2 * neighbours, by_ranks)
-    if ratios is None:
+    if ratios is not None:
+        rows = slice(0, ratios.shape[0])
+        return matched_ksg(x[rows], y[rows], ratios, neighbours, generator)
+    if natural is None:
         return controlled_ksg(x, y, model, neighbours, generator)
-    rows = slice(0, ratios.shape[0])
-    return matched_ksg(x[rows], y[rows], ratios, neighbours, generator)
+    residuals = residual_ksg(*natural, 2 * neighbours)
+    if x.shape[1] == y.shape[1] == 1:
+        return residuals
+    drawn = controlled_ksg(x, y, model, neighbours, generator)
+    return residuals if residuals.nats > drawn.nats + RESIDUALS_SURE * residuals.noise else drawn

@@ -30,6 +30,7 @@ class Space:
         y: (n, py) components of y.
         mapped: (n, dx), (n, dy) columns after the maps, where both sides have maps.
         whole: (n, dx), (n, dy) all columns, of unit scale, where ``x`` and ``y`` are only the leading components.
+        axes: (n, dx), (n, dy) the columns, where ``x`` and ``y`` are no more than turned.
         effective: how many independent samples the rows count as.
     """
 
@@ -39,6 +40,7 @@ class Space:
     mapped: tuple[Tensor, Tensor] | None = None
     whole: tuple[Tensor, Tensor] | None = None
     effective: float = math.inf
+    axes: tuple[Tensor, Tensor] | None = None
 
     @property
     def num_samples(self) -> int:
@@ -88,7 +90,8 @@ def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
         sides = scaled(x, name), scaled(y, name)
         narrow = max(x.shape[1], y.shape[1]) <= most
         px, py = (components(z, most) for z in sides)
-        spaces[name] = Space(name, px, py, whole=None if narrow else sides)
+        axes = sides if (px.shape[1], py.shape[1]) == (x.shape[1], y.shape[1]) else None
+        spaces[name] = Space(name, px, py, whole=None if narrow else sides, axes=axes)
     return spaces
 
 
@@ -124,12 +127,16 @@ def with_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> Spaces:
     if all(z is None for z in maps):
         return spaces
     mx, my = maps
+    ranks = spaces[RANKS]
+    x, y = (z if m is None else components(m, most) for z, m in ((ranks.x, mx), (ranks.y, my)))
+    axes = ranks.x if mx is None else mx, ranks.y if my is None else my
     space = Space(
         MAPS,
-        spaces[RANKS].x if mx is None else components(mx, most),
-        spaces[RANKS].y if my is None else components(my, most),
+        x,
+        y,
         None if mx is None or my is None else (mx, my),
-        effective=spaces[RANKS].effective,
+        effective=ranks.effective,
+        axes=axes if (x.shape, y.shape) == (axes[0].shape, axes[1].shape) else None,
     )
     return {**spaces, MAPS: space}
 

@@ -66,6 +66,11 @@ SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from whe
 NOT_SETTLED = Threshold(
     1.0, "standard errors", "of the KSG correction, from where on the interval holds what it would have said"
 )
+RESIDUALS_SURE = Threshold(
+    5.0,
+    "standard errors",
+    "by which residuals of several columns must find more than neighbours of pairs: edges gave 9 to 27, chance up to 3",
+)
 THINNER = Threshold(
     0.5, "dimensions", "that a side fills less than draws from its density do; within .15 where it fills its columns"
 )
