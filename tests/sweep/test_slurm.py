@@ -180,7 +180,7 @@ def test_a_sweep_runs_one_job_a_trial_and_a_preempted_one_ends_like_its_undistur
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="hydra-submitit-launcher is not installed")
     folder = tmp_path / "sweep"
     words = [
-        "sweep=slurm", "experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=ddp_cpu",
+        "sweep=slurm", "experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=cpu",
         "name=whole,preempted", "hydra.launcher.cpus_per_task=2", f"hydra.sweep.dir={folder}",
     ]  # fmt: skip
 
@@ -212,7 +212,7 @@ def test_a_sweep_runs_one_job_a_trial_and_a_preempted_one_ends_like_its_undistur
     whole, preempted = (
         json.loads((trial(name) / "result.json").read_text())["metrics"] for name in ("whole", "preempted")
     )
-    assert whole["effective_batch_count"] == preempted["effective_batch_count"] == 16
+    assert whole["effective_batch_count"] == preempted["effective_batch_count"] == 8
     assert preempted["estimate_nats"] == pytest.approx(whole["estimate_nats"], abs=1e-6)
     assert (folder / "report.html").is_file()
     assert (trial("preempted") / "log.txt").read_text().count("report: ") == 1
