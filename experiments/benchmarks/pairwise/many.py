@@ -30,7 +30,6 @@ LEGEND = {
     "cpu_seconds": "processor time of all threads",
     "found": "pairs found",
     "pairs": "pairs measured",
-    "scaled_by": "all pairs over those measured; times are scaled",
     "difference": "largest relative difference of G from SciPy",
     "peak_gib": "most memory that the process has held so far",
 }
@@ -48,7 +47,6 @@ class PairwiseMany:
         rows: of it.
         targets: regulators of the KSG network.
         target_rows: its rows.
-        target_share: share of its columns that is measured; the time is scaled to all pairs.
         features: of the sparse table.
         feature_rows: its rows.
         active: features that fire in a row.
@@ -61,7 +59,6 @@ class PairwiseMany:
     rows: int = 1000
     targets: int = 1800
     target_rows: int = 200
-    target_share: float = 0.1
     features: int = 16_384
     feature_rows: int = 1_000_000
     active: int = 30
@@ -78,21 +75,9 @@ class PairwiseMany:
         sparse = f"co-firing, {self.features} x {self.feature_rows}, {self.active} a row"
         tasks: list[tuple[int, str, Callable[[Context], dict[str, Any]], float, float]] = [
             (self.layer_rows, f"768 x {self.layer_rows}, histogram, null, scores, ties", self._layer, 10.0, 0.0),
-            (
-                self.target_rows,
-                ksg,
-                self._targets,
-                600.0,
-                4.0,
-            ),
+            (self.target_rows, ksg, self._targets, 600.0, 4.0),
             (self.rows, f"histogram edges, {self.columns} x {self.rows}, FDR .05", self._edges, 300.0, 4.0),
-            (
-                self.feature_rows,
-                sparse,
-                self._sparse,
-                300.0,
-                8.0,
-            ),
+            (self.feature_rows, sparse, self._sparse, 300.0, 8.0),
         ]
         for size, what, work, seconds, gib in tasks:
             if not size:
@@ -127,13 +112,8 @@ class PairwiseMany:
         return timed(work)
 
     def _targets(self, context: Context) -> dict[str, Any]:
-        count = max(self.targets + 1, round(self.target_share * self.columns))
-        h = activations(self.target_rows, count, context.generator("targets"))
-        targets = range(round(self.targets * self.target_share))
-        row = timed(lambda: _counted(pairwise_edges(h, "ksg", targets=targets)))
-        every = self.targets * (self.columns - 1) - self.targets * (self.targets - 1) // 2
-        scale = every / row["pairs"]
-        return {**row, **{name: row[name] * scale for name in ("wall_seconds", "cpu_seconds")}, "scaled_by": scale}
+        h = activations(self.target_rows, self.columns, context.generator("targets"))
+        return timed(lambda: _counted(pairwise_edges(h, "ksg", targets=range(self.targets))))
 
     def _edges(self, context: Context) -> dict[str, Any]:
         planted = PlantedNetwork(self.columns, self.columns // 25, 12, self.rows)

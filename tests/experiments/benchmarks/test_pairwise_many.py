@@ -9,13 +9,13 @@ from lmi.types import Context
 
 def test_every_task_is_measured_and_held_against_its_bar():
     small = PairwiseMany(
-        columns=80, rows=60, targets=10, target_rows=40, target_share=0.5, features=64, feature_rows=600, active=8,
+        columns=80, rows=60, targets=10, target_rows=40, features=64, feature_rows=600, active=8,
         layer_rows=0, checked=20,
     )  # fmt: skip
     result = small.run(Context(1))
     assert len(result.tables["tasks"]) == 3
     assert {row["what"] for row in result.tables["bars"] if not row["met"] and "GiB" not in row["unit"]} == set()
-    assert result.tables["tasks"][0]["scaled_by"] > 1
+    assert result.tables["tasks"][0]["pairs"] == 10 * 79 - 45
 
 
 def test_parmigene_has_the_same_edges():
