@@ -23,10 +23,7 @@ def spread_training(x: Tensor, devices: int, accelerator: Literal["cpu", "cuda"]
     from lightning.fabric import Fabric
 
     rows = x[: len(x) // devices * devices].double().cpu()
-    many = (
-        "ddp_fork" if accelerator == "cpu" else "ddp_spawn"
-    )  # a forked process imports nothing; CUDA cannot be forked
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=many if devices > 1 else "auto")
+    fabric = Fabric(accelerator=accelerator, devices=devices, strategy="ddp_spawn" if devices > 1 else "auto")
     work = partial(_trained, x=rows, steps=steps)
     weights = fabric.launch(work) if devices > 1 else work(fabric)
     return torch.tensor(weights, dtype=torch.float64)

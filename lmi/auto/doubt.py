@@ -68,8 +68,13 @@ class Evidence:
 
     @property
     def unconfirmed(self) -> float:
-        """Nats that fresh pairs do not confirm, beyond what a fit to so many samples is known to cost."""
-        return 0.0 if self.all_columns else self.nats - self.chosen.bound - self.chosen.traits.expected_loss
+        """Nats that fresh pairs do not confirm, beyond what a fit to so many samples is known to cost.
+
+        Fresh pairs are scored by the density: what neighbours add to it is judged by how far they disagree.
+        """
+        if self.all_columns:
+            return 0.0
+        return self.nats - max(self.correction, 0.0) - self.chosen.bound - self.chosen.traits.expected_loss
 
     @property
     def is_dependence(self) -> bool:

@@ -135,3 +135,9 @@ def test_a_bound_that_nothing_could_ask_is_doubted_where_neighbours_do_not_corre
 
 def test_a_number_just_below_zero_is_no_unfinished_mixture():
     assert not any("densities" in reason for reason in verdict_of(clean(nats=-0.002)).reasons)
+
+
+def test_what_neighbours_add_needs_no_confirmation_by_the_density():
+    alone = clean(nats=0.64, columns=2)
+    assert verdict_of(alone).level == "doubtful"
+    assert verdict_of(replace(alone, correction=0.14)).level == "reliable"
