@@ -4,7 +4,6 @@ It imports what a run needs and forks for each command that comes in as a line o
 "env": variables, "log": file, "file_bytes": limit}`` answers with a process number, ``{"wait": number}`` with its exit code.
 """
 
-import atexit
 import importlib
 import json
 import os
@@ -46,7 +45,8 @@ def forked(program, words, cwd, env, log, file_bytes):
     except BaseException:  # noqa: BLE001  (nothing may return into the loop of the parent)
         traceback.print_exc()
     finally:
-        atexit._run_exitfuncs()  # W&B writes its last records in one of them
+        if "wandb" in sys.modules:  # it writes its last records at the end of a process, which ends here at once
+            sys.modules["wandb"].teardown()
         sys.stdout.flush()
         os._exit(code)
 
