@@ -45,15 +45,15 @@ def runs(starter, tmp_path_factory):
 
 @pytest.mark.slow
 def test_runs_started_at_once_have_a_folder_each_and_the_numbers_of_their_undisturbed_twins(runs):
-    """Six here; twenty were tried by hand."""
+    """Four here; twenty were tried by hand."""
     place, start = runs
-    ends = start(*([f"seed={seed}"] for seed in range(6)))
-    assert [code for code, _ in ends] == [0] * 6, ends
+    ends = start(*([f"seed={seed}"] for seed in range(4)))
+    assert [code for code, _ in ends] == [0] * 4, ends
     folders = [path.parent for path in place.glob("runs/*/*/result.json")]
     result = {Result.load(folder).facts["seed"]: Result.load(folder).metrics["estimate_nats"] for folder in folders}
-    assert len(folders) == 6 and sorted(result) == list(range(6)) and len(set(result.values())) == 6
+    assert len(folders) == 4 and sorted(result) == list(range(4)) and len(set(result.values())) == 4
     assert not list(place.glob("**/run.lock"))
-    ends = start(["seed=3", "hydra.run.dir=same"], ["seed=4", "hydra.run.dir=same"], ["seed=5", "hydra.run.dir=same"])
+    ends = start(["seed=1", "hydra.run.dir=same"], ["seed=2", "hydra.run.dir=same"], ["seed=3", "hydra.run.dir=same"])
     assert sorted(code for code, _ in ends) == [0, 1, 1]
     assert all("a run is alive in" in said or "holds a finished run" in said for code, said in ends if code)
     kept = Result.load(place / "same")

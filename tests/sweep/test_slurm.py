@@ -153,6 +153,7 @@ def test_a_preempted_job_is_requeued_and_ends_like_the_undisturbed_one(slurm, st
         ).stdout.strip()  # fmt: skip
 
     job = submit("preempted")
+    undisturbed = starter.ranks(*TRAIN[2:], *words, f"hydra.run.dir={tmp_path / 'whole'}")
     folder = tmp_path / "preempted"
     wait((folder / "checkpoints" / "last.ckpt").is_file, "the first epoch")
     subprocess.run(["scancel", "--signal=USR1", job], env=slurm, check=True)
@@ -164,7 +165,7 @@ def test_a_preempted_job_is_requeued_and_ends_like_the_undisturbed_one(slurm, st
     wait(restarted, "the job to be queued again")
     assert not (folder / "result.json").exists()
     start_again(job, slurm)
-    for number in starter.ranks(*TRAIN[2:], *words, f"hydra.run.dir={tmp_path / 'whole'}"):
+    for number in undisturbed:
         code, said = starter.wait(number)
         assert code == 0, said
     results = {}
