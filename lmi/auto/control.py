@@ -25,6 +25,7 @@ from lmi.estimators.trust.thresholds import (
     NEIGHBOURS_APART,
     NEIGHBOURS_APART_LEAST,
     NOT_SETTLED,
+    RESIDUALS_IN_DOUBT,
     RESIDUALS_SURE,
     SIGNIFICANT,
     THINNER,
@@ -34,7 +35,6 @@ from lmi.types import Context
 KSG_SAMPLES = 10_000
 MATCHED_SAMPLES = 2500  # all pairs of which are scored
 NEIGHBOURS = 5
-RESIDUALS_IN_DOUBT = 0.25  # share of a correction by residuals
 
 
 class Natural(NamedTuple):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lmi.auto.candidate import FittedCandidate
 from lmi.estimators.trust.left_over import LeftOver
 from lmi.estimators.trust.sides_alone import SidesAlone
+from lmi.estimators.trust.thresholds import BOUND_RANGE, UNCONFIRMED, UNCONFIRMED_ERRORS, UNCONFIRMED_LEAST
 
 
 class Doubt(NamedTuple):
@@ -85,3 +86,19 @@ class Evidence:
 def sample_limit(n: int) -> float:
     """About the most that n samples can show, nats."""
     return math.log(n / 4)
+
+
+def lacks_confirmation(nats: float, error: float, unconfirmed: float, n: int) -> bool:
+    """Whether fresh pairs fail to confirm much of a number that so many samples could confirm.
+
+    Args:
+        nats: the number.
+        error: its standard error, nats.
+        unconfirmed: what fresh pairs do not confirm of it, nats.
+        n: samples.
+
+    >>> lacks_confirmation(1.4, 0.0, 0.5, 3000), lacks_confirmation(1.4, 0.0, 0.2, 3000)
+    (True, False)
+    """
+    tolerance = max(UNCONFIRMED * nats, UNCONFIRMED_ERRORS * error, UNCONFIRMED_LEAST)
+    return unconfirmed > tolerance and nats < sample_limit(n) - BOUND_RANGE

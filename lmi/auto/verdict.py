@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lmi.auto.doubt import Doubt, Evidence, sample_limit
+from lmi.auto.doubt import Doubt, Evidence, lacks_confirmation, sample_limit
 from lmi.estimators.trust.thresholds import (
     ABSTAIN,
-    BOUND_RANGE,
     BY_COLUMN,
     COPIED,
     COUNT_LESS,
@@ -33,9 +32,6 @@ from lmi.estimators.trust.thresholds import (
     RISING,
     RISING_LEAST,
     SAMPLES_A_DIMENSION,
-    UNCONFIRMED,
-    UNCONFIRMED_ERRORS,
-    UNCONFIRMED_LEAST,
     UNEXPLAINED,
     UNEXPLAINED_LEAST,
     UNEXPLAINED_SHARE,
@@ -64,9 +60,7 @@ def neighbours_disagree(e: Evidence) -> Doubt | None:
 
 def not_confirmed(e: Evidence) -> Doubt | None:
     """Fresh pairs confirm only a part of the estimate."""
-    tolerance = max(UNCONFIRMED * e.nats, UNCONFIRMED_ERRORS * e.error, UNCONFIRMED_LEAST)
-    measurable = e.nats < sample_limit(e.num_samples) - BOUND_RANGE
-    if not (e.is_dependence and e.unconfirmed > tolerance and measurable):
+    if not (e.is_dependence and lacks_confirmation(e.nats, e.error, e.unconfirmed, e.num_samples)):
         return None
     weight = 3.0 if e.unconfirmed > MOSTLY_UNCONFIRMED * e.nats else 1.0
     return Doubt(f"fresh pairs confirm only {e.chosen.bound:.2f} of {e.nats:.2f} nats", weight)

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lmi.auto.doubt import lacks_confirmation
 from lmi.auto.estimator import AutoEstimator
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import repeats
-from lmi.estimators.trust.thresholds import BOUND_RANGE, UNCONFIRMED, UNCONFIRMED_ERRORS, UNCONFIRMED_LEAST
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import default_verdict, worst
 from lmi.evidence import Null, Verdict
@@ -67,8 +67,7 @@ def half_of_the_unconfirmed(estimate: Estimate) -> Estimate:
     nats, error = estimate.nats, estimate.details["standard_error_nats"]
     confirmed = estimate.interval[0] + Z_90 * error
     unconfirmed = nats - confirmed
-    tolerance = max(UNCONFIRMED * nats, UNCONFIRMED_ERRORS * error, UNCONFIRMED_LEAST)
-    if unconfirmed <= tolerance or nats > math.log(estimate.num_samples / 4) - BOUND_RANGE:
+    if not lacks_confirmation(nats, error, unconfirmed, estimate.num_samples):
         return estimate
     kept = nats - 0.5 * unconfirmed
     words = f"of {nats:.2f} nats fresh pairs confirm {confirmed:.2f}: the number is half way"

@@ -66,6 +66,11 @@ SIGNIFICANT = Threshold(2.5, "standard errors", "of the KSG correction, from whe
 NOT_SETTLED = Threshold(
     1.0, "standard errors", "of the KSG correction, from where on the interval holds what it would have said"
 )
+RESIDUALS_IN_DOUBT = Threshold(
+    0.25,
+    "share of a correction by residuals",
+    "that is in its standard error: neighbours of residuals see nearly all of what a density misses, of pairs about half",
+)
 RESIDUALS_SURE = Threshold(
     5.0,
     "standard errors",

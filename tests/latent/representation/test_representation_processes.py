@@ -24,7 +24,7 @@ SEQUENCES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["cca", "mine", "infonce of sequences with dropout"])
+@pytest.mark.parametrize("objective", ["cca", "cross", "infonce", "mine", "infonce of sequences with dropout"])
 def test_two_processes_train_as_one_with_the_double_batch(objective, starter, tmp_path):
     case = SEQUENCES if "sequences" in objective else [*PICTURES, f"estimator.objective={objective}"]
     words = [*WORDS, *case]
