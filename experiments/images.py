@@ -42,10 +42,12 @@ class ImagesExperiment:
         shares = {name: result.metrics.get(f"learned_from_{name}_nats") for name in ("quarter", "half", "all")}
         values = [value for value in shares.values() if isinstance(value, float)]
         if len(values) == 3:
-            missing = float(result.metrics.get("still_missing_ratio") or 0.0)
+            least, most = (result.metrics.get(f"still_missing_{end}_ratio") for end in ("least", "most"))
+            missing = (least, most) if isinstance(least, float) and isinstance(most, float) else None
             figures["learning"] = learning_curve_figure([value / NATS_PER_BIT for value in values], missing)
             captions["learning"] = (
                 "What encoders of a quarter, a half and all of the training pairs find in the same fresh pairs (KSG, by itself "
-                "too low), and what a power law says that infinitely many would find."
+                "too low). The band is what infinitely many would find, if what is missing falls as a power of the number "
+                "of pairs between -1/2 and -3/2; there is none where the curve does not bend yet."
             )
         return replace(result, experiment="images", figures=figures, captions=captions)

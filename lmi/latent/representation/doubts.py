@@ -64,8 +64,8 @@ def learned_doubts(
         a, b, c = curve.nats
         reasons.append(
             f"more data would find more: encoders of {curve.samples[0]}, {curve.samples[1]} and {curve.samples[2]} samples "
-            f"find {a:.2f}, {b:.2f} and {c:.2f} nats, {curve.members} of the last together {curve.together:.2f}, which "
-            f"leaves about {curve.missing * nats:.2f} nats to be found"
+            f"find {a:.2f}, {b:.2f} and {c:.2f} nats, {curve.members} of the last together {curve.together:.2f}"
+            + still_to_be_found(curve, nats)
         )
     if raw[0] - nats > max(2 * Z_90 * (raw[1] ** 2 + error**2) ** 0.5, LATENT_FOLDS_APART * nats):
         reasons.append(
@@ -93,6 +93,14 @@ def learned_doubts(
             f"latent_dim may find more"
         )
     return tuple(reasons)
+
+
+def still_to_be_found(curve: LearningCurve, nats: float) -> str:
+    """What the curve leaves of an estimate of ``nats``, in words, with the powers of n between which it lies."""
+    if curve.missing_range is None:
+        return "; it does not bend yet, so that no limit can be read from it"
+    least, most = (share * nats for share in curve.missing_range)
+    return f", which leaves about {curve.missing * nats:.2f} nats to be found, {least:.2f} to {most:.2f}"
 
 
 def normal_doubts(x: Tensor, y: Tensor, whole: Estimate, generator: torch.Generator) -> tuple[str, ...]:

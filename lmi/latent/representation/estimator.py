@@ -156,5 +156,7 @@ def details_of(fits: list[Fitted], curve: LearningCurve | None) -> dict[str, flo
         for name, value in zip(("quarter", "half", "all"), curve.nats):
             details[f"learned_from_{name}_nats"] = value
         details["learned_by_members_nats"] = curve.together
-        details["still_missing_ratio"] = curve.missing
+        if curve.missing_range is not None:
+            names = ("still_missing_ratio", "still_missing_least_ratio", "still_missing_most_ratio")
+            details.update(zip(names, (curve.missing, *curve.missing_range)))
     return details

@@ -36,19 +36,52 @@ class LearningCurve:
     members: int = 1
 
     @property
+    def gains(self) -> tuple[float, float]:
+        """What the first and the second doubling of the training samples found, nats."""
+        return self.nats[1] - self.nats[0], self.nats[2] - self.nats[1]
+
+    @property
+    def bends(self) -> bool:
+        """Whether the curve says where it ends: the second doubling found nothing, or 2^-1/2 of what the first did at most.
+
+        >>> [LearningCurve((1, 2, 4), nats, 0.0).bends for nats in ((0.6, 0.8, 0.9), (0.1, 0.3, 0.5), (0.5, 0.4, 0.6))]
+        [True, False, False]
+        """
+        earlier, gain = self.gains
+        return gain <= max(SLOWEST * earlier, 0.0)
+
+    @property
     def by_samples(self) -> float:
         """What infinitely many samples would find beyond one member of all, nats, if what is missing falls as a power of n.
 
-        I(n) = I - c n^-a: the gains of two doublings have the ratio r = 2^-a, and gain * r / (1 - r) is left.
+        I(n) = I - c n^-a: the gains of two doublings have the ratio r = 2^-a, and gain * r / (1 - r) is left. A curve that does
+        not bend says nothing of its limit. Then this is what the slowest power would leave, but no more than all samples
+        found: a curve that rises as the logistic function of log n has as much before it where it begins to bend.
 
         >>> round(LearningCurve((1, 2, 4), (0.6, 0.8, 0.9), 0.9).by_samples, 3)
         0.1
+        >>> LearningCurve((1, 2, 4), (0.1, 0.3, 0.9), 0.9).by_samples
+        0.9
         """
-        earlier, gain = self.nats[1] - self.nats[0], self.nats[2] - self.nats[1]
+        earlier, gain = self.gains
         if gain <= 0:
             return 0.0
-        ratio = min(max(gain / earlier, FASTEST), SLOWEST) if earlier > 0 else SLOWEST
-        return gain * ratio / (1 - ratio)
+        if not self.bends:
+            return min(left_by(SLOWEST, gain), max(self.nats[2], 0.0))
+        return left_by(max(gain / earlier, FASTEST), gain)
+
+    @property
+    def missing_range(self) -> tuple[float, float] | None:
+        """``missing`` by the fastest and by the slowest power of n; ``None`` where the curve does not bend.
+
+        >>> curve = LearningCurve((1, 2, 4), (0.6, 0.8, 0.9), 0.9)
+        >>> [round(share, 2) for share in curve.missing_range], LearningCurve((1, 2, 4), (0.1, 0.3, 0.5), 0.5).missing_range
+        ([0.06, 0.27], None)
+        """
+        if not self.bends:
+            return None
+        gain = max(self.gains[1], 0.0)
+        return self.share_of(left_by(FASTEST, gain)), self.share_of(left_by(SLOWEST, gain))
 
     @property
     def by_members(self) -> float:
@@ -62,10 +95,19 @@ class LearningCurve:
     @property
     def missing(self) -> float:
         """The larger of both, as a share of what all members find; what members found already is not missing from samples."""
+        return self.share_of(self.by_samples)
+
+    def share_of(self, by_samples: float) -> float:
+        """``missing``, if more samples would find ``by_samples`` nats beyond one member of all."""
         if self.together <= SMALLEST:
             return 0.0
-        beyond = self.by_samples - max(self.together - self.nats[2], 0.0)
+        beyond = by_samples - max(self.together - self.nats[2], 0.0)
         return max(beyond, self.by_members, 0.0) / self.together
+
+
+def left_by(ratio: float, gain: float) -> float:
+    """What all doublings to come find together, nats, if each finds ``ratio`` of the one before and the last found ``gain``."""
+    return gain * ratio / (1 - ratio)
 
 
 def learning_curve(

@@ -272,7 +272,13 @@ def test_each_doubt_comes_with_its_number():
     assert "find nothing" in doubts_of(0.0, 0.0, (0.0, 0.01), flat)[0]
     assert "neighbours find 1.30 nats in the samples" in doubts_of(1.0, 0.9, (1.0, 1.0), flat, (1.3, 0.02))[0]
     reason = doubts_of(1.0, 0.9, (1.0, 1.0), rising)[0]
-    assert "find 0.50, 0.70 and 0.80 nats, 1 of the last together 0.80, which leaves about 0.13 nats" in reason
+    assert (
+        "find 0.50, 0.70 and 0.80 nats, 1 of the last together 0.80, which leaves about 0.13 nats to be found, 0.07 to 0.30"
+        in reason
+    )
+    steep = LearningCurve((100, 200, 400), (0.1, 0.3, 0.9), 0.9)
+    assert "0.90; it does not bend yet, so that no limit" in doubts_of(1.0, 0.9, (0.9, 0.9), steep)[0]
+    assert opened_upwards(Estimate(0.9, "r", 9, interval=(0.8, 1.0)), steep, (0.6, 0.02)).interval[1] == 1.9
     assert doubts_of(1.0, 0.9, (0.8, 1.2), flat) == ("its folds disagree: 0.80 to 1.20 nats",)
     assert "2.00 nats on the training part and 0.90 on fresh pairs" in doubts_of(2.0, 0.9, (1.0, 1.0), flat)[0]
 
