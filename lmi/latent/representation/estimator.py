@@ -22,7 +22,7 @@ from lmi.latent.representation.encoders.pretrained import pretrained_features
 from lmi.latent.representation.fold import Fitted, fit_fold
 from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
 from lmi.latent.representation.levels import measured_as_levels
-from lmi.latent.representation.second_measure import second_measure, settled_by
+from lmi.latent.representation.second_measure import half_way_to, second_measure, settled_by
 from lmi.latent.representation.settings import RepresentationSettings
 from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
@@ -62,15 +62,19 @@ class RepresentationEstimator(RepresentationSettings):
             fits.append(fit)
             estimates.append(estimate)
         if self.measure == "auto":
-            variates = [fit.leading.variates(*fit.latents) for fit in fits]
-            estimates = measured_as_levels(estimates, variates, folds, self.permutations, context)
+            variates, in_latents = [fit.leading.variates(*fit.latents) for fit in fits], estimates
+            estimates = measured_as_levels(in_latents, variates, folds, self.permutations, context)
+            has_levels = any(a is not b for a, b in zip(estimates, in_latents, strict=True))
         whole = pool_folds(estimates, folds, n)
         raw = raw_neighbours(x, y, context.generator("raw"))
         details = details_of(fits, curve)
         if self.measure == "auto":
             second = second_measure(fits, folds, context)
-            details["second_measure_nats"] = second
-            whole = settled_by(second, whole, max(fit.leading.count for fit in fits))
+            details |= {"first_measure_nats": whole.nats, "second_measure_nats": second}
+            count = max(fit.leading.count for fit in fits)
+            whole = settled_by(second, whole, count)
+            if not has_levels:  # neighbours inside a clump know nothing of the other side
+                whole = half_way_to(second, whole, count)
         doubts = (
             *learned_doubts(self, fits, estimates, whole, curve, raw),
             *normal_doubts(x, y, whole, context.generator("linear")),

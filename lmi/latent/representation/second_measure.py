@@ -18,7 +18,10 @@ from lmi.estimators.trust.thresholds import (
     LATENT_MEASURES_APART,
     LATENT_MEASURES_APART_ERRORS,
     LATENT_MEASURES_MANY,
+    LATENT_NOTHING,
 )
+from lmi.estimators.trust.uncertainty import Z_90
+from lmi.estimators.trust.verdict import default_verdict, worst
 from lmi.evidence import Verdict
 from lmi.latent.representation.fold import Fitted
 from lmi.latent.representation.leading import NEIGHBOURS
@@ -49,6 +52,37 @@ def second_measure(fits: Sequence[Fitted], folds: Sequence[Fold], context: Conte
         u, v = (z[fold.test] for z in fit.leading.variates(*fit.latents))
         total += fold.test.numel() * neighbours_nats(u, v, context.generator("second measure", i))
     return total / sum(fold.test.numel() for fold in folds)
+
+
+def half_way_to(second: float, estimate: Estimate, latents: int) -> Estimate:
+    """The number half way up to what neighbours find, where that is clearly more; the interval reaches up to it.
+
+    A few hundred pairs of four latents confirm no model, and what ``auto`` then takes is a lower bound, while neighbours held
+    against a normal model say too much of latents that are functions of fewer signals. The truth lay between both.
+
+    Args:
+        second: of the same samples by neighbours, nats.
+        estimate: of all folds; one without an interval stays as it is.
+        latents: of a side, at most, in any fold; of more than ``LATENT_MEASURES_MANY`` neighbours say nothing.
+
+    >>> estimate = Estimate(1.4, "auto", 2000, interval=(1.3, 1.5), details={"standard_error_nats": 0.05})
+    >>> raised = half_way_to(1.8, estimate, 4)
+    >>> round(raised.nats, 3), raised.interval, half_way_to(1.45, estimate, 4).nats, half_way_to(1.8, estimate, 9).nats
+    (1.6, (1.3, 1.8822426813475737), 1.4, 1.4)
+    """
+    nats, error = estimate.nats, estimate.details["standard_error_nats"]
+    clearly = max(LATENT_MEASURES_APART * nats, LATENT_MEASURES_APART_ERRORS * error, LATENT_NOTHING)
+    if estimate.interval is None or second - nats <= clearly or latents > LATENT_MEASURES_MANY:
+        return estimate
+    more, (low, high) = 0.5 * (second - nats), estimate.interval
+    words = f"neighbours find {second:.2f} nats in the same latents and the measure {nats:.2f}: the number is half way"
+    return replace(
+        estimate,
+        nats=nats + more,
+        pointwise=None if estimate.pointwise is None else estimate.pointwise + more,
+        interval=(low, max(high, second + Z_90 * error)),
+        verdict=worst(estimate.verdict or default_verdict(estimate), Verdict("doubtful", (words,))),
+    )
 
 
 def settled_by(second: float, estimate: Estimate, latents: int) -> Estimate:
