@@ -8,10 +8,11 @@ from torch import Tensor
 from lmi.auto.candidate import Candidate
 from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
+from lmi.auto.candidates.pair_densities import PairDensities, turns_to_pairs
 from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, T_SCORES, Space, components, distinct
+from lmi.auto.spaces import COLUMNS, COLUMNS_BY_PAIRS, LEVELS, PRESENT, T_SCORES, Space, components, distinct
 from lmi.estimators.columns import normal_scores, robust_scaled
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
@@ -26,6 +27,7 @@ from lmi.estimators.trust.thresholds import (
     LEFT_OVER,
     LEVEL_COLUMNS,
     LOW_DIMENSIONAL,
+    PAIRED,
     PREDICTED,
     PREDICTED_FROM,
     PREDICTORS,
@@ -49,7 +51,12 @@ def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> 
         folds: what candidates will be fitted on.
         context: seeds draws, trees and shuffles.
     """
-    return [*of_levels(raw, folds, context), *of_tails(raw, folds, context), *of_leftovers(raw, line, context)]
+    return [
+        *of_levels(raw, folds, context),
+        *of_tails(raw, folds, context),
+        *of_pairs(raw, folds, context),
+        *of_leftovers(raw, line, context),
+    ]
 
 
 def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
@@ -82,6 +89,17 @@ def of_tails(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     space = Space(T_SCORES, x, y)
     low = sum(widths) <= LOW_DIMENSIONAL
     return [TMixture(space, 1, context) if low else TDensity(space, max(widths), context)]
+
+
+def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
+    """A density of each pair of columns, where pairs share more than their correlations say."""
+    widths = [z.shape[1] for z in raw]
+    if min(widths) < 2 or max(widths) > PAIRED or not all(distinct(z) for z in raw):
+        return []
+    x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
+    space = Space(COLUMNS_BY_PAIRS, x, y)
+    names = turns_to_pairs(space, folds[0], context)
+    return [PairDensities(space, names, context)] if names else []
 
 
 def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:

@@ -16,6 +16,7 @@ from lmi.auto.candidates.kernel_variates import KernelMixture
 from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.candidates.neural_critic import NeuralCritic, calibration
 from lmi.auto.candidates.normal import Normal
+from lmi.auto.candidates.pair_densities import PairDensities, turns_to_pairs
 from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
@@ -305,3 +306,26 @@ def test_the_sign_of_a_product_of_two_columns_is_predicted_and_no_worse_than_by_
     assert "took predictions of y from x" in estimate.choice
     assert abs(estimate.nats - pairs.truth) < 0.09 and estimate.interval[0] < pairs.truth < estimate.interval[1]
     assert estimate.nats > lmi.estimate(pairs.x, pairs.y, "ksg", permutations=0).nats
+
+
+def test_pairs_that_are_not_normal_are_measured_one_by_one():
+    # y turned and the noise uniform: sharp edges among 2 + 3 columns, one of which is nothing.
+    g = torch.Generator().manual_seed(6)
+    n, width = 600, 0.5
+    x, e = torch.rand(2, n, 2, generator=g, dtype=torch.float64)
+    y = torch.cat((x + width * e, torch.randn(n, 1, generator=g, dtype=torch.float64)), 1)
+    y = y @ torch.linalg.qr(torch.randn(3, 3, generator=g, dtype=torch.float64)).Q
+    candidate = PairDensities(Space(COLUMNS, x, y), ["columns", "columns of x"], CONTEXT)
+    fitted = candidate.fit(make_folds(n, 2, CONTEXT.generator("folds")))
+    truth = 2 * (0.5 * width - math.log(width))  # a trapezoid for x + width e
+    number = fitted.number()
+    assert fitted.name == "densities of pairs of columns of x"
+    assert number.nats - 2 * number.error < truth < number.nats + number.above + 2 * number.error
+
+
+def test_columns_that_share_more_than_within_their_pairs_are_not_added_up():
+    g = torch.Generator().manual_seed(7)
+    scale, x, e = torch.randn(3, 600, 2, generator=g, dtype=torch.float64)
+    fold = folds()[0]
+    assert turns_to_pairs(Space(COLUMNS, x, (x**3 + e).abs()), fold, CONTEXT)
+    assert not turns_to_pairs(Space(COLUMNS, scale[:, :1].exp() * x, scale[:, :1].exp() * (x + e)), fold, CONTEXT)

@@ -60,15 +60,21 @@ def by_pair(x: Tensor, y: Tensor, generator: torch.Generator) -> PairExcess:
     correlations = x.T @ y / n
     best, partner = correlations.abs().max(1)
     kept = best.argsort(descending=True, stable=True)[:MOST_PAIRS]
-    r = correlations[kept, partner[kept]].clamp(-0.999, 0.999)[:, None]
-    u, v = x[:, kept].T, y[:, partner[kept]].T
-    a, b = torch.randn(2, len(kept), n, generator=generator, dtype=torch.float64)
+    return beyond_normal(x[:, kept], y[:, partner[kept]], generator)
+
+
+def beyond_normal(x: Tensor, y: Tensor, generator: torch.Generator) -> PairExcess:
+    """KSG of each column of x (n, m) and its partner in y (n, m), less that of normal pairs, each beyond its closed form."""
+    u, v = (normal_scores(z).T for z in (x, y))
+    m, n = u.shape
+    r = ((u * v).mean(1) / (u * u).mean(1)).clamp(-0.999, 0.999)[:, None]
+    a, b = torch.randn(2, m, n, generator=generator, dtype=torch.float64)
     a, b = (normal_scores(z.T).T for z in (a, r * a + (1 - r**2).sqrt() * b))  # as fixed in their margins as x and y
     excess, control = _beyond(u, v, r), _beyond(a, b, r)
     nats = float((excess.mean(1) - control.mean(1)).sum())
     # Pairs may depend on each other: the error is that of the sum over pairs, row by row.
     error = DEPENDENT * math.sqrt(float(excess.sum(0).var() + control.sum(0).var()) / n)
-    return PairExcess(nats / max(error, 1e-12), nats, len(kept))
+    return PairExcess(nats / max(error, 1e-12), nats, m)
 
 
 def _beyond(u: Tensor, v: Tensor, r: Tensor) -> Tensor:

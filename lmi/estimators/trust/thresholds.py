@@ -98,6 +98,15 @@ PREDICTED_FROM = Threshold(
 PREDICTORS = Threshold(
     50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
 )
+PAIRED = Threshold(32, "columns of a side", "up to here pairs of columns are matched and given a density each")
+PAIRED_BY_CHANCE = Threshold(
+    40,
+    "chi square of 9",
+    "of Hermite polynomials of two columns, from where on they belong together; the most of 600 by chance",
+)
+BESIDE_PAIRS = Threshold(
+    5, "standard deviations", "of what columns share beside their pairs, up to which the pairs' information adds up"
+)
 TAILS_TOGETHER = Threshold(
     20, "nats", "twice the log likelihood that a t copula must gain over the normal one to be tried; a few by chance"
 )
