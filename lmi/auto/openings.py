@@ -31,7 +31,8 @@ def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Nu
     if not chosen.traits.approximate:
         return number
     space = chosen.cross_fit.space
-    mixed = chosen.components > EXACT_COMPONENTS or chosen.traits.learned
+    variates = chosen.traits.exceeds_bound and not chosen.traits.costly
+    mixed = chosen.components > EXACT_COMPONENTS or chosen.traits.learned or variates
     uncorrected = mixed and space.columns > KSG_DIMENSIONS
     lacks = max((MIXED_BOUND if uncorrected else LOWER_BOUND) * number.nats, STILL_TO_RISE * rise)
     return number._replace(above=max(number.above, lacks))

@@ -26,7 +26,6 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
     CLASS_GAIN,
     CLIMB_GAIN,
-    KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
     NEURAL_DIMENSIONS,
     SAMPLES_A_CLASS,
@@ -114,7 +113,7 @@ def fit_candidates(
         _t_densities(contest, tried, normals, context)
     _climb(contest, tried, normals, low, context)
     columns = min(space.columns for space in spaces.values())
-    if columns > KSG_DIMENSIONS:
+    if columns > NEURAL_DIMENSIONS:
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
     if raw is not None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lmi.auto.candidate import Number
+from lmi.auto.candidate import Number, Traits
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
@@ -66,15 +66,23 @@ def test_what_twice_as_many_densities_say_more_opens_the_interval_where_neighbou
 
 
 @pytest.mark.parametrize(
-    ("dim", "count", "learned", "share"),
-    [(4, 4, False, 0.18), (4, 2, False, 0.08), (3, 4, False, 0.08), (4, 0, True, 0.18), (3, 0, True, 0.08)],
+    ("dim", "count", "kind", "share"),
+    [
+        (4, 4, "", 0.18),
+        (4, 2, "", 0.08),
+        (3, 4, "", 0.08),
+        (4, 0, "learned", 0.18),
+        (3, 0, "learned", 0.08),
+        (4, 0, "exceeds_bound", 0.18),
+    ],
 )
-def test_many_densities_and_networks_in_many_columns_lack_more_than_other_lower_bounds(dim, count, learned, share):
+def test_densities_variates_and_networks_in_many_columns_lack_more_than_other_lower_bounds(dim, count, kind, share):
+    # Spirals in 8 to 25 columns, kernel variates: .06 to .20 of the number.
     # Six columns with noise that is large now and then: .14 of the number on two draws, one of them reliable and outside.
     # Four pairs of Clayton's copula, a network over a normal density: .10 to .19 of the number on eight draws.
     space = SimpleNamespace(columns=2 * dim)
     chosen = SimpleNamespace(
-        traits=SimpleNamespace(approximate=True, learned=learned),
+        traits=replace(Traits(9, approximate=True), **({kind: True} if kind else {})),
         components=count,
         cross_fit=SimpleNamespace(space=space),
     )

@@ -23,7 +23,7 @@ from lmi.estimators.folds import Fold
 from lmi.types import Context
 
 COMPLEXITY = 50  # above mixtures, below neural critics
-NUMBERS = (1, 2, 4)  # of variates a side
+NUMBERS = (1, 2, 4, 8)  # of variates a side, at most
 COMPONENTS = (1, 2, 4)
 
 
@@ -58,9 +58,9 @@ class KernelMixture(Candidate):
         best: Trial | None = None
         reason = ""
         # Of a single shared direction the further variates are functions, which a density of all of them does not know.
-        for most, count in itertools.product(NUMBERS, COMPONENTS):
-            if most > NUMBERS[0] and all(fold.correlations.numel() < most for fold in variates):
-                break
+        found = max(fold.correlations.numel() for fold in variates)
+        numbers = [most for fewer, most in zip((0, *NUMBERS), NUMBERS, strict=False) if found > fewer]
+        for most, count in itertools.product(numbers, COMPONENTS):
             try:
                 trial = self._trial(folds, [fold.first(most) for fold in variates], most, count)
             except ValueError as error:

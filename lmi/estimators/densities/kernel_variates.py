@@ -1,12 +1,16 @@
-"""Canonical variates that are not linear: ridge canonical correlations of distances to landmarks, on each side.
+"""Canonical variates that are not linear: ridge canonical correlations of features of each side.
 
 What two sides share through any smooth map becomes, as far as so many samples show it, a correlation of few numbers:
-kernel canonical correlation analysis (Bach and Jordan, JMLR 3, 2002) on random landmarks (Nystrom features).
+kernel canonical correlation analysis (Bach and Jordan, JMLR 3, 2002) on random landmarks (Nystrom features). Bumps around
+landmarks cannot fill eight columns; what turns or grows with the distance from the centre, as a spiral does, is linear in the
+columns times polynomials of that distance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,29 +19,65 @@ LANDMARKS = 150
 WIDTHS = (0.25, 0.5, 1.0, 2.0)  # of the Gaussian bumps, in median distances between landmarks
 RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2)  # as shares of the features' total variance
 FIT_SHARE = 0.6
+POLYNOMIALS = (3, 5, 8)  # of the distance from the centre, the constant among them
+FEATURES_A_ROW = 0.25
+
+Features = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Bumps:
-    """Gaussian bumps around landmarks, centred, and their projection to uncorrelated directions.
+class ByDistance:
+    """Whitened columns times Legendre polynomials of the rank of their distance from the centre.
 
     Args:
-        landmarks: (m, d).
-        width: of the bumps.
+        centre: (d,).
+        whiten: (d, d).
+        distances: (m,) from the centre, sorted.
+        count: of polynomials.
+    """
+
+    centre: Tensor
+    whiten: Tensor
+    distances: Tensor
+    count: int
+
+    @classmethod
+    def of(cls, z: Tensor, count: int) -> ByDistance:
+        """Centre, scales and distances of z (n, d)."""
+        centre = z.mean(0)
+        variances, directions = _axes(z - centre)
+        whiten = _ridge_whitening(variances, directions, RIDGES[0])
+        return cls(centre, whiten, ((z - centre) @ whiten).norm(dim=1).sort().values, count)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """(n, d) -> (n, d count)."""
+        z = (z - self.centre) @ self.whiten
+        t = 2 * torch.searchsorted(self.distances, z.norm(dim=1)).double() / self.distances.numel() - 1
+        powers = [torch.ones_like(t), t]
+        for i in range(1, self.count - 1):
+            powers.append(((2 * i + 1) * t * powers[i] - i * powers[i - 1]) / (i + 1))
+        return (z[:, :, None] * torch.stack(powers, 1)[:, None]).flatten(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Variates:
+    """Features of one side, centred, and their projection to uncorrelated directions.
+
+    Args:
+        features: (n, d) -> (n, m).
         mean: (m,) of the features on the fitted samples.
         to_variates: (m, r) directions.
     """
 
-    landmarks: Tensor
-    width: float
+    features: Features
     mean: Tensor
     to_variates: Tensor
 
     def __call__(self, z: Tensor) -> Tensor:
         """(n, d) -> (n, r)."""
-        return (_bumps(z, self.landmarks, self.width) - self.mean) @ self.to_variates
+        return (self.features(z) - self.mean) @ self.to_variates
 
-    def first(self, most: int) -> Bumps:
+    def first(self, most: int) -> Variates:
         """The same with the first ``most`` variates only."""
         return replace(self, to_variates=self.to_variates[:, :most])
 
@@ -53,8 +93,8 @@ class KernelVariates:
         correlations: (r,) on those samples.
     """
 
-    x: Bumps
-    y: Bumps
+    x: Variates
+    y: Variates
     rest: Tensor
     correlations: Tensor
 
@@ -64,7 +104,7 @@ class KernelVariates:
 
 
 def fit_kernel_variates(x: Tensor, y: Tensor, fit: Tensor, most: int, generator: torch.Generator) -> KernelVariates:
-    """Variates fitted to a part of the samples in ``fit``; width, ridge and number are chosen on the rest of them.
+    """Variates fitted to a part of the samples in ``fit``; features, ridge and number are chosen on the rest of them.
 
     A setting is scored by -1/2 sum log(1 - r_j^2) over the correlations of fresh variates that exceed two standard errors.
 
@@ -92,14 +132,22 @@ def fit_kernel_variates(x: Tensor, y: Tensor, fit: Tensor, most: int, generator:
     fitted_rows, rest = order[:cut], order[cut:]
     marks_x, marks_y = (z[fitted_rows[torch.randperm(cut, generator=generator)[:LANDMARKS]]] for z in (x, y))
     unit_x, unit_y = (_median_distance(marks) for marks in (marks_x, marks_y))
-    chosen: tuple[float, Bumps, Bumps, Tensor] | None = None
-    for width in WIDTHS:
-        features = [
-            (_bumps(z[part], marks, width * unit), part)
-            for z, marks, unit in ((x, marks_x, unit_x), (y, marks_y, unit_y))
-            for part in (fitted_rows, rest)
-        ]
-        (own_x, _), (rest_x, _), (own_y, _), (rest_y, _) = features
+    chosen: tuple[float, Variates, Variates, Tensor] | None = None
+    ways: list[tuple[Features, Features]] = [
+        (
+            partial(_bumps, landmarks=marks_x, width=width * unit_x),
+            partial(_bumps, landmarks=marks_y, width=width * unit_y),
+        )
+        for width in WIDTHS
+    ]
+    widest = max(x.shape[1], y.shape[1])
+    ways += [
+        (ByDistance.of(x[fitted_rows], count), ByDistance.of(y[fitted_rows], count))
+        for count in POLYNOMIALS
+        if min(x.shape[1], y.shape[1]) > 1 and count * widest <= FEATURES_A_ROW * cut
+    ]
+    for of_x, of_y in ways:
+        own_x, rest_x, own_y, rest_y = (f(z[part]) for f, z in ((of_x, x), (of_y, y)) for part in (fitted_rows, rest))
         mean_x, mean_y = own_x.mean(0), own_y.mean(0)
         axes_x, axes_y = _axes(own_x - mean_x), _axes(own_y - mean_y)
         across = (own_x - mean_x).T @ (own_y - mean_y) / cut
@@ -116,8 +164,8 @@ def fit_kernel_variates(x: Tensor, y: Tensor, fit: Tensor, most: int, generator:
                 best = r.argsort(descending=True)[: max(1, int((r > 0).sum()))]
                 chosen = (
                     score,
-                    Bumps(marks_x, width * unit_x, mean_x, to_u[:, best] / scale_u[best]),
-                    Bumps(marks_y, width * unit_y, mean_y, to_v[:, best] / scale_v[best]),
+                    Variates(of_x, mean_x, to_u[:, best] / scale_u[best]),
+                    Variates(of_y, mean_y, to_v[:, best] / scale_v[best]),
                     r[best],
                 )
     assert chosen is not None

@@ -137,7 +137,7 @@ LOWER_BOUND = Threshold(
 MIXED_BOUND = Threshold(
     0.18,
     "share of the number",
-    "the same of 4 densities or more, or of a network, in over 6 columns, which neighbours do not correct: .01 to .19",
+    "the same of 4 densities or more, kernel variates, a network, in over 6 columns, where no neighbours correct: .01 to .2",
 )
 STILL_TO_RISE = Threshold(
     1.5,

@@ -48,3 +48,13 @@ def test_too_few_samples_are_refused() -> None:
     x, y = circle(30)
     with pytest.raises(ValueError, match="19 samples are too few"):
         fit_kernel_variates(x, y, torch.arange(19), 1, generator())
+
+
+def test_what_turns_with_the_distance_from_the_centre_is_found_in_many_columns() -> None:
+    x, y = (torch.randn(1500, 8, generator=generator(seed), dtype=torch.float64) for seed in (0, 1))
+    y[:, :2] = 0.8 * x[:, :2] + 0.6 * y[:, :2]
+    angle = 0.3 * x.square().sum(1)
+    x[:, 0], x[:, 4] = angle.cos() * x[:, 0] - angle.sin() * x[:, 4], angle.sin() * x[:, 0] + angle.cos() * x[:, 4]
+    variates = fit_kernel_variates(x, y, torch.arange(1000), 2, generator())
+    u, v = variates.x(x[1000:]), variates.y(y[1000:])
+    assert all(torch.corrcoef(torch.stack(pair))[0, 1] > 0.6 for pair in zip(u.T, v.T, strict=True))
