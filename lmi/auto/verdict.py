@@ -52,7 +52,10 @@ def near_the_limit(e: Evidence) -> Doubt | None:
 
 
 def neighbours_disagree(e: Evidence) -> Doubt | None:
-    """Nearest neighbours and the fitted density disagree."""
+    """Nearest neighbours and the fitted density disagree.
+
+    Neighbours have then corrected the number: what else says that a closed form was not exact says it once more.
+    """
     if abs(e.correction) <= (LINE_DISAGREEMENT if e.columns <= 2 else DISAGREEMENT):
         return None
     return Doubt(f"nearest neighbours and the fitted density disagree by {abs(e.correction):.2f} nats")
@@ -138,7 +141,8 @@ def something_left(e: Evidence) -> Doubt | None:
         return None
     return Doubt(
         f"something is left after the linear model ({e.left.deviations:.0f} standard deviations): "
-        f"components of residuals depend on components, {e.left.words}"
+        f"components of residuals depend on components, {e.left.words}",
+        0.0 if neighbours_disagree(e) else 1.0,
     )
 
 
@@ -147,7 +151,8 @@ def left_along_a_column(e: Evidence) -> Doubt | None:
     if e.along is None or e.along.deviations <= BY_COLUMN:
         return None
     return Doubt(
-        f"something is left after the linear model ({e.along.deviations:.0f} standard deviations): {e.along.words}"
+        f"something is left after the linear model ({e.along.deviations:.0f} standard deviations): {e.along.words}",
+        0.0 if neighbours_disagree(e) else 1.0,
     )
 
 

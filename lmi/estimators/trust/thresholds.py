@@ -53,9 +53,7 @@ NEURAL_MARGIN = Threshold(
 )
 CLIMB_GAIN = Threshold(0.002, "nats", "that a mixture of more components must gain for the next size to be tried")
 DETERMINED = Threshold(1 - 1e-12, "canonical correlation", "from here on one side determines a direction of the other")
-CLEAR_SIGNAL = Threshold(
-    3.0, "standard deviations", "of the closed form under independence, from where on its number is taken"
-)
+CLEAR_SIGNAL = Threshold(3.0, "standard deviations", "of the closed form under independence, from where it is taken")
 CONFIRMED = Threshold(0.7, "share of the number", "that a density of kernel variates must confirm in fresh pairs")
 RIVAL_ERRORS = Threshold(
     2.0,
@@ -100,12 +98,10 @@ PREDICTORS = Threshold(
 )
 PAIRED = Threshold(32, "columns of a side", "up to here pairs of columns are matched and given a density each")
 PAIRED_BY_CHANCE = Threshold(
-    40,
-    "chi square of 9",
-    "of Hermite polynomials of two columns, from where on they belong together; the most of 600 by chance",
+    40, "chi square of 9", "of two columns' Hermite polynomials, from where on they are a pair"
 )
 BESIDE_PAIRS = Threshold(
-    5, "standard deviations", "of what columns share beside their pairs, up to which the pairs' information adds up"
+    5, "standard deviations", "that columns share beside their pairs, whose information then adds up"
 )
 TAILS_TOGETHER = Threshold(
     20, "nats", "twice the log likelihood that a t copula must gain over the normal one to be tried; a few by chance"
@@ -184,12 +180,8 @@ IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along th
 GROUPED = Threshold(0.999, "share of the rows", "that rows in groups count as at most; folds and nulls respect groups")
 COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")
 NEAR_LIMIT = Threshold(0.75, "share of log(n / 4)", "from where on n samples hardly resolve the estimate")
-LINE_DISAGREEMENT = Threshold(
-    0.15, "nats", "between neighbours and density on a line each, where neighbours are nearly exact"
-)
-DISAGREEMENT = Threshold(
-    0.03, "nats", "the same in more dimensions, where neighbours see only a part of what is missing"
-)
+LINE_DISAGREEMENT = Threshold(0.15, "nats", "between neighbours and density on a line each: both nearly exact there")
+DISAGREEMENT = Threshold(0.03, "nats", "the same in more dimensions, where neighbours see a part of what is missing")
 UNCONFIRMED = Threshold(0.2, "share of the estimate", "that fresh pairs may fail to confirm")
 UNCONFIRMED_ERRORS = Threshold(4, "standard errors", "the same, for noisy estimates")
 UNCONFIRMED_LEAST = Threshold(0.06, "nats", "the same, for small estimates")
