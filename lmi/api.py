@@ -20,6 +20,7 @@ from lmi.types import Context, Estimate, Estimator
 
 ESTIMATORS = {  # name -> module:class
     "auto": "lmi.auto.estimator:AutoEstimator",
+    "diffusion": "lmi.neural.diffusion:DiffusionEstimator",
     "flows": "lmi.neural.flows:FlowsEstimator",
     "gaussian": "lmi.estimators.gaussian.estimator:GaussianEstimator",
     "infonce": "lmi.neural.infonce:InfoNCEEstimator",
