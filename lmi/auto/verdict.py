@@ -32,11 +32,9 @@ from lmi.estimators.trust.thresholds import (
     RISING,
     RISING_LEAST,
     SAMPLES_A_DIMENSION,
-    UNEXPLAINED,
-    UNEXPLAINED_LEAST,
-    UNEXPLAINED_SHARE,
     UNFINISHED,
 )
+from lmi.estimators.trust.unexplained import unexplained_doubt
 from lmi.evidence import Level, Verdict
 
 
@@ -158,14 +156,10 @@ def left_along_a_column(e: Evidence) -> Doubt | None:
 
 def left_unexplained(e: Evidence) -> Doubt | None:
     """On fresh pairs the scores get conditional moments wrong by more than fitting costs."""
-    if e.left is None or e.left.deviations <= UNEXPLAINED or e.chosen.traits.linear:
+    if e.left is None or e.chosen.traits.linear:
         return None
-    if 0.5 * e.left.share <= max(UNEXPLAINED_SHARE * e.nats, UNEXPLAINED_LEAST, e.error):
-        return None
-    return Doubt(
-        f"on fresh pairs it leaves about {0.5 * e.left.share:.2f} nats unexplained "
-        f"({e.left.deviations:.0f} standard deviations): {e.left.words}"
-    )
+    words = unexplained_doubt(e.left, e.nats, e.error)
+    return Doubt(words) if words else None
 
 
 def sides_not_normal(e: Evidence) -> Doubt | None:

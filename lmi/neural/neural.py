@@ -10,10 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.estimators.columns import normal_scores
 from lmi.estimators.folds import split_once
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.uncertainty import Z_90
+from lmi.estimators.trust.unexplained import unexplained, unexplained_doubt
 from lmi.estimators.trust.verdict import default_verdict
 from lmi.neural.critic import BOUNDS, Bound, CriticSettings, fit_critic
 from lmi.types import Context, Estimate
@@ -21,6 +23,7 @@ from lmi.types import Context, Estimate
 BLOCK = 1000  # held-out pairs scored against one another
 SMALLEST_PART = 8
 RISING = 0.1  # share of the bound that half of the training samples may lack
+RISE_AHEAD = 2.4  # times what half of them lack is still missing, if what is missing falls as n^-.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +59,12 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         raise ValueError(
             f"{n} samples are too few to be split in three: a part would have {smallest}, expected 8 or more"
         )
+    tests = fold.test.tensor_split(-(-fold.test.numel() // BLOCK))
     raw, (x, y) = (x, y), (_scaled(z, fold.train) for z in (x, y))
 
     def fitted(train: Tensor, fit_context: Context) -> tuple[float, list[Tensor], list[float]]:
         critic, curves = fit_critic((x[train], y[train]), (x[fold.stop], y[fold.stop]), bound, settings, fit_context)
-        parts = fold.test.tensor_split(-(-fold.test.numel() // BLOCK))
-        blocks = [critic.scores(x[part], y[part]) for part in parts]
+        blocks = [critic.scores(x[rows], y[rows]) for rows in tests]
         return float(torch.stack([BOUNDS[bound](scores) for scores in blocks]).mean()), blocks, curves["stop_loss"]
 
     nats, blocks, losses = fitted(fold.train, context)
@@ -84,13 +87,23 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         details={"standard_error_nats": error, "epochs": float(len(losses))},
     )
     reasons = (*linear_doubts(*raw, nats, error, context.generator("second opinion")), *time_doubts(*raw))
+    rise = 0.0
     try:
-        fewer = fitted(fold.train[: fold.train.numel() // 2], context.child("half"))[0]
-        if nats - fewer > max(RISING * nats, 2 * error, 0.02):
-            reasons += (f"half of the training samples find {nats - fewer:.2f} nats less, so more would find more",)
+        rise = max(nats - fitted(fold.train[: fold.train.numel() // 2], context.child("half"))[0], 0.0)
+        if rise > max(RISING * nats, 2 * error, 0.02):
+            reasons += (f"half of the training samples find {rise:.2f} nats less, so more would find more",)
     except ValueError as diverged:
         reasons += (f"with half of the training samples {diverged}",)
-    return replace(estimate, verdict=default_verdict(estimate, reasons))
+    pairs = list(zip(tests, blocks, strict=True))
+    left = unexplained(normal_scores(raw[0]), normal_scores(raw[1]), pairs, context.generator("unexplained"))
+    words = unexplained_doubt(left, nats, error)
+    missing = max(RISE_AHEAD * rise, 0.5 * left.share if words else 0.0)
+    estimate = replace(
+        estimate,
+        interval=(nats - Z_90 * error, nats + Z_90 * error + missing),
+        details={**estimate.details, "still_rising_nats": rise, "unexplained_nats": 0.5 * left.share},
+    )
+    return replace(estimate, verdict=default_verdict(estimate, (*reasons, words) if words else reasons))
 
 
 def _scaled(z: Tensor, train: Tensor) -> Tensor:

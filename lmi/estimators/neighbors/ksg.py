@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.estimators.neighbors.bias import Bias, ksg_bias
 from lmi.estimators.neighbors.terms import Variant as Variant
 from lmi.estimators.neighbors.terms import as_columns
 from lmi.estimators.neighbors.terms import ksg_ceiling as ksg_ceiling
@@ -60,7 +61,11 @@ class KSGEstimator:
         else:
             variant = self.variant
         estimate = ksg_estimate(x, y, self.k, variant, self.permutations, self.null_samples, context)
-        return replace(estimate, verdict=ksg_verdict(estimate, x, y, self.k, variant, self.null_samples, context))
+        few = torch.randperm(n, generator=context.generator("bias samples"))[: self.null_samples]
+        bias = ksg_bias(x[few], y[few], self.k, context.generator("bias"))
+        verdict = ksg_verdict(estimate, bias, x, y, self.k, variant, self.null_samples, context)
+        interval = None if estimate.interval is None else bias.opened(estimate.interval)
+        return replace(estimate, interval=interval, verdict=verdict)
 
     def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
         """The estimate with an interval and a null that respect groups, see ``lmi.estimators.trust.grouped``."""
@@ -93,14 +98,15 @@ class KSGEstimator:
 
 
 def ksg_verdict(
-    estimate: Estimate, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
+    estimate: Estimate, bias: Bias, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
 ) -> Verdict:
-    """Drift with the number of samples, stability in k, and whether a normal model finds more in fresh pairs.
+    """Drift with the number of samples, stability in k, bias at samples like these, and whether a normal model finds more.
 
     On at most ``most`` samples, beside the estimate's own warnings.
 
     Args:
         estimate: with its interval.
+        bias: at samples like these.
         x: (n, dx) as measured.
         y: (n, dy).
         k: neighbours.
@@ -123,7 +129,9 @@ def ksg_verdict(
     twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
     moved = drift(statistic, n, context.generator("drift"))
     low = neighbours_doubt(x, y, base, half / Z_90, context.generator("second opinion"))
-    return default_verdict(estimate, (*neighbour_doubts(base, twice, half, moved), *low, *in_time))
+    return default_verdict(
+        estimate, (*neighbour_doubts(base, twice, half, moved), *bias.doubts(k, half), *low, *in_time)
+    )
 
 
 def ksg_estimate(

@@ -65,7 +65,7 @@ class Spread:
         (0.98, 1.22)
         """
         low, high = self.interval(nats)
-        if not self.drifts:
+        if abs(self.drift) <= self.drift_error:
             return low, high
         ratio = self.parts ** (-2 / max(dims, 1.0))
         rest = self.drift * ratio / (1 - ratio)

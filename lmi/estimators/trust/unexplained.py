@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.trust.left_over import LeftOver, components, with_products
+from lmi.estimators.trust.thresholds import UNEXPLAINED, UNEXPLAINED_LEAST, UNEXPLAINED_SHARE
 
 FEATURES = 20  # components of each side, whose squares and products are looked at
 DRAWS = 30  # of matchings
@@ -68,6 +69,17 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
         for a, b in ((len(names_g), len(names_h)), (line_g, line_h))
     ]
     return max(tests, key=lambda left: left.deviations)
+
+
+def unexplained_doubt(left: LeftOver, nats: float, error: float) -> str:
+    """What is left of an estimate of ``nats`` with its standard error, in words; empty where fitting alone leaves as much."""
+    missing = 0.5 * left.share
+    if left.deviations <= UNEXPLAINED or missing <= max(UNEXPLAINED_SHARE * nats, UNEXPLAINED_LEAST, error):
+        return ""
+    return (
+        f"on fresh pairs it leaves about {missing:.2f} nats unexplained "
+        f"({left.deviations:.0f} standard deviations): {left.words}"
+    )
 
 
 def drawn_matchings(f: Tensor, generator: torch.Generator, draws: int = DRAWS) -> Tensor:
