@@ -70,4 +70,4 @@ def test_an_interval_opens_only_where_the_estimate_moves_and_then_holds_the_trut
     assert held >= 8
     flat = LowRankGaussian(rank=1, bits=0.5, x_dim=1, y_dim=1).sample(2000, torch.Generator().manual_seed(0))
     still = KSGEstimator(permutations=0).estimate(*flat.core, Context())
-    assert still.interval[1] - still.nats == pytest.approx(still.details["sampling_error_nats"])
+    assert still.interval[1] - still.nats < 1.5 * still.details["sampling_error_nats"]
