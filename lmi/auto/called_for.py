@@ -13,7 +13,7 @@ from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.spaces import COLUMNS, COLUMNS_BY_PAIRS, LEVELS, PRESENT, T_SCORES, Space, components, distinct
-from lmi.estimators.columns import normal_scores, robust_scaled
+from lmi.estimators.columns import normal_scores, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
 from lmi.estimators.folds import Fold
@@ -21,6 +21,7 @@ from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
 from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.left_over import ORDERS, left_over
+from lmi.estimators.trust.products import columns_of_products
 from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
     BY_COLUMN,
@@ -56,6 +57,7 @@ def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> 
         *of_tails(raw, folds, context),
         *of_pairs(raw, folds, context),
         *of_leftovers(raw, line, context),
+        *of_products(raw, folds, context),
     ]
 
 
@@ -96,7 +98,7 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     widths = [z.shape[1] for z in raw]
     if min(widths) < 2 or max(widths) > PAIRED or not all(distinct(z) for z in raw):
         return []
-    x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
+    x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
     space = Space(COLUMNS_BY_PAIRS, x, y)
     names = turns_to_pairs(space, folds[0], context)
     return [PairDensities(space, names, context)] if names else []
@@ -112,5 +114,22 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     along = by_column(*raw, by_ranks=line.by_ranks)
     if left_over(x, y, orders).deviations <= LEFT_OVER and along.deviations <= BY_COLUMN:
         return []
-    x, y = (robust_scaled(z).clamp(-FARTHEST_OUT, FARTHEST_OUT) for z in raw)
+    x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
     return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]
+
+
+def of_products(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
+    """Predictions of the columns that products of two columns of the other side go with, among too many to ask all together."""
+    if sum(z.shape[1] for z in raw) <= PREDICTORS:
+        return []
+    candidates: list[Candidate] = []
+    for of_y, (source, target) in ((True, raw), (False, raw[::-1])):
+        named = columns_of_products(source, target, folds)
+        if named is not None:
+            x, y = (
+                tails_drawn_in(robust_scaled(z[:, kept]), FARTHEST_OUT)
+                for z, kept in ((source, named.sources), (target, named.targets))
+            )
+            space = Space(COLUMNS, *((x, y) if of_y else (y, x)))
+            candidates.append(PredictiveVariates(space, of_y, context, left_out=2 * named.left))
+    return candidates

@@ -24,21 +24,36 @@ def tied(z: Tensor) -> bool:
     return repeats(z) > TIED * z.shape[0]
 
 
-def copied_pairs(x: Tensor, y: Tensor) -> int:
-    """Pairs that occur a few times while neither of their sides occurs otherwise: samples that were entered twice.
+def entered_once(x: Tensor, y: Tensor) -> tuple[Tensor, int]:
+    """For each row the row that stands for it, and how many pairs have copies.
+
+    A pair was entered twice where it occurs a few times while neither of its sides occurs otherwise: its first row stands
+    for the others. Every other row stands for itself.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+
+    Returns:
+        (n,) row numbers, and the number of pairs that have copies, the first ones included.
 
     >>> x = torch.tensor([[0.1], [0.2], [0.2], [0.3]])
-    >>> copied_pairs(x, 2 * x), copied_pairs(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
-    (2, 0)
+    >>> entered_once(x, 2 * x)
+    (tensor([0, 1, 1, 3]), 2)
+    >>> entered_once(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
+    (tensor([0, 1, 2, 3]), 0)
     """
 
-    def times(z: Tensor) -> Tensor:
+    def times(z: Tensor) -> tuple[Tensor, Tensor]:
         _, place, counts = torch.unique(z, dim=0, return_inverse=True, return_counts=True)
-        return counts[place]
+        return place, counts[place]
 
-    both = times(torch.cat((x, y), 1))
-    alone = (both == times(x)) & (both == times(y))
-    return int((alone & (both > 1) & (both <= MOST_COPIES)).sum())
+    place, both = times(torch.cat((x, y), 1))
+    alone = (both == times(x)[1]) & (both == times(y)[1])
+    copied = alone & (both > 1) & (both <= MOST_COPIES)
+    rows = torch.arange(x.shape[0])
+    first = torch.full_like(rows, x.shape[0]).scatter_reduce_(0, place, rows, "amin")
+    return torch.where(copied, first[place], rows), int(copied.sum())
 
 
 def estimate_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -> Estimate | None:

@@ -32,7 +32,7 @@ class Evidence:
         columns: of both sides together.
         correction: what neighbours added, nats.
         rising: what half of the training samples find less, nats.
-        copies: pairs that were entered twice.
+        copies: pairs that were entered twice, where these are many enough to be taken out.
         dropped: why candidates could not be fitted, in words.
         unsteady: what was seen on the way, in words.
         left: what residuals still share with the other side: of the linear model, or of the scores on fresh pairs.

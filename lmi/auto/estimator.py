@@ -30,7 +30,7 @@ from lmi.auto.corrections import (
     with_all_columns,
     within_the_limit,
 )
-from lmi.auto.discrete import copied_pairs, estimate_levels, tied
+from lmi.auto.discrete import entered_once, estimate_levels, tied
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information, label_information
 from lmi.auto.numbers import closed_form_null, number_of
@@ -43,6 +43,7 @@ from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS, paired_documents
 from lmi.estimators.trust.row_order import RowOrder, random_orders, row_order, shifted_orders
 from lmi.estimators.trust.thresholds import (
+    COPIED,
     COUNT_LESS,
     GROUPED,
     IN_TIME,
@@ -121,9 +122,21 @@ class AutoEstimator:
         return replace(estimate, pointwise=pointwise)
 
     def _estimate_quantities(self, x: Tensor, y: Tensor, groups: Tensor | None, context: Context) -> Estimate:
+        """The estimate of pairs each of which counts once: copies of a sample would be on both sides of a split."""
+        stands, copies = entered_once(x, y)
+        if copies <= COPIED * x.shape[0]:
+            return self._estimate_pairs(x, y, 0, groups, context)
+        rows = stands.unique()
+        once = None if groups is None else groups[rows]
+        estimate = self._estimate_pairs(x[rows], y[rows], copies, once, context)
+        pointwise = None if estimate.pointwise is None else estimate.pointwise[torch.searchsorted(rows, stands)]
+        return replace(estimate, pointwise=pointwise)
+
+    def _estimate_pairs(self, x: Tensor, y: Tensor, copies: int, groups: Tensor | None, context: Context) -> Estimate:
         """Both sides as spaces, and how many samples their rows count as."""
         n = x.shape[0]
-        copies = copied_pairs(x, y)
+        if n < SMALLEST:
+            raise ValueError(f"auto needs at least {int(SMALLEST)} samples; got {n} without copies")
         raw = x, y
         if x.shape[1] + y.shape[1] <= LOW_DIMENSIONAL:
             x, y = (

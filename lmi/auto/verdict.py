@@ -8,7 +8,6 @@ from lmi.auto.doubt import Doubt, Evidence, lacks_confirmation, sample_limit
 from lmi.estimators.trust.thresholds import (
     ABSTAIN,
     BY_COLUMN,
-    COPIED,
     COUNT_LESS,
     DISAGREEMENT,
     DOUBTFUL,
@@ -115,9 +114,9 @@ def noisy(e: Evidence) -> Doubt | None:
 
 def copied(e: Evidence) -> Doubt | None:
     """Samples were entered twice."""
-    if e.copies <= COPIED * e.num_samples:
+    if not e.copies:
         return None
-    return Doubt(f"{e.copies} pairs are copies of others, so fresh pairs are not all fresh")
+    return Doubt(f"{e.copies} pairs are copies of others: each sample counts once, {e.num_samples} in all")
 
 
 def folds_disagree(e: Evidence) -> Doubt | None:

@@ -122,6 +122,15 @@ def robust_scaled(z: Tensor) -> Tensor:
     return (z - quartiles[1]) / torch.where(spread > 0, spread, z.std(0, correction=0).clamp(min=1e-300))
 
 
+def tails_drawn_in(z: Tensor, far: float) -> Tensor:
+    """Entries of z beyond ``far``, drawn in to sign(z) far (1 + log(|z| / far)): far values keep their order, and no two tie.
+
+    >>> tails_drawn_in(torch.tensor([-1.0, 2.0, 20.0]), 2.0).tolist()
+    [-1.0, 2.0, 6.605170249938965]
+    """
+    return torch.where(z.abs() > far, z.sign() * far * (1 + (z.abs() / far).clamp(min=1).log()), z)
+
+
 def principal_components(z: Tensor, most: int) -> Tensor:
     """(n, r) coordinates along the principal directions of the centred columns, largest variance first, unscaled.
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lmi.auto.discrete import copied_pairs, estimate_levels, few_levels, table_information, tied
+from lmi.auto.discrete import entered_once, estimate_levels, few_levels, table_information, tied
 from lmi.types import Context
 
 CONTEXT = Context(seed=0)
@@ -57,7 +57,11 @@ def test_rare_rows_join_the_nearest_level_unless_there_are_many():
     assert few_levels(torch.arange(30.0).repeat_interleave(10)[:, None]) is None
 
 
-def test_copies_are_pairs_that_occur_twice_and_nowhere_else():
+def test_copies_are_pairs_that_occur_a_few_times_and_nowhere_else():
     x = torch.tensor([[0.1], [0.2], [0.2], [0.3]])
-    assert copied_pairs(x, 2 * x) == 2
-    assert copied_pairs(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]])) == 0
+    stands, copies = entered_once(x, 2 * x)
+    assert stands.tolist() == [0, 1, 1, 3] and copies == 2
+    stands, copies = entered_once(x, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
+    assert stands.tolist() == [0, 1, 2, 3] and copies == 0
+    level = torch.zeros(40, 1)
+    assert entered_once(level, level)[1] == 0

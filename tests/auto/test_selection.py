@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.called_for import of_leftovers
+from lmi.auto.called_for import of_leftovers, of_products
 from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
 from lmi.auto.spaces import COLUMNS, RANKS, Space, prepared, with_maps
 from lmi.estimators.folds import make_folds
+from lmi.sources.nonlinear.interactions import Interactions
 from lmi.types import Context
 
 CONTEXT = Context(seed=2)
@@ -107,3 +108,15 @@ def test_columns_that_are_collinear_do_not_call_for_predictions():
     assert [len(candidates) for candidates in lines] == [1, 0]
     contest = fit_candidates(spaces, make_folds(1500, 2, CONTEXT.generator("folds")), None, CONTEXT, (x, y))
     assert not any("predictions" in c.name for c in contest.fitted)
+
+
+def test_a_product_among_too_many_columns_is_predicted_from_the_columns_that_it_names():
+    source = Interactions(columns=40, count=1)
+    pairs = source.sample(900, torch.Generator().manual_seed(0))
+    folds = make_folds(900, 2, CONTEXT.generator("folds"))
+    (candidate,) = of_products((pairs.x, pairs.y), folds, CONTEXT)
+    assert (candidate.space.x.shape[1], candidate.space.y.shape[1], candidate.of_y) == (2, 1, True)
+    assert abs(candidate.fit(folds[:1]).number().nats - source.truth()) < 0.15
+    assert of_products((pairs.x, pairs.x.flip(0)), folds, CONTEXT) == []
+    (back,) = of_products((pairs.y, pairs.x), folds, CONTEXT)
+    assert not back.of_y

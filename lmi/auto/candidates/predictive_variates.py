@@ -41,11 +41,13 @@ class PredictiveVariates(Candidate):
         space: single columns, scaled: trees split columns, not components.
         of_y: whether y is predicted from x; otherwise x from y.
         context: seeds trees and starts.
+        left_out: nats that columns which are not in the space are known to share.
     """
 
     space: Space
     of_y: bool
     context: Context
+    left_out: float = 0.0
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ class PredictiveVariates(Candidate):
         critics = [self._critic(predict, model) for predict, model in zip(predictors, models, strict=True)]
         cross_fit = score_folds(self.space, folds, critics)
         traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True, approximate=True)
-        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, self.of_y, self.context)
+        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models)
 
     def _trials(self, first: Fold, way: Way, fewest: int) -> Iterator[tuple[float, Way, int, Known, Mixture]]:
         """Densities of more and more components of what stands for the source and of what it belongs to, while they gain.
@@ -117,10 +119,9 @@ class PredictiveVariates(Candidate):
 class FittedPredictiveVariates(FittedScores):
     """One predictor and one density a fold."""
 
+    candidate: PredictiveVariates
     predictors: list[Predict]
     models: list[Mixture]
-    of_y: bool
-    context: Context
 
     def number(self) -> Number:
         """What neighbours say of fresh predictions and what they predict, or their density where it confirms more.
@@ -129,18 +130,18 @@ class FittedPredictiveVariates(FittedScores):
         Trees of one column predict some seventy values for hundreds of rows, and neighbours find up to .1 nats too much where
         values are tied: ties are spread. On a spiral they find .04 too much as well: the interval reaches down to the bound.
         """
-        space = self.cross_fit.space
-        source, target = (space.x, space.y) if self.of_y else (space.y, space.x)
+        asked, space = self.candidate, self.cross_fit.space
+        source, target = (space.x, space.y) if asked.of_y else (space.y, space.x)
 
         def of_fold(predict: Predict, i: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-            generator = self.context.generator("spread predictions", i)
+            generator = asked.context.generator("spread predictions", i)
             return lambda rows: (jitter_ties(predict(source[rows]), generator), target[rows])
 
         variates = [of_fold(predict, i) for i, predict in enumerate(self.predictors)]
         number = neighbours_number(
-            self.cross_fit, variates, self.models, self.context.child("predicted draws"), alike=True
+            self.cross_fit, variates, self.models, asked.context.child("predicted draws"), alike=True
         )
         bound = self.cross_fit.bound
         nats = max(number.nats, bound)
         below = max(nats - Z_90 * number.error - bound, 0.0)
-        return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0), below=below)
+        return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0) + asked.left_out, below=below)

@@ -1,4 +1,4 @@
-"""Products of two columns of a side that go with a column of the other: as latents, and as a doubt of independence.
+"""Products of two columns of a side that go with a column of the other: as latents, as columns to predict, as a doubt.
 
 No line sees a product among hundreds of columns, but a product and the column it goes with are correlated, and all triples can
 be asked: d^2 / 2 products against d columns. What some rows show, the others have to confirm, so that of millions of triples
@@ -8,6 +8,7 @@ those that were lucky once do not count.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,9 @@ SCREEN_ROWS = 1500
 MOST_TRIPLES = 32  # of each direction that are asked again
 DOUBT_ROWS, DOUBT_SCREEN_ROWS = 3400, 400  # of a sample that is held for independent
 LARGEST = 1 - 1e-9  # correlation that nats are written down for
+MOST_SOURCES, MOST_TARGETS = 24, 8  # columns that predictions are made from and of
 CONFIRMED = 4.0  # standard errors, with which the other half has to see a correlation: one of 30,000 does by chance
+ALONE = 5.0  # standard errors of a correlation of two columns by themselves: one of two million has as much by chance
 
 
 class Triple(NamedTuple):
@@ -78,6 +81,65 @@ def interaction_latents(x: Tensor, y: Tensor, fold: Fold) -> tuple[Tensor, Tenso
     return sides[0], sides[1]
 
 
+class Named(NamedTuple):
+    """What confirmed triples name.
+
+    Args:
+        sources: (p,) columns whose products go with columns of the other side, or which go with these by themselves.
+        targets: (q,) those columns of the other side.
+        left: nats, by their correlations, of further columns that would be targets.
+    """
+
+    sources: Tensor
+    targets: Tensor
+    left: float
+
+
+def columns_of_products(x: Tensor, y: Tensor, folds: Sequence[Fold]) -> Named | None:
+    """The columns of x whose products go with columns of y, and those; ``None`` where not all folds confirm one.
+
+    Columns of x that go with these columns of y by themselves are named, too.
+
+    Args:
+        x: (n, dx).
+        y: (n, dy).
+        folds: the train part of each has to show and confirm a triple.
+
+    Returns:
+        At most 24 columns of x and 8 of y.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x, y = torch.randn(2, 1200, 60, generator=g)
+    >>> y[:, 7] = x[:, 3] * x[:, 11] + x[:, 20] + 0.3 * y[:, 7]
+    >>> folds = [Fold(torch.arange(800), torch.arange(800, 1000), torch.arange(1000, 1200))]
+    >>> columns_of_products(x, y, folds)
+    Named(sources=tensor([ 3, 11, 20]), targets=tensor([7]), left=0.0)
+    >>> columns_of_products(y, x, folds) is None
+    True
+    """
+    if max(x.shape[1], y.shape[1]) > MOST_COLUMNS:
+        return None
+    sx, sy = normal_scores(x), normal_scores(y)
+    common: set[Triple] | None = None
+    for fold in folds:
+        half = min(SCREEN_ROWS, fold.train.numel() // 2)
+        triples = set(confirmed_triples(sx[fold.train], sy[fold.train], half))
+        common = triples if common is None else common & triples
+        if not common:
+            return None
+    assert common is not None
+    ordered = sorted(common, key=lambda triple: -abs(correlation(sx, sy, triple)))
+    largest = {triple.other: abs(correlation(sx, sy, triple)) for triple in reversed(ordered)}
+    targets = list(dict.fromkeys(triple.other for triple in ordered))
+    left = math.fsum(nats_of(largest[column]) for column in targets[MOST_TARGETS:])
+    targets = targets[:MOST_TARGETS]
+    named = [column for triple in ordered if triple.other in targets for column in triple[:2]]
+    alone = (standardised(sx).T @ standardised(sy[:, targets])).abs().amax(1) / x.shape[0] ** 0.5
+    named += [int(column) for column in alone.argsort(descending=True) if alone[column] > ALONE]
+    sources = list(dict.fromkeys(named))[:MOST_SOURCES]
+    return Named(torch.tensor(sorted(sources)), torch.tensor(sorted(targets)), left)
+
+
 def products_left(x: Tensor, y: Tensor) -> LeftOver | None:
     """What products share with columns of the other side, where many columns share nothing by themselves; ``None`` for nothing.
 
@@ -101,7 +163,7 @@ def products_left(x: Tensor, y: Tensor) -> LeftOver | None:
     if not sizes:
         return None
     largest, words = max(sizes.values())
-    nats = sum(-0.5 * math.log1p(-(min(r, LARGEST) ** 2)) for r, _ in sizes.values())
+    nats = sum(nats_of(r) for r, _ in sizes.values())
     deviations = largest * (x.shape[0] - show) ** 0.5
     return LeftOver(deviations, 2 * nats, f"products of columns go with columns ({words}, correlation {largest:.2f})")
 
@@ -148,6 +210,11 @@ def correlation(a: Tensor, b: Tensor, triple: Triple) -> float:
     product = standardised(a[:, triple.first : triple.first + 1] * a[:, triple.second : triple.second + 1])
     column = standardised(b[:, triple.other : triple.other + 1])
     return float((product * column).mean())
+
+
+def nats_of(r: float) -> float:
+    """Nats that a correlation r is worth between two normal columns, -1/2 log(1 - r^2)."""
+    return -0.5 * math.log1p(-(min(abs(r), LARGEST) ** 2))
 
 
 def standardised(z: Tensor) -> Tensor:
