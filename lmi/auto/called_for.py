@@ -8,11 +8,22 @@ from torch import Tensor
 from lmi.auto.candidate import Candidate
 from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
+from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.pair_densities import PairDensities, turns_to_pairs
 from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.spaces import COLUMNS, COLUMNS_BY_PAIRS, LEVELS, PRESENT, T_SCORES, Space, components, distinct
+from lmi.auto.spaces import (
+    COLUMNS,
+    COLUMNS_BY_PAIRS,
+    CORRELATED,
+    LEVELS,
+    PRESENT,
+    T_SCORES,
+    Space,
+    components,
+    distinct,
+)
 from lmi.estimators.columns import normal_scores, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
@@ -20,11 +31,13 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
 from lmi.estimators.trust.by_column import by_column
+from lmi.estimators.trust.correlated import correlated_columns
 from lmi.estimators.trust.left_over import ORDERS, left_over
 from lmi.estimators.trust.products import columns_of_products
 from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
     BY_COLUMN,
+    CORRELATED_FROM,
     LEFT_OVER,
     LEVEL_COLUMNS,
     LOW_DIMENSIONAL,
@@ -57,6 +70,7 @@ def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> 
         *of_tails(raw, folds, context),
         *of_pairs(raw, folds, context),
         *of_leftovers(raw, line, context),
+        *of_correlated(raw, folds, context),
         *of_products(raw, folds, context),
     ]
 
@@ -116,6 +130,18 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
         return []
     x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
     return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]
+
+
+def of_correlated(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
+    """Columns that clearly go with one of the other side, alone, where the closed form of all has too few samples."""
+    if sum(z.shape[1] for z in raw) <= CORRELATED_FROM * min(fold.fit.numel() for fold in folds):
+        return []
+    columns = correlated_columns(*raw, folds)
+    if columns is None:
+        return []
+    sides = raw[0][:, columns[0]], raw[1][:, columns[1]]
+    space = Space(CORRELATED, normal_scores(sides[0]), normal_scores(sides[1]))
+    return [Normal(space, True, approximate=True), *of_leftovers(sides, space, context)]
 
 
 def of_products(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:

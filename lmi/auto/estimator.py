@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.auto.candidate import HELD_OUT_SAMPLES, FittedCandidate
+from lmi.auto.candidate import HELD_OUT_SAMPLES
 from lmi.auto.certified import or_certified
 from lmi.auto.control import Controlled, controlled, of_thin_sides
 from lmi.auto.corrections import (
@@ -33,15 +33,16 @@ from lmi.auto.corrections import (
 from lmi.auto.discrete import entered_once, estimate_levels, tied
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information, label_information
-from lmi.auto.numbers import closed_form_null, number_of
+from lmi.auto.nulls import null_of
+from lmi.auto.numbers import number_of
 from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
-from lmi.auto.selection import Contest, fit_candidates, is_low_dimensional, select
+from lmi.auto.selection import fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
-from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS, paired_documents
-from lmi.estimators.trust.row_order import RowOrder, random_orders, row_order, shifted_orders
+from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS
+from lmi.estimators.trust.row_order import RowOrder, row_order
 from lmi.estimators.trust.thresholds import (
     COPIED,
     COUNT_LESS,
@@ -55,7 +56,7 @@ from lmi.estimators.trust.thresholds import (
     SMALLEST,
 )
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.evidence import Null, Permutations
+from lmi.evidence import Permutations
 from lmi.neural.critic import CriticSettings
 from lmi.threads import at_most
 from lmi.types import Context, Estimate
@@ -211,48 +212,13 @@ class AutoEstimator:
                 number.nats - Z_90 * number.error - number.below,
                 number.nats + Z_90 * number.error + number.above,
             ),
-            null=self._null(contest, chosen, all_columns, in_time, groups, context),
+            null=null_of(chosen, contest.normals, all_columns, self.permutations, groups, context),
             ceiling=math.log(min(n, HELD_OUT_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
             warnings=tuple(contest.dropped),
             details=details | {"maps_correction_nats": lost},
             verdict=verdict_of(evidence),
             choice=f"auto took {chosen.name}: {', '.join(f'{c.name} {c.bound:.3f}' for c in candidates)} nats held out",
         )
-
-    def _null(
-        self,
-        contest: Contest,
-        chosen: FittedCandidate,
-        all_columns: tuple[Tensor, Tensor] | None,
-        in_time: bool,
-        groups: Tensor | None,
-        context: Context,
-    ) -> Null | None:
-        """Shuffled pairs of the chosen candidate, or of the columns whose closed form took its place.
-
-        Rows in time are shifted instead, under the normal closed form.
-
-        Args:
-            contest: the fitted closed forms.
-            chosen: whose scores are asked.
-            all_columns: (n, dx), (n, dy) the columns, where their closed form is the number.
-            in_time: whether rows depend on their neighbours.
-            groups: (n,) group numbers, of which each is paired with another.
-            context: draws the orders.
-        """
-        generator, n = context.generator("null"), chosen.cross_fit.space.num_samples
-        if not self.permutations:
-            return None
-        if not in_time and all_columns is None:
-            return chosen.null(self.permutations, generator)
-        if groups is not None:
-            orders = [paired_documents(groups, generator) for _ in range(self.permutations)]
-        else:
-            orders = (shifted_orders if in_time else random_orders)(n, self.permutations, generator)
-        if all_columns is not None:
-            return closed_form_null(*all_columns, orders, chosen.cross_fit.space.counted)
-        normals = list(contest.normals.values())
-        return normals[-1].null_of(orders) if normals else None
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""

@@ -1,4 +1,4 @@
-"""Numbers and nulls that several candidates share: from a bound, from a density, from the scores of shuffled pairs."""
+"""Numbers that several candidates share: from a bound, from a density, from neighbours."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import CrossFit, FittedCandidate, Number
-from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
-from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.neighbors.control import held_against
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED, RIVAL_ERRORS
-from lmi.evidence import Null
 from lmi.types import Context
 
 NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
@@ -138,37 +135,6 @@ def _at_draws(models: Sequence[tuple[Mixture, int]], context: Context, index: in
         f = torch.cat([model.ratio(a, b) for a, b, model in draws])
         beyond.append(ksg_pointwise(normal_scores(u), normal_scores(v), NEIGHBOURS) - f)
     return torch.cat(beyond)
-
-
-def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generator) -> Null:
-    """The held-out InfoNCE bound of the fitted scores under shuffled pairs.
-
-    Args:
-        cross_fit: the scores on fresh pairs.
-        permutations: how many shuffles of each block of test pairs.
-        generator: draws them.
-    """
-    tests = [fold.test[: cross_fit.most] for fold in cross_fit.folds]
-    values = torch.zeros(permutations, dtype=torch.float64)
-    for scores, test in zip(cross_fit.critics, tests, strict=True):
-        for block, f in held_out_blocks(scores, cross_fit.space.x[test], cross_fit.space.y[test]):
-            orders = [torch.randperm(block.numel(), generator=generator) for _ in range(permutations)]
-            values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
-    return Null(values / sum(test.numel() for test in tests), cross_fit.bound)
-
-
-def closed_form_null(x: Tensor, y: Tensor, orders: Sequence[Tensor], counted: float) -> Null:
-    """The closed form of all columns x (n, dx) and y (n, dy), and of pairs in these orders (n,) of y's rows.
-
-    Args:
-        x: (n, dx).
-        y: (n, dy).
-        orders: of the rows.
-        counted: how many independent samples the rows count as.
-    """
-    rank = max(x.shape[1], y.shape[1])
-    values = [closed_form(x, y[order], rank, counted).nats for order in orders]
-    return Null(torch.tensor(values, dtype=torch.float64), closed_form(x, y, rank, counted).nats)
 
 
 def rival_density(

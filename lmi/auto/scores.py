@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import FittedCandidate, Number
-from lmi.auto.numbers import bound_null, rival_density
+from lmi.auto.nulls import bound_null
+from lmi.auto.numbers import rival_density
 from lmi.estimators.densities.mixture import Mixture
 from lmi.evidence import Null
 from lmi.types import Context

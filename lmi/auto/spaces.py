@@ -16,6 +16,7 @@ from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED,
 COLUMNS, RANKS, MAPS = "columns", "ranks", "joint maps"
 LEVELS, PRESENT = "levels", "values that are there"  # what single candidates make of columns that repeat values
 COLUMNS_BY_PAIRS = "columns by pairs"
+CORRELATED = "correlated columns"  # ranks of those that clearly go with one of the other side
 T_SCORES = "t scores"  # ranks as quantiles of a t law
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 FARTHEST = 1e100  # squares of what is further out are no floats

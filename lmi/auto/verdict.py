@@ -60,7 +60,10 @@ def neighbours_disagree(e: Evidence) -> Doubt | None:
 
 def not_confirmed(e: Evidence) -> Doubt | None:
     """Fresh pairs confirm only a part of the estimate."""
-    if not (e.is_dependence and lacks_confirmation(e.nats, e.error, e.unconfirmed, e.num_samples)):
+    traits = e.chosen.traits
+    # What their density does not confirm is in the error of kernel variates, which would allow itself.
+    error = 0.0 if traits.approximate and traits.exceeds_bound and not traits.costly else e.error
+    if not (e.is_dependence and lacks_confirmation(e.nats, error, e.unconfirmed, e.num_samples)):
         return None
     weight = 3.0 if e.unconfirmed > MOSTLY_UNCONFIRMED * e.nats else 1.0
     return Doubt(f"fresh pairs confirm only {e.chosen.bound:.2f} of {e.nats:.2f} nats", weight)

@@ -14,7 +14,7 @@ from lmi.auto.corrections import (
     of_counted_rows,
     with_all_columns,
 )
-from lmi.auto.numbers import closed_form_null
+from lmi.auto.nulls import closed_form_null
 from lmi.auto.openings import as_a_lower_bound
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds

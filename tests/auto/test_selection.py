@@ -1,11 +1,12 @@
 """Selection: the simplest that nothing clearly beats; which candidates are fitted where."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from lmi.auto.called_for import of_leftovers, of_products
+from lmi.auto.called_for import of_correlated, of_leftovers, of_products
 from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
@@ -120,3 +121,18 @@ def test_a_product_among_too_many_columns_is_predicted_from_the_columns_that_it_
     assert of_products((pairs.x, pairs.x.flip(0)), folds, CONTEXT) == []
     (back,) = of_products((pairs.y, pairs.x), folds, CONTEXT)
     assert not back.of_y
+
+
+def test_the_columns_that_go_together_are_asked_alone_where_there_are_more_columns_than_samples():
+    g = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(300, d, generator=g, dtype=torch.float64) for d in (900, 40))
+    y[:, 5] += 1.2 * x[:, 7] + 0.9 * x[:, 30]
+    folds = make_folds(300, 3, CONTEXT.generator("folds"))
+    (candidate,) = of_correlated((x, y), folds, CONTEXT)
+    fitted = candidate.fit(folds)
+    assert abs(fitted.number().nats - 0.5 * math.log(1 + 1.2**2 + 0.9**2)) < 0.1 and fitted.traits.approximate
+    bent = y.clone()
+    bent[:, 5] = (2 * x[:, 7]).cos() + x[:, 7] + x[:, 30] + 0.3 * y[:, 6]
+    assert len(of_correlated((x, bent[:, 5:6]), folds, CONTEXT)) == 2  # predictions as well
+    assert of_correlated((x, y.flip(0)), folds, CONTEXT) == []
+    assert of_correlated((x[:, :20], y[:, :20]), folds, CONTEXT) == []

@@ -93,6 +93,13 @@ def test_in_few_columns_a_bound_says_so_and_stays_reliable():
     assert verdict.level == "reliable" and "interval opens upwards" in verdict.reasons[0]
 
 
+def test_what_the_density_of_kernel_variates_does_not_confirm_does_not_excuse_itself():
+    variates = chosen(0.5, Traits(50, approximate=True, exceeds_bound=True))
+    assert verdict_of(clean(nats=0.7, error=0.06, chosen=variates)).level == "doubtful"
+    predictions = chosen(0.5, Traits(60, approximate=True, exceeds_bound=True, costly=True))
+    assert verdict_of(clean(nats=0.7, error=0.06, chosen=predictions)).level == "reliable"
+
+
 def test_weights_add_up_to_abstaining():
     assert verdict_of(clean(nats=2.5)).level == "abstain"  # fresh pairs confirm a fifth
     assert verdict_of(clean(rising=0.3, correction=0.3, copies=300)).level == "abstain"

@@ -31,10 +31,12 @@ class Normal(Candidate):
     Args:
         space: where it is fitted.
         low_dimensional: whether all columns are used as they are.
+        approximate: whether the space leaves out columns that may share something.
     """
 
     space: Space
     low_dimensional: bool
+    approximate: bool = False
 
     @property
     def name(self) -> str:
@@ -54,9 +56,8 @@ class Normal(Candidate):
             raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
         name = self.name if self.low_dimensional else f"{self.name} ({rank} components)"
         loss = gaussian_bias(folds[0].fit.numel(), rank, rank)
-        return FittedNormal(
-            self, name, Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss), cross_fit, rank
-        )
+        traits = Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss, approximate=self.approximate)
+        return FittedNormal(self, name, traits, cross_fit, rank)
 
     def _critics(self, folds: list[Fold], rank: int) -> list[Scores]:
         x, y = self.space.x, self.space.y

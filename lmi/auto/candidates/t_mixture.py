@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import EXACT_COMPONENTS, Candidate, FittedCandidate, Number, Traits, score_folds
-from lmi.auto.numbers import FIT_SAMPLES, bound_null, density_number, refit_density
+from lmi.auto.nulls import bound_null
+from lmi.auto.numbers import FIT_SAMPLES, density_number, refit_density
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold

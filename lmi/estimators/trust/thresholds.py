@@ -96,6 +96,9 @@ PREDICTED_FROM = Threshold(
 PREDICTORS = Threshold(
     50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
 )
+CORRELATED_FROM = Threshold(
+    0.2, "share of the samples fitted to", "columns of both sides, from where on those that go together are asked alone"
+)
 PAIRED = Threshold(32, "columns of a side", "up to here pairs of columns are matched and given a density each")
 PAIRED_BY_CHANCE = Threshold(
     40, "chi square of 9", "of two columns' Hermite polynomials, from where on they are a pair"
