@@ -1,4 +1,4 @@
-"""Predictions of the noise in z = k x + s e, with and without y: of a normal, and by a network that learns both.
+"""Predictions of the noise in z = k x + s e, with and without y: of a normal, and by a network that corrects them.
 
 k^2 + s^2 = 1 and l = log(k^2 / s^2) is the log signal-to-noise ratio. Predicted is v = k e - s x (Salimans, Ho, Progressive
 distillation, ICLR 2022), from which follows e = s z + k v; of a normal x with variance 1 it is 0 at every l.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,25 @@ FIRST_GAIN = 3.0
 RIDGE = 1e-6  # on the variances of what is conditioned on
 
 Denoiser = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # (z, y, l, whether y is seen) -> v = k e - s x
+
+
+class Denoisers(NamedTuple):
+    """One that is asked without y, and one that is asked with it.
+
+    Fields:
+        without: v from z and l.
+        with_y: v from z, y and l.
+        share: of the difference between both that y is believed to make, 0 to 1.
+    """
+
+    without: Denoiser
+    with_y: Denoiser
+    share: float = 1.0
+
+    def both(self, z: Tensor, y: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+        """v (b, dx) without and with y, from z (b, dx), y (b, dy), log_snr (b,)."""
+        a = self.without(z, y, log_snr, torch.zeros(len(z)))
+        return a, a + self.share * (self.with_y(z, y, log_snr, torch.ones(len(z))) - a)
 
 
 class NormalDenoiser:
@@ -62,12 +82,21 @@ class NetworkDenoiser(nn.Module):
         width: of its layers.
         blocks: of two layers.
         generator: draws its weights.
+        base: what its output is added to; by itself it starts from 0.
     """
 
     frequencies: Tensor
 
-    def __init__(self, dims: tuple[int, int], width: int, blocks: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        dims: tuple[int, int],
+        width: int,
+        blocks: int,
+        generator: torch.Generator,
+        base: NormalDenoiser | None = None,
+    ) -> None:
         super().__init__()
+        self.base = base
         self.register_buffer("frequencies", torch.linspace(math.log(0.05), math.log(3), FREQUENCIES).exp())
         self.first = linear(sum(dims) + 2 + 2 * FREQUENCIES, width, generator)
         with torch.no_grad():
@@ -85,7 +114,8 @@ class NetworkDenoiser(nn.Module):
         h = self.first(torch.cat((z, y * shown, shown, log_snr[:, None] / 6, phase.sin(), phase.cos()), 1))
         for block in self.blocks:
             h = h + block(h)
-        return self.last(F.silu(h))
+        out = self.last(F.silu(h))
+        return out if self.base is None else out + self.base(z, y, log_snr, shown[:, 0])
 
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]  # z, y, l, whether y is seen, v, k
@@ -109,9 +139,27 @@ def noised(x: Tensor, log_snr: Tensor, generator: torch.Generator) -> tuple[Tens
     return k * x + s * e, k * e - s * x, k
 
 
-def loss_of(denoiser: Denoiser, batch: Batch) -> Tensor:
+def losses_of(denoiser: Denoiser, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Mean squared errors of the noise, () without y and () with it, over the two halves of a batch."""
     z, y, log_snr, shown, v, k = batch
-    return (k * (v - denoiser(z, y, log_snr, shown))).square().sum(1).mean()
+    without, with_y = (k * (v - denoiser(z, y, log_snr, shown))).square().sum(1).chunk(2)
+    return without.mean(), with_y.mean()
+
+
+def confirmed_share(denoisers: Denoisers, batch: Batch) -> float:
+    """The share of what y changes that has the smallest error on a batch: least squares of what is left without y, 0 to 1.
+
+    A network that overfits says too much: if it is right in c of q, E[2 s c - s^2 q] is largest at s = c / q.
+
+    Args:
+        denoisers: of share 1.
+        batch: of pairs that fitted neither.
+    """
+    z, y, log_snr, _, v, k = (part.chunk(2)[0] for part in batch)
+    a, b = denoisers.both(z, y, log_snr)
+    left, difference = k * (v - a), k * (b - a)
+    squares = float(difference.square().sum())
+    return min(max(float((left * difference).sum()) / squares, 0.0), 1.0) if squares > 0 else 1.0
 
 
 def _scales(log_snr: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,18 @@ from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.verdict import default_verdict
-from lmi.neural.denoisers import HIGH, LOW, Denoiser, NetworkDenoiser, NormalDenoiser, loss_of, noised, noisy_batch
+from lmi.neural.denoisers import (
+    HIGH,
+    LOW,
+    Denoiser,
+    Denoisers,
+    NetworkDenoiser,
+    NormalDenoiser,
+    confirmed_share,
+    losses_of,
+    noised,
+    noisy_batch,
+)
 from lmi.threads import step_flop, threads_for
 from lmi.types import Context, Estimate
 
@@ -50,11 +61,13 @@ class DiffusionEstimator:
     Args:
         width: of the network.
         blocks: two layers each, whose input is added to their output.
-        steps: of AdamW; every 250 the loss on the stopping part is asked, and the best weights are kept.
+        steps: of AdamW; every 250 the losses on the stopping part are asked, without and with y, and the best weights of each
+            are kept.
         learning_rate: the highest, after a twentieth of the steps; it goes down to 0 at the end.
         batch_size: noisy samples a step, half of which show y.
         draws: strengths of noise at which each sample is measured, one in each of as many equal stretches.
-        closed_form: whether the denoiser of the fitted normal is taken where the network is no better on the stopping part.
+        closed_form: whether the network corrects the denoiser of the fitted normal, which is taken where it is no better on the
+            stopping part.
         folds: each is measured by the denoisers of the others.
 
     >>> DiffusionEstimator(width=64).width
@@ -83,15 +96,16 @@ class DiffusionEstimator:
             raise ValueError(f"{n} samples are too few: a part would have {smallest}, expected {SMALLEST_PART} or more")
         noisy, seen = (x, y) if x.shape[1] <= y.shape[1] else (y, x)
         gains = torch.empty(n, self.draws, dtype=torch.float64)
-        squares, networks = 0.0, 0
+        squares, share, networks = 0.0, 0.0, 0
         for i, fold in enumerate(context.bar(folds, "denoisers")):
             u, v = (_scores(z, fold) for z in (noisy, seen))
-            denoiser, is_network = fit_denoiser(self, (u, v), fold, context.child("fold", i))
-            networks += is_network
+            denoisers = fit_denoisers(self, (u, v), fold, context.child("fold", i))
+            networks += isinstance(denoisers.with_y, NetworkDenoiser)
             gains[fold.test], square = integrand(
-                denoiser, u[fold.test], v[fold.test], self.draws, context.generator("noise", i)
+                denoisers, u[fold.test], v[fold.test], self.draws, context.generator("noise", i)
             )
             squares += square * fold.test.numel() / n
+            share += denoisers.share / self.folds
         pointwise = gains.mean(1)
         nats, error = float(pointwise.mean()), float(pointwise.std()) / n**0.5
         estimate = Estimate(
@@ -101,7 +115,11 @@ class DiffusionEstimator:
             pointwise=pointwise,
             interval=(nats - Z_90 * error, nats + Z_90 * error),
             choice=f"networks in {networks} of {self.folds} folds" if networks else "the denoiser of a normal",
-            details={"standard_error_nats": error, "squared_difference_nats": squares},
+            details={
+                "standard_error_nats": error,
+                "squared_difference_nats": squares,
+                "confirmed_share_ratio": share,
+            },
         )
         reasons = (
             f"what denoisers of {folds[0].train.numel()} samples miss is not known, and missing here",
@@ -118,10 +136,13 @@ class DiffusionEstimator:
         return replace(estimate, verdict=default_verdict(estimate, reasons))
 
 
-def fit_denoiser(
+def fit_denoisers(
     settings: DiffusionEstimator, pairs: tuple[Tensor, Tensor], fold: Fold, context: Context
-) -> tuple[Denoiser, bool]:
-    """The denoiser with the smallest loss on the stopping part, and whether it is a network.
+) -> Denoisers:
+    """Those with the smallest losses on the stopping part, one without and one with y.
+
+    Each for itself: the estimate is the difference of both losses, and with many columns the one without y ends the fit
+    long before the one with it has found what y says. Of what y changes only the share is kept that the stopping part confirms.
 
     Args:
         settings: of network and fit.
@@ -130,7 +151,9 @@ def fit_denoiser(
         context: seeds.
     """
     x, y = pairs
-    net = NetworkDenoiser((x.shape[1], y.shape[1]), settings.width, settings.blocks, context.generator("weights"))
+    normal = NormalDenoiser(x[fold.train], y[fold.train]) if settings.closed_form else None
+    dims = (x.shape[1], y.shape[1])
+    net = NetworkDenoiser(dims, settings.width, settings.blocks, context.generator("weights"), normal)
     averaged = copy.deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.learning_rate, weight_decay=0.0, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -138,17 +161,17 @@ def fit_denoiser(
     )
     looked = fold.stop.repeat(-(-STOP_DRAWS // (2 * fold.stop.numel())))
     stop = noisy_batch(x, y, looked, context.generator("stop"))
-    normal = NormalDenoiser(x[fold.train], y[fold.train])
-    best, best_weights = math.inf, None
-    if settings.closed_form:
-        best = float(loss_of(normal, stop))
+    best = [math.inf, math.inf]
+    chosen: list[Denoiser | None] = [normal, normal]
+    if normal is not None:
+        best = [float(loss) for loss in losses_of(normal, stop)]
     half, generator = settings.batch_size // 2, context.generator("batches")
     flop = step_flop(sum(weight.numel() for weight in net.parameters()), 2 * half)
     with threads_for(flop):
         for step in range(settings.steps):
             rows = fold.train[torch.randint(fold.train.numel(), (half,), generator=generator)]
             optimiser.zero_grad()
-            loss_of(net, noisy_batch(x, y, rows, generator)).backward()
+            torch.stack(losses_of(net, noisy_batch(x, y, rows, generator))).mean().backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -157,23 +180,26 @@ def fit_denoiser(
                 torch._foreach_lerp_(list(averaged.parameters()), list(net.parameters()), 1 - keep)
                 if (step + 1) % CHECK and step + 1 < settings.steps:
                     continue
-                now = float(loss_of(averaged, stop))
-            if now < best:
-                best, best_weights = now, copy.deepcopy(averaged.state_dict())
-    if best_weights is None:
-        if settings.closed_form:
-            return normal, False
+                now = [float(loss) for loss in losses_of(averaged, stop)]
+            for side in range(2):
+                if now[side] < best[side]:
+                    best[side], chosen[side] = now[side], copy.deepcopy(averaged)
+    without, with_y = chosen
+    if without is None or with_y is None:
         raise ValueError("the denoiser diverged: its loss on the stopping part was never finite")
-    averaged.load_state_dict(best_weights)
-    return averaged, True
+    denoisers = Denoisers(without, with_y)
+    with torch.no_grad():
+        return denoisers._replace(share=confirmed_share(denoisers, stop))
 
 
 @torch.no_grad()
-def integrand(denoiser: Denoiser, x: Tensor, y: Tensor, draws: int, generator: torch.Generator) -> tuple[Tensor, float]:
+def integrand(
+    denoisers: Denoisers, x: Tensor, y: Tensor, draws: int, generator: torch.Generator
+) -> tuple[Tensor, float]:
     """(n, draws) how much smaller the squared error is with y, and the mean squared difference; their means are nats.
 
     Args:
-        denoiser: v of both.
+        denoisers: v without and with y.
         x: (n, dx) what gets noise.
         y: (n, dy).
         draws: equal stretches of the log signal-to-noise ratio, one draw in each.
@@ -181,11 +207,10 @@ def integrand(denoiser: Denoiser, x: Tensor, y: Tensor, draws: int, generator: t
     """
     gains, squares = [], 0.0
     scale = (HIGH - LOW) / 2
-    without, with_y = torch.zeros(len(x)), torch.ones(len(x))
     for stretch in range(draws):
         log_snr = LOW + (HIGH - LOW) * (stretch + torch.rand(len(x), generator=generator)) / draws
         z, v, k = noised(x, log_snr, generator)
-        a, b = (denoiser(z, y, log_snr, shown) for shown in (without, with_y))
+        a, b = denoisers.both(z, y, log_snr)
         gains.append(scale * ((k * (v - a)).square() - (k * (v - b)).square()).sum(1).double())
         squares += scale * float((k * (a - b)).square().sum(1).double().mean()) / draws
     return torch.stack(gains, 1), squares

@@ -7,8 +7,8 @@ import torch
 
 import lmi
 from lmi.estimators.folds import make_folds
-from lmi.neural.denoisers import NormalDenoiser, noised
-from lmi.neural.diffusion import DiffusionEstimator, fit_denoiser, integrand
+from lmi.neural.denoisers import Denoisers, NetworkDenoiser, NormalDenoiser, noised
+from lmi.neural.diffusion import DiffusionEstimator, fit_denoisers, integrand
 from lmi.types import Context
 
 QUICK = {"folds": 2, "width": 16, "blocks": 1, "steps": 60, "draws": 20}
@@ -26,7 +26,8 @@ def normal_pairs(n, d, rho, seed=0):
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.95])
 def test_the_integral_over_the_normal_denoiser_is_the_closed_form(rho):
     x, y = normal_pairs(20_000, 2, rho)
-    gains, squares = integrand(NormalDenoiser(x, y), x, y, 40, seeded(1))
+    normal = NormalDenoiser(x, y)
+    gains, squares = integrand(Denoisers(normal, normal), x, y, 40, seeded(1))
     truth = -math.log(1 - rho**2)
     assert float(gains.mean()) == pytest.approx(truth, abs=0.03) and squares == pytest.approx(truth, abs=0.03)
 
@@ -47,9 +48,10 @@ def test_a_network_finds_a_random_sign_that_no_correlation_shows():
         3000, 1, generator=generator
     )
     fold = make_folds(3000, 2, seeded(1))[0]
-    denoiser, is_network = fit_denoiser(DiffusionEstimator(width=64, steps=750), (x, y), fold, Context(seed=1))
-    found = float(integrand(denoiser, x[fold.test], y[fold.test], 20, seeded(2))[0].mean())
-    assert is_network and 0.45 < found < 0.80  # of .731
+    denoisers = fit_denoisers(DiffusionEstimator(width=64, steps=750), (x, y), fold, Context(seed=1))
+    found = float(integrand(denoisers, x[fold.test], y[fold.test], 20, seeded(2))[0].mean())
+    assert isinstance(denoisers.with_y, NetworkDenoiser) and 0.45 < found < 0.80  # of .731
+    assert isinstance(denoisers.without, NormalDenoiser)  # x by itself is normal: each is chosen for itself
 
 
 def test_monotone_maps_and_the_order_of_sides_change_nothing():

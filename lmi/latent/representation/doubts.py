@@ -67,6 +67,13 @@ def learned_doubts(
             f"find {a:.2f}, {b:.2f} and {c:.2f} nats, {curve.members} of the last together {curve.together:.2f}"
             + still_to_be_found(curve, nats)
         )
+    fold_error = estimates[0].details.get("standard_error_nats", error)
+    if curve is not None and curve.surplus > max(2 * fold_error, LATENT_RISING * nats, LATENT_NOTHING):
+        a, b, c = curve.nats
+        reasons.append(
+            f"encoders of fewer samples find more in the same pairs ({a:.2f} of {curve.samples[0]}, {b:.2f} of "
+            f"{curve.samples[1]}, {c:.2f} of all {curve.samples[2]}): those of all miss it, or neighbours overstate it"
+        )
     if raw[0] - nats > max(2 * Z_90 * (raw[1] ** 2 + error**2) ** 0.5, LATENT_FOLDS_APART * nats):
         reasons.append(
             f"nearest neighbours find {raw[0]:.2f} nats in the samples as they come, more than in the latents"

@@ -142,8 +142,8 @@ def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[f
     if estimate.interval is None:
         return estimate
     low, high = estimate.interval
-    share = max(0.0 if curve is None else curve.missing, LATENT_SHORTFALL)
-    missing = max(estimate.nats, 0.0) * share
+    share, surplus = (0.0, 0.0) if curve is None else (curve.missing, curve.surplus)
+    missing = max(max(estimate.nats, 0.0) * max(share, LATENT_SHORTFALL), surplus)
     return replace(estimate, interval=(low, max(high + missing, raw[0])))
 
 

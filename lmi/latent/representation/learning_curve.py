@@ -84,6 +84,15 @@ class LearningCurve:
         return self.share_of(left_by(FASTEST, gain)), self.share_of(left_by(SLOWEST, gain))
 
     @property
+    def surplus(self) -> float:
+        """What encoders of fewer samples find beyond those of all, nats: a function of the same samples, so that it is there.
+
+        >>> [round(LearningCurve((1, 2, 4), nats, nats[2]).surplus, 3) for nats in ((2.1, 2.0, 1.9), (1.6, 1.8, 1.9))]
+        [0.2, 0.0]
+        """
+        return max(*self.nats[:2], self.nats[2], self.together) - max(self.nats[2], self.together)
+
+    @property
     def by_members(self) -> float:
         """What infinitely many members would find beyond these, nats, if what is missing by chance falls as 1 / members.
 

@@ -279,6 +279,9 @@ def test_each_doubt_comes_with_its_number():
     steep = LearningCurve((100, 200, 400), (0.1, 0.3, 0.9), 0.9)
     assert "0.90; it does not bend yet, so that no limit" in doubts_of(1.0, 0.9, (0.9, 0.9), steep)[0]
     assert opened_upwards(Estimate(0.9, "r", 9, interval=(0.8, 1.0)), steep, (0.6, 0.02)).interval[1] == 1.9
+    falling = LearningCurve((100, 200, 400), (1.2, 1.4, 1.0), 1.0)
+    assert "fewer samples find more in the same pairs (1.20 of 100, 1.40" in doubts_of(1.0, 0.9, (1.0, 1.0), falling)[0]
+    assert opened_upwards(Estimate(1.0, "r", 9, interval=(0.9, 1.1)), falling, (0.6, 0.02)).interval[1] == 1.5
     assert doubts_of(1.0, 0.9, (0.8, 1.2), flat) == ("its folds disagree: 0.80 to 1.20 nats",)
     assert "2.00 nats on the training part and 0.90 on fresh pairs" in doubts_of(2.0, 0.9, (1.0, 1.0), flat)[0]
 
