@@ -28,6 +28,7 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.linear import fit_linear
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.uncertainty import Z_90
+from lmi.estimators.trust.unexplained import unexplained, unexplained_doubt
 from lmi.evidence import Null, Permutations
 from lmi.neural.critic import CriticSettings, fit_critic
 from lmi.types import Context, Estimate
@@ -73,7 +74,13 @@ class Chosen:
     nats: float
 
 
-def read_bounds(settings: BoundsSettings, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:
+def read_bounds(
+    settings: BoundsSettings,
+    latents: tuple[Tensor, Tensor],
+    fold: Fold,
+    context: Context,
+    raw: tuple[Tensor, Tensor] | None = None,
+) -> Estimate:
     """Choose a critic on the stopping part and bound the information of the test part.
 
     Args:
@@ -81,6 +88,8 @@ def read_bounds(settings: BoundsSettings, latents: tuple[Tensor, Tensor], fold: 
         latents: (n, lx), (n, ly) of all samples.
         fold: what the encoders were fitted on, what ended their fit, what is measured.
         context: seeds.
+        raw: (n, dx), (n, dy) normal scores of the columns, in which the critic's scores are asked what they leave of fresh
+            pairs; ``None`` does not ask.
     """
     # Normal scores by the ranks of the training part: whatever the critics do, outliers are no further out than theirs.
     u, v = (normal_scores_at(z[fold.train])(z) for z in latents)
@@ -89,15 +98,18 @@ def read_bounds(settings: BoundsSettings, latents: tuple[Tensor, Tensor], fold: 
     pointwise, influence = torch.empty(n, dtype=torch.float64), torch.empty(n, dtype=torch.float64)
     generator = context.generator("null")
     shuffled = torch.zeros(len(NULL_FACTORS), settings.permutations, dtype=torch.float64)
-    largest = 0
+    largest, blocks = 0, []
     for indices, f in held_out_blocks(chosen.scores, u[test], v[test]):
         pointwise[indices], influence[indices] = bound_terms(f, settings.bound), bound_influence(f, settings.bound)
         largest = max(largest, indices.numel())
+        blocks.append((test[indices], f))
         orders = [torch.randperm(indices.numel(), generator=generator) for _ in range(settings.permutations)]
         shuffled += shuffled_bounds(f, settings.bound, NULL_FACTORS, orders) * indices.numel() / n
     nats = float(pointwise.mean())
     # Less than about one nat over all stopping pairs cannot be told from nothing.
     error = max(float(influence.std()) / n**0.5, 1 / fold.stop.numel())
+    left = None if raw is None else unexplained(*raw, blocks, context.generator("unexplained"))
+    words = "" if left is None else unexplained_doubt(left, nats, error)
     seen = fold.train[:n]
     optimism = mean_bound(chosen.scores, u[seen], v[seen], settings.bound) - nats
     neighbours = ksg_pointwise(latents[0][test], latents[1][test], KSG_NEIGHBOURS)
@@ -108,9 +120,10 @@ def read_bounds(settings: BoundsSettings, latents: tuple[Tensor, Tensor], fold: 
         pointwise=pointwise,
         null=Null(shuffled.amax(0), nats) if settings.permutations else None,
         ceiling=math.log(largest) if settings.bound == "infonce" else math.log(largest * (largest - 1)),
-        warnings=dropped,
+        warnings=(*dropped, words) if words else dropped,
         details={
             "standard_error_nats": error,
+            "unexplained_nats": 0.5 * left.share if left is not None and words else 0.0,
             "optimism_nats": optimism,
             "ksg_nats": float(neighbours.mean()),
             "ksg_standard_error_nats": float(neighbours.std()) / n**0.5,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import require_neighbours
+from lmi.estimators.trust.lower_bounds import lower_bound_verdict
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
@@ -60,7 +61,7 @@ class LatentEstimator(EncoderSettings):
             return self._measured(x, y, folds, context)
         fits = fit_and_read_all(self, x, y, folds, partial(read_fold, self), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, n)
-        return estimate.warn(*_doubts_of_samples(x, y, estimate, context))
+        return lower_bound_verdict(estimate, x, y, context.generator("second opinion"))
 
     def _measured(self, x: Tensor, y: Tensor, folds: list[Fold], context: Context) -> Estimate:
         """``auto`` or ``bounds`` in the same latents: a lower bound by the data processing inequality."""
@@ -80,7 +81,9 @@ class LatentEstimator(EncoderSettings):
         whole = pool_folds([replace(fit, pointwise=None) for fit in fits], folds, x.shape[0])
         pointwise, latents = gathered(fits, folds)
         details = {name: sum(fit.details[name] for fit in fits) / len(fits) for name in ("epochs", "best_stop_loss")}
-        reasons = (UNMEASURED_LOSS, *_doubts_of_samples(x, y, whole, context))
+        error = whole.details.get("standard_error_nats", 0.0)
+        linear = linear_doubts(x, y, whole.nats, error, context.generator("second opinion"))
+        reasons = (UNMEASURED_LOSS, *linear, *time_doubts(x, y))
         verdict = whole.verdict or Verdict("doubtful")
         return replace(
             whole,
@@ -93,12 +96,6 @@ class LatentEstimator(EncoderSettings):
             + "; ".join(fit.choice for fit in fits),
             verdict=worst(verdict, Verdict("doubtful", reasons)),
         )
-
-
-def _doubts_of_samples(x: Tensor, y: Tensor, estimate: Estimate, context: Context) -> tuple[str, ...]:
-    """A closed form of the samples x (n, dx), y (n, dy) finds clearly more than their latents; rows depend on neighbours."""
-    error = estimate.details.get("standard_error_nats", 0.0)
-    return (*linear_doubts(x, y, estimate.nats, error, context.generator("second opinion")), *time_doubts(x, y))
 
 
 def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:

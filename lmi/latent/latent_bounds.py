@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -11,10 +11,9 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.estimators.bounds.heldout import BoundName
+from lmi.estimators.columns import normal_scores
 from lmi.estimators.folds import Fold
-from lmi.estimators.trust.row_order import time_doubts
-from lmi.estimators.trust.second_opinion import linear_doubts
-from lmi.estimators.trust.verdict import default_verdict
+from lmi.estimators.trust.lower_bounds import lower_bound_verdict
 from lmi.evidence import Null
 from lmi.latent.bounds_reading import BoundsSettings, doubted, read_bounds
 from lmi.latent.fitting import SMALLEST_PART, fit_and_read_all, gathered
@@ -49,11 +48,11 @@ class LatentBoundsEstimator(EncoderSettings, BoundsSettings):
                 f"{x.shape[0]} samples are too few to choose a critic: the stop part would have {smallest}, "
                 f"expected at least {SMALLEST_STOP}"
             )
-        fits = fit_and_read_all(self, x, y, folds, partial(read_bounds, self), context)
+        raw = normal_scores(x), normal_scores(y)
+        fits = fit_and_read_all(self, x, y, folds, partial(read_bounds, self, raw=raw), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, self.bound)
-        error = estimate.details["standard_error_nats"]
-        reasons = (*linear_doubts(x, y, estimate.nats, error, context.generator("second opinion")), *time_doubts(x, y))
-        return replace(estimate, verdict=default_verdict(estimate, reasons))
+        missing = estimate.details["unexplained_nats"]
+        return lower_bound_verdict(estimate, x, y, context.generator("second opinion"), missing)
 
 
 def pool(fits: list[Estimate], folds: list[Fold], bound: BoundName) -> Estimate:
@@ -80,10 +79,12 @@ def pool(fits: list[Estimate], folds: list[Fold], bound: BoundName) -> Estimate:
         pointwise=pointwise,
         null=null,
         ceiling=min(fit.ceiling for fit in fits),
+        warnings=tuple(dict.fromkeys(words for fit in fits for words in fit.warnings if "unexplained" in words)),
         latents=latents,
         model=tuple(fit.model for fit in fits),
         details={
             "standard_error_nats": error,
+            "unexplained_nats": float(shared("unexplained_nats").sum()),
             "optimism_nats": optimism,
             "ksg_nats": float(shared("ksg_nats").sum()),
             "ksg_standard_error_nats": float(shared("ksg_standard_error_nats").norm()),

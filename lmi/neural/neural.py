@@ -12,18 +12,15 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.folds import split_once
-from lmi.estimators.trust.row_order import time_doubts
-from lmi.estimators.trust.second_opinion import linear_doubts
+from lmi.estimators.trust.lower_bounds import lower_bound_verdict
+from lmi.estimators.trust.thresholds import CRITIC_RISING, RISE_AHEAD, RISING_LEAST
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.unexplained import unexplained, unexplained_doubt
-from lmi.estimators.trust.verdict import default_verdict
 from lmi.neural.critic import BOUNDS, Bound, CriticSettings, fit_critic
 from lmi.types import Context, Estimate
 
 BLOCK = 1000  # held-out pairs scored against one another
 SMALLEST_PART = 8
-RISING = 0.1  # share of the bound that half of the training samples may lack
-RISE_AHEAD = 2.4  # times what half of them lack is still missing, if what is missing falls as n^-.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,24 +83,22 @@ def neural_estimate(bound: Bound, settings: NeuralSettings, x: Tensor, y: Tensor
         warnings=warnings,
         details={"standard_error_nats": error, "epochs": float(len(losses))},
     )
-    reasons = (*linear_doubts(*raw, nats, error, context.generator("second opinion")), *time_doubts(*raw))
+    reasons: tuple[str, ...] = ()
     rise = 0.0
     try:
         rise = max(nats - fitted(fold.train[: fold.train.numel() // 2], context.child("half"))[0], 0.0)
-        if rise > max(RISING * nats, 2 * error, 0.02):
-            reasons += (f"half of the training samples find {rise:.2f} nats less, so more would find more",)
+        if rise > max(CRITIC_RISING * nats, 2 * error, RISING_LEAST):
+            reasons = (f"half of the training samples find {rise:.2f} nats less, so more would find more",)
     except ValueError as diverged:
-        reasons += (f"with half of the training samples {diverged}",)
+        reasons = (f"with half of the training samples {diverged}",)
     pairs = list(zip(tests, blocks, strict=True))
     left = unexplained(normal_scores(raw[0]), normal_scores(raw[1]), pairs, context.generator("unexplained"))
     words = unexplained_doubt(left, nats, error)
+    details = {**estimate.details, "still_rising_nats": rise, "unexplained_nats": 0.5 * left.share}
     missing = max(RISE_AHEAD * rise, 0.5 * left.share if words else 0.0)
-    estimate = replace(
-        estimate,
-        interval=(nats - Z_90 * error, nats + Z_90 * error + missing),
-        details={**estimate.details, "still_rising_nats": rise, "unexplained_nats": 0.5 * left.share},
-    )
-    return replace(estimate, verdict=default_verdict(estimate, (*reasons, words) if words else reasons))
+    reasons += (words,) if words else ()
+    estimate = replace(estimate, details=details)
+    return lower_bound_verdict(estimate, *raw, context.generator("second opinion"), missing, reasons)
 
 
 def _scaled(z: Tensor, train: Tensor) -> Tensor:

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
+from lmi.estimators.gaussian.doubts import closed_form_doubts
 from lmi.estimators.gaussian.linear import leading_components
 from lmi.estimators.gaussian.ridge import ridge_estimate
-from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.grouped import with_groups
-from lmi.estimators.trust.left_over import left_over_doubts
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.thresholds import DETERMINED
 from lmi.estimators.trust.uncertainty import Spread, permutation_null
@@ -23,9 +22,6 @@ from lmi.estimators.trust.verdict import default_verdict
 from lmi.evidence import Permutations
 from lmi.types import Context, Estimate
 
-NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
-NEIGHBOUR_SAMPLES = 5000
-NEIGHBOURS = 5
 LEAST_SAMPLES = 4  # neighbouring rows are compared, and a fourth of the rows is the longest lag
 
 
@@ -92,11 +88,9 @@ class GaussianEstimator:
             warnings=warnings,
             details={"standard_error_nats": spread.standard_error, "rank_x": fit.rank_x, "rank_y": fit.rank_y},
         )
-        reasons = (
-            *normality_doubts(x, y, nats, spread.standard_error, self.ranks),
-            *left_over_doubts(normal_scores(x), normal_scores(y), context.generator("left over")),
-            *time_doubts(x, y),
-        )
+        generator = context.generator("left over")
+        doubts = closed_form_doubts(x, y, fit, nats, self.ranks, generator)
+        reasons = (*doubts, *time_doubts(x, y))
         return replace(estimate, verdict=default_verdict(estimate, reasons))
 
     def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
@@ -112,30 +106,3 @@ class GaussianEstimator:
             return float(gaussian_pointwise(fit).mean()) - gaussian_bias(len(of_x), fit.rank_x, fit.rank_y)
 
         return with_groups(estimate, statistic, groups, self.permutations, context)
-
-
-def normality_doubts(x: Tensor, y: Tensor, nats: float, error: float, ranks: bool) -> tuple[str, ...]:
-    """What speaks against the closed form: it changes with the columns' normal scores, or neighbours find more.
-
-    Args:
-        x: (n, dx) as measured.
-        y: (n, dy).
-        nats: the estimate.
-        error: its standard error, nats.
-        ranks: whether the columns are normal scores already.
-    """
-    reasons = []
-    tolerance = max(4 * error, 0.05)
-    n, dims = x.shape[0], x.shape[1] + y.shape[1]
-    if not ranks and 10 * dims <= n:
-        fit = canonical_fit(normal_scores(x), normal_scores(y))
-        scored = float(gaussian_pointwise(fit).mean()) - gaussian_bias(n, fit.rank_x, fit.rank_y)
-        if abs(scored - nats) > max(tolerance, 4 * gaussian_standard_error(fit)):
-            reasons.append(f"on the columns' normal scores it is {scored:.2f} nats: they are not jointly normal")
-    if dims <= NEIGHBOUR_DIMENSIONS and n > 10 * NEIGHBOURS:
-        subsample = slice(0, NEIGHBOUR_SAMPLES)
-        terms = ksg_pointwise(normal_scores(x[subsample]), normal_scores(y[subsample]), NEIGHBOURS)
-        said, bound_error = float(terms.mean()), float(terms.std()) / terms.numel() ** 0.5
-        if said - nats > max(tolerance, 4 * bound_error):
-            reasons.append(f"nearest neighbours find {said:.2f} nats: there is dependence that is not linear")
-    return tuple(reasons)

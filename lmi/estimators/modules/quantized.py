@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from lmi.arguments import checked_generator, whole
 from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
+from lmi.estimators.trust.lower_bounds import lower_bound_verdict
+from lmi.estimators.trust.thresholds import LEFTOVER, LEFTOVER_SHARE
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import MOST_PERMUTATIONS, Null, Permutations
 from lmi.inputs import read_matrices, read_matrix
@@ -151,7 +153,27 @@ class QuantizedEstimator:
         labels = torch.cat([torch.zeros(x.shape[1]), torch.ones(y.shape[1])]).long()
         generator = context.generator("quantized")
         both = torch.cat([x.double(), y.double()], dim=1)
-        return quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator).pair(0, 1)
+        codes = quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator)
+        estimate = replace(codes.pair(0, 1), warnings=())
+        return lower_bound_verdict(
+            estimate, x, y, context.generator("second opinion"), reasons=_doubts_of_a_pair(estimate)
+        )
+
+
+def _doubts_of_a_pair(estimate: Estimate) -> tuple[str, ...]:
+    """Codes that shuffled share much, in the interval as that is, and codes that are too coarse to end it."""
+    reasons = []
+    leftover = estimate.null.mean if estimate.null is not None else 0.0
+    if leftover > max(LEFTOVER, LEFTOVER_SHARE * estimate.nats):
+        reasons.append(
+            f"shuffled codes still share {leftover:.3f} nats: too few samples for these bins; take fewer bins"
+        )
+    assert estimate.interval is not None
+    low, high = estimate.interval
+    if high - low > max(abs(estimate.nats), LEFTOVER):
+        end = "is open above" if math.isinf(high) else f"is wider ({high - low:.2f} nats) than the estimate itself"
+        reasons.append(f"the 90% interval {end}: finer codes would find more, which is how much too low this is")
+    return tuple(reasons)
 
 
 def _codes(x: np.ndarray, bins: int, seed: int) -> np.ndarray:

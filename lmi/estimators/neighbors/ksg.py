@@ -16,10 +16,10 @@ from lmi.estimators.neighbors.terms import ksg_ceiling as ksg_ceiling
 from lmi.estimators.neighbors.terms import ksg_pointwise as ksg_pointwise
 from lmi.estimators.neighbors.terms import ksg_pointwise_at as ksg_pointwise_at
 from lmi.estimators.neighbors.terms import repeats as repeats
+from lmi.estimators.trust.quick_models import quick_bound
 from lmi.estimators.trust.row_order import time_doubts
-from lmi.estimators.trust.second_opinion import neighbours_doubt
-from lmi.estimators.trust.uncertainty import Z_90, doubts, permutation_null, subsample_spread
-from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts
+from lmi.estimators.trust.uncertainty import doubts, permutation_null, subsample_spread
+from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts, worst
 from lmi.evidence import Permutations, Verdict
 from lmi.types import Context, Estimate
 
@@ -62,10 +62,12 @@ class KSGEstimator:
             variant = self.variant
         estimate = ksg_estimate(x, y, self.k, variant, self.permutations, self.null_samples, context)
         few = torch.randperm(n, generator=context.generator("bias samples"))[: self.null_samples]
-        bias = ksg_bias(x[few], y[few], self.k, context.generator("bias"))
+        quick = quick_bound(x, y, context.generator("second opinion"))
+        bias = ksg_bias(x[few], y[few], self.k, quick.density, context.generator("bias"))
         verdict = ksg_verdict(estimate, bias, x, y, self.k, variant, self.null_samples, context)
         interval = None if estimate.interval is None else bias.opened(estimate.interval)
-        return replace(estimate, interval=interval, verdict=verdict)
+        opened, low = quick.challenge(replace(estimate, interval=interval))
+        return replace(opened, verdict=worst(verdict, default_verdict(opened, low)))
 
     def estimate_groups(self, x: Tensor, y: Tensor, groups: Tensor, context: Context) -> Estimate:
         """The estimate with an interval and a null that respect groups, see ``lmi.estimators.trust.grouped``."""
@@ -100,7 +102,7 @@ class KSGEstimator:
 def ksg_verdict(
     estimate: Estimate, bias: Bias, x: Tensor, y: Tensor, k: int, variant: Variant, most: int, context: Context
 ) -> Verdict:
-    """Drift with the number of samples, stability in k, bias at samples like these, and whether a normal model finds more.
+    """Drift with the number of samples, stability in k, and bias at samples like these.
 
     On at most ``most`` samples, beside the estimate's own warnings.
 
@@ -128,10 +130,7 @@ def ksg_verdict(
     base = estimate.nats if n == estimate.num_samples else float(ksg_pointwise(x, y, k, variant).mean())
     twice = float(ksg_pointwise(x, y, 2 * k, variant).mean())
     moved = drift(statistic, n, context.generator("drift"))
-    low = neighbours_doubt(x, y, base, half / Z_90, context.generator("second opinion"))
-    return default_verdict(
-        estimate, (*neighbour_doubts(base, twice, half, moved), *bias.doubts(k, half), *low, *in_time)
-    )
+    return default_verdict(estimate, (*neighbour_doubts(base, twice, half, moved), *bias.doubts(k, half), *in_time))
 
 
 def ksg_estimate(

@@ -12,8 +12,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lmi.estimators.trust.thresholds import LEFT_OVER
-
 SMALLEST_DIRECTION = 0.12  # singular value of a component that is looked at, as a share of the largest
 SMALLEST_RESIDUAL = 0.02  # the same, of residuals
 MOST_COMPONENTS = 20
@@ -60,15 +58,6 @@ def left_over(x: Tensor, y: Tensor, orders: list[Tensor]) -> LeftOver:
     sides = components(x), components(y)
     both = one_way(sides[0], sides[1], orders, "x", "y"), one_way(sides[1], sides[0], orders, "y", "x")
     return max(both, key=lambda left: left.deviations)
-
-
-def left_over_doubts(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[str, ...]:
-    """A reason where something is left after a linear model of the normal scores x (n, dx) and y (n, dy)."""
-    orders = [torch.randperm(x.shape[0], generator=generator) for _ in range(ORDERS)]
-    left = left_over(x, y, orders)
-    if left.deviations <= LEFT_OVER:
-        return ()
-    return (f"something is left after the linear model ({left.deviations:.0f} standard deviations): {left.words}",)
 
 
 def components(z: Tensor, most: int = MOST_COMPONENTS) -> Tensor:

@@ -81,19 +81,3 @@ def confirmed(x: Tensor, y: Tensor, folds: int, generator: torch.Generator) -> t
         every = torch.cat(terms)
         best = max(best, (float(every.mean()), float(every.std()) / every.numel() ** 0.5))
     return best
-
-
-def neighbours_doubt(x: Tensor, y: Tensor, nats: float, error: float, generator: torch.Generator) -> tuple[str, ...]:
-    """A reason where nearest neighbours find clearly less than fresh pairs confirm of the normal model.
-
-    Args:
-        x: (n, dx).
-        y: (n, dy).
-        nats: what neighbours say.
-        error: its standard error, nats.
-        generator: deals the folds.
-    """
-    bound, bound_error = confirmed(x, y, 3, generator)
-    if bound - nats <= max(4 * bound_error, 4 * error, TOLERANCE * bound, 0.02):
-        return ()
-    return (f"a normal model finds {bound:.2f} nats in fresh pairs, a lower bound: neighbours see too little here",)

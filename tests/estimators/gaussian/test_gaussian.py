@@ -100,3 +100,22 @@ def test_wide_normal_samples_are_not_doubted():
         )
         hits += GaussianEstimator(permutations=0).estimate(pairs.x, pairs.y, Context()).verdict.level == "reliable"
     assert hits >= 8
+
+
+def test_the_closed_form_of_powers_of_one_factor_is_doubted():
+    """Their canonical correlations r, r^2, r^3 ... belong to Hermite polynomials, and only the first is information."""
+    g = torch.Generator().manual_seed(7)
+    a, e = torch.randn(2, 800, 1, generator=g, dtype=torch.float64)
+    b = 0.9 * a + 0.19**0.5 * e
+    x, y = (torch.cat([torch.tanh(s * z) for s in (0.3, 0.6, 1.2)], 1) for z in (a, b))
+    estimate = GaussianEstimator(permutations=0).estimate(x, y, Context())
+    assert estimate.nats > 1.1 and any("variates are not" in reason for reason in estimate.verdict.reasons)
+
+
+def test_values_that_repeat_are_not_taken_for_dependence_by_neighbours():
+    g = torch.Generator().manual_seed(8)
+    x, e = torch.randn(2, 800, 1, generator=g, dtype=torch.float64)
+    verdict = (
+        GaussianEstimator(permutations=0).estimate((2 * x).round() / 2, ((x + e) * 2).round() / 2, Context()).verdict
+    )
+    assert verdict.level == "reliable", verdict.reasons

@@ -145,7 +145,7 @@ def test_columns_that_only_a_line_tells_apart_are_a_doubt():
     x, y = a @ mixing, (0.8 * a + 0.6 * b) @ mixing  # 1.02 nats, half of them in the difference of the columns
     estimate = KSGEstimator(permutations=0).estimate(x, y, Context())
     assert estimate.nats < 0.7
-    assert any("normal model finds" in reason for reason in estimate.verdict.reasons)
+    assert any("draws from the normal" in reason for reason in estimate.verdict.reasons) and estimate.interval[1] > 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -157,4 +157,4 @@ def test_where_neighbours_are_right_the_normal_model_is_silent(seed):
     independent = torch.randn(1000, 1, generator=generator, dtype=torch.float64)
     for one, other in ((x, y), (cluster_x, cluster_y), (x, independent), (x**3, y.exp())):
         reasons = KSGEstimator(permutations=0).estimate(one, other, Context(seed)).verdict.reasons
-        assert not any("normal model" in reason for reason in reasons)
+        assert not any("normal model" in reason or "draws from" in reason for reason in reasons)
