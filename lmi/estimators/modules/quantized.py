@@ -154,22 +154,18 @@ class QuantizedEstimator:
         generator = context.generator("quantized")
         both = torch.cat([x.double(), y.double()], dim=1)
         codes = quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator)
-        estimate = replace(codes.pair(0, 1), warnings=())
-        return lower_bound_verdict(
-            estimate, x, y, context.generator("second opinion"), reasons=_doubts_of_a_pair(estimate)
-        )
+        estimate, generator = replace(codes.pair(0, 1), warnings=()), context.generator("second opinion")
+        return lower_bound_verdict(estimate, x, y, generator, reasons=_doubts_of_a_pair(estimate))
 
 
 def _doubts_of_a_pair(estimate: Estimate) -> tuple[str, ...]:
     """Codes that shuffled share much, in the interval as that is, and codes that are too coarse to end it."""
-    reasons = []
-    leftover = estimate.null.mean if estimate.null is not None else 0.0
+    reasons, leftover = [], estimate.null.mean if estimate.null is not None else 0.0
     if leftover > max(LEFTOVER, LEFTOVER_SHARE * estimate.nats):
         reasons.append(
             f"shuffled codes still share {leftover:.3f} nats: too few samples for these bins; take fewer bins"
         )
-    assert estimate.interval is not None
-    low, high = estimate.interval
+    low, high = estimate.interval or (0.0, math.inf)
     if high - low > max(abs(estimate.nats), LEFTOVER):
         end = "is open above" if math.isinf(high) else f"is wider ({high - low:.2f} nats) than the estimate itself"
         reasons.append(f"the 90% interval {end}: finer codes would find more, which is how much too low this is")

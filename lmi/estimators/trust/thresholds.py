@@ -1,27 +1,11 @@
 """Every threshold that decides something, once: its name, its value, its unit and its reason.
 
-A ``Threshold`` is a float, so that using one costs nothing; ``TABLE`` lists them all for the page that explains ``auto``.
+``TABLE`` lists them all for the page that explains ``auto``.
 """
 
 from __future__ import annotations
 
-
-class Threshold(float):
-    """A number that decides something, with its unit and its reason.
-
-    >>> sure = Threshold(2.5, "standard errors", "a dozen candidates could win by chance")
-    >>> sure * 2, sure.unit
-    (5.0, 'standard errors')
-    """
-
-    unit: str
-    reason: str
-
-    def __new__(cls, value: float, unit: str, reason: str) -> Threshold:
-        threshold = super().__new__(cls, value)
-        threshold.unit, threshold.reason = unit, reason
-        return threshold
-
+from lmi.estimators.trust.threshold import Threshold
 
 # Which samples auto takes, and how.
 SMALLEST = Threshold(60, "samples", "fewer cannot be split into folds, and each fold again")
