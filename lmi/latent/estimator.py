@@ -12,16 +12,18 @@ from torch import Tensor
 
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.ksg import require_neighbours
+from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.lower_bounds import lower_bound_verdict
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
+from lmi.estimators.trust.thresholds import LATENT_OPTIMISM, LATENT_OPTIMISM_LEAST, LATENT_SHORTFALL
 from lmi.estimators.trust.uncertainty import SUBSAMPLE_PARTS, Spread, doubts
 from lmi.estimators.trust.verdict import worst
 from lmi.evidence import Null, Permutations, Verdict
 from lmi.latent.fitting import SMALLEST_PART, fit_and_read_all, gathered
 from lmi.latent.linear_latents import best_latents
 from lmi.latent.measures import Measure, measure_latents, pool_folds
-from lmi.latent.readings import latent_ksg
+from lmi.latent.readings import form_for, latent_ksg
 from lmi.latent.settings import EncoderSettings
 from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
@@ -61,7 +63,8 @@ class LatentEstimator(EncoderSettings):
             return self._measured(x, y, folds, context)
         fits = fit_and_read_all(self, x, y, folds, partial(read_fold, self), context)
         estimate = fits[0] if len(fits) == 1 else pool(fits, folds, n)
-        return lower_bound_verdict(estimate, x, y, context.generator("second opinion"))
+        generator = context.generator("second opinion")
+        return lower_bound_verdict(estimate, x, y, generator, reasons=_overfit(estimate), share=LATENT_SHORTFALL)
 
     def _measured(self, x: Tensor, y: Tensor, folds: list[Fold], context: Context) -> Estimate:
         """``auto`` or ``bounds`` in the same latents: a lower bound by the data processing inequality."""
@@ -99,7 +102,7 @@ class LatentEstimator(EncoderSettings):
 
 
 def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: Fold, context: Context) -> Estimate:
-    """``latent_ksg`` of the test part of a fold.
+    """``latent_ksg`` of the test part of a fold, and how much more it says of as many pairs that trained the encoders.
 
     Args:
         settings: neighbours and null.
@@ -107,7 +110,22 @@ def read_fold(settings: LatentEstimator, latents: tuple[Tensor, Tensor], fold: F
         fold: its test part is measured.
         context: seeds.
     """
-    return latent_ksg(settings, latents[0][fold.test], latents[1][fold.test], context)
+    few = min(fold.train.numel(), fold.test.numel())
+    seen, fresh = ((latents[0][part[:few]], latents[1][part[:few]]) for part in (fold.train, fold.test))
+    estimate = latent_ksg(settings, latents[0][fold.test], latents[1][fold.test], context)
+    of_seen, of_fresh = (ksg_pointwise(*sides, settings.k, form_for(*sides)).mean() for sides in (seen, fresh))
+    return replace(estimate, details={**estimate.details, "optimism_nats": float(of_seen - of_fresh)})
+
+
+def _overfit(estimate: Estimate) -> tuple[str, ...]:
+    """A reason where the pairs that trained the encoders share clearly more in their latents than fresh ones."""
+    optimism = estimate.details["optimism_nats"]
+    if optimism <= max(LATENT_OPTIMISM * (estimate.nats + optimism), LATENT_OPTIMISM_LEAST):
+        return ()
+    return (
+        f"the encoders are overfit: of pairs that trained them neighbours find {optimism:.2f} nats more in the latents than "
+        "of fresh ones",
+    )
 
 
 def pool(fits: list[Estimate], folds: list[Fold], n: int) -> Estimate:
@@ -115,11 +133,14 @@ def pool(fits: list[Estimate], folds: list[Fold], n: int) -> Estimate:
     pointwise, latents = gathered(fits, folds)
     nats = float(pointwise.mean())
     shares = torch.tensor([fold.test.numel() / n for fold in folds], dtype=torch.float64)
-    details: dict[str, float] = {"epochs": sum(fit.details["epochs"] for fit in fits)}
 
     def across(name: str) -> Tensor:
         return torch.tensor([fit.details[name] for fit in fits], dtype=shares.dtype)
 
+    details = {
+        "epochs": float(across("epochs").sum()),
+        "optimism_nats": float((shares * across("optimism_nats")).sum()),
+    }
     spread = None
     if all(fit.interval is not None for fit in fits):
         spread = Spread(

@@ -49,10 +49,15 @@ def latent_ksg(settings: KSGReading, zx: Tensor, zy: Tensor, context: Context) -
         zy: latents of Y.
         context: seeds.
     """
-    variant: Variant = "mixture" if repeats(zx) or repeats(zy) else "ksg1"
+    variant = form_for(zx, zy)
     dims = effective_dimension(zx) + effective_dimension(zy)
     estimate = ksg_estimate(zx, zy, settings.k, variant, settings.permutations, settings.null_samples, context, dims)
     return replace(estimate, estimator="latent", details={**estimate.details, "latent_dims_count": dims})
+
+
+def form_for(zx: Tensor, zy: Tensor) -> Variant:
+    """KSG's form for ties where rows of a side repeat."""
+    return "mixture" if repeats(zx) or repeats(zy) else "ksg1"
 
 
 def effective_dimension(z: Tensor) -> float:

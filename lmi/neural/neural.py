@@ -13,7 +13,8 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.folds import split_once
 from lmi.estimators.trust.lower_bounds import lower_bound_verdict
-from lmi.estimators.trust.thresholds import CRITIC_RISING, RISE_AHEAD, RISING_LEAST
+from lmi.estimators.trust.plain_thresholds import CRITIC_RISING, RISE_AHEAD
+from lmi.estimators.trust.thresholds import RISING_LEAST
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.unexplained import unexplained, unexplained_doubt
 from lmi.neural.critic import BOUNDS, Bound, CriticSettings, fit_critic

@@ -19,8 +19,9 @@ from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import by_pair
 from lmi.estimators.trust.left_over import MOST_COMPONENTS, ORDERS, left_over
 from lmi.estimators.trust.normality import faintest, mardia
+from lmi.estimators.trust.plain_thresholds import NEIGHBOURS_TIED
 from lmi.estimators.trust.row_order import random_orders
-from lmi.estimators.trust.thresholds import BY_COLUMN, CLEAR_SIGNAL, LEFT_OVER, NEIGHBOURS_TIED, NOT_NORMAL
+from lmi.estimators.trust.thresholds import BY_COLUMN, CLEAR_SIGNAL, LEFT_OVER, NOT_NORMAL
 
 NEIGHBOUR_DIMENSIONS = 6  # both sides together, up to which nearest neighbours are asked for a second opinion
 NEIGHBOUR_SAMPLES = 5000

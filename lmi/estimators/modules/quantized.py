@@ -15,7 +15,8 @@ from torch import Tensor
 from lmi.arguments import checked_generator, whole
 from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
 from lmi.estimators.trust.lower_bounds import lower_bound_verdict
-from lmi.estimators.trust.thresholds import LEFTOVER, LEFTOVER_SHARE
+from lmi.estimators.trust.plain_thresholds import LEFTOVER_SHARE
+from lmi.estimators.trust.thresholds import LEFTOVER
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import MOST_PERMUTATIONS, Null, Permutations
 from lmi.inputs import read_matrices, read_matrix

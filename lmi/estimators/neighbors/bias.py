@@ -11,8 +11,8 @@ from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.gaussian.canonical import gaussian_bias
 from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.trust.plain_thresholds import KSG_BIASED, KSG_BIASED_LEAST, NEIGHBOURS_TIED
 from lmi.estimators.trust.quick_models import t_densities
-from lmi.estimators.trust.thresholds import KSG_BIASED, KSG_BIASED_LEAST, NEIGHBOURS_TIED
 
 SAMPLES_A_COLUMN = 20  # fewer do not tell the correlations that draws need
 DETERMINED = 1e-9  # smallest eigenvalue of the correlations of columns that do not determine each other

@@ -26,6 +26,7 @@ def lower_bound_verdict(
     generator: torch.Generator,
     missing: float = 0.0,
     reasons: tuple[str, ...] = (),
+    share: float = LOWER_BOUND,
 ) -> Estimate:
     """The estimate with its interval open upwards and a verdict.
 
@@ -39,6 +40,7 @@ def lower_bound_verdict(
         generator: deals the folds of the quick models.
         missing: what is known to lack: on fresh pairs, or with half of the training samples, nats.
         reasons: of its own, in words.
+        share: of the number, by which the interval opens at least.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> x = torch.randn(800, 2, generator=g, dtype=torch.float64)
@@ -51,7 +53,7 @@ def lower_bound_verdict(
     """
     if estimate.interval is not None:
         low, high = estimate.interval
-        estimate = replace(estimate, interval=(low, high + max(missing, LOWER_BOUND * estimate.nats)))
+        estimate = replace(estimate, interval=(low, high + max(missing, share * estimate.nats)))
     opened, challenged = quick_bound(x, y, generator).challenge(estimate)
     error = estimate.details.get("standard_error_nats", 0.0)
     linear = () if challenged else linear_doubts(x, y, estimate.nats, error, generator)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from lmi.estimators.trust import plain_thresholds
 from lmi.estimators.trust.threshold import Threshold
 
 # Which samples auto takes, and how.
@@ -25,9 +26,6 @@ SAMPLES_A_THREAD = Threshold(20_000, "samples", "measured: from here on two thre
 TIED = Threshold(0.05, "share of rows", "where more repeat, a side has no density")
 MOST_COPIES = Threshold(10, "rows", "a sample that was entered twice occurs a few times, a level occurs often")
 ROWS_A_CELL = Threshold(5, "samples", "of a table; entropies of thinner tables are biased")
-LEFTOVER_SHARE = Threshold(
-    0.05, "share of the estimate", "the same, for large estimates: the interval holds it already"
-)
 MOST_LEVELS = Threshold(20, "levels", "a side with more is a quantity, not a label")
 ROWS_A_LEVEL = Threshold(8, "samples", "a rarer level cannot be learned by a classifier")
 RARE = Threshold(0.02, "share of samples", "whose level may be too rare to be a label")
@@ -166,21 +164,6 @@ NOT_ALONE_LEAST = Threshold(
 NOT_NORMAL = Threshold(
     5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
 )
-NEIGHBOURS_TIED = Threshold(
-    0.05, "share of a column's values", "that more than k rows share, from where on neighbours at distance 0 decide"
-)
-KSG_BIASED = Threshold(
-    0.1,
-    "share of what draws hold",
-    "that KSG of them may miss before it is a doubt; the interval is open to it already",
-)
-KSG_BIASED_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
-CRITIC_RISING = Threshold(
-    0.1, "share of the bound", "that half of a critic's training samples may lack; its interval is open to more already"
-)
-RISE_AHEAD = Threshold(
-    2.4, "times what half of the samples lack", "that a critic still lacks, 1 / (2^.5 - 1): its loss falls as n^-.5"
-)
 IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along the rows; within 4 for rows in no order")
 GROUPED = Threshold(0.999, "share of the rows", "that rows in groups count as at most; folds and nulls respect groups")
 COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")
@@ -249,4 +232,5 @@ LATENT_LEVELS_GAIN = Threshold(
 LEARNED_SAMPLES = Threshold(1000, "samples", "from where on effort=normal asks learned latents: 400 train them")
 LATENTS_TOO_FEW = Threshold(0.05, "share of the estimate", "that the last of all latents may add")
 
-TABLE: dict[str, Threshold] = {name: value for name, value in globals().items() if isinstance(value, Threshold)}
+_EVERY = {**vars(plain_thresholds), **globals()}
+TABLE: dict[str, Threshold] = {name: value for name, value in _EVERY.items() if isinstance(value, Threshold)}

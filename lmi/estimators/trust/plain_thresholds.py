@@ -1,0 +1,22 @@
+"""The thresholds of single estimators: ``ksg``, ``quantized``, the critics. ``thresholds.TABLE`` lists them with all others."""
+
+from __future__ import annotations
+
+from lmi.estimators.trust.threshold import Threshold
+
+LEFTOVER_SHARE = Threshold(0.05, "share of the estimate", "that shuffled codes may show: the interval holds it already")
+NEIGHBOURS_TIED = Threshold(
+    0.05, "share of a column's values", "that more than k rows share, from where on neighbours at distance 0 decide"
+)
+KSG_BIASED = Threshold(
+    0.1,
+    "share of what draws hold",
+    "that KSG of them may miss before it is a doubt; the interval is open to it already",
+)
+KSG_BIASED_LEAST = Threshold(0.02, "nats", "the same, for small estimates")
+CRITIC_RISING = Threshold(
+    0.1, "share of the bound", "that half of a critic's training samples may lack; its interval is open to more already"
+)
+RISE_AHEAD = Threshold(
+    2.4, "times what half of the samples lack", "that a critic still lacks, 1 / (2^.5 - 1): its loss falls as n^-.5"
+)
