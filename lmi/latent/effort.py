@@ -92,11 +92,10 @@ def learner_of(effort: str, n: int, is_shaped: bool) -> Any:
         n: samples.
         is_shaped: whether a side is pictures or sequences.
     """
-    if effort == "normal":
-        return RepresentationEstimator() if is_shaped else LatentEstimator(measure="auto", folds=3)
+    thorough = effort == "thorough"
     if is_shaped:
-        return RepresentationEstimator(folds=4, members=2 if n >= MEMBERS_FROM else 1, restarts=1)
-    return LatentEstimator(measure="auto", folds=5)
+        return RepresentationEstimator(members=2 if thorough and n >= MEMBERS_FROM else 1)
+    return LatentEstimator(measure="auto", folds=5 if thorough else 3)
 
 
 def better(quick: Estimate, learned: Estimate, is_shaped: bool) -> Estimate:
