@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, CrossFit, Number, Traits, score_folds
+from lmi.auto.candidate import Candidate, Number, Traits, score_folds
 from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
@@ -28,11 +28,12 @@ COMPONENTS = (1, 2, 4)
 
 
 class Trial(NamedTuple):
-    """Variates and densities of each fold, and what their scores find in fresh pairs."""
+    """So many variates of the first fold, how many components their density has, and what it finds in fresh pairs."""
 
-    variates: list[KernelVariates]
-    models: list[Mixture]
-    cross_fit: CrossFit
+    most: int
+    components: int
+    model: Mixture
+    bound: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,33 +56,47 @@ class KernelMixture(Candidate):
     def fit(self, folds: list[Fold]) -> FittedKernelMixture:
         """See ``Candidate``."""
         variates = [self._variates(fold, i) for i, fold in enumerate(folds)]
-        best: Trial | None = None
+        # One fold chooses for all: twelve densities of each fold would cost more than all other candidates together.
+        first = max(self._trials(folds[0], variates[0]), key=lambda trial: trial.bound)
+        variates = [fold.first(first.most) for fold in variates]
+        others = [self._model(fold, first.most, first.components, i) for i, fold in enumerate(variates[1:], start=1)]
+        models = [first.model, *others]
+        critics = [_critic(fold, model) for fold, model in zip(variates, models, strict=True)]
+        cross_fit = score_folds(self.space, folds, critics)
+        traits = Traits(COMPLEXITY, exceeds_bound=True, approximate=True)
+        return FittedKernelMixture(self, self.name, traits, cross_fit, variates, models, self.context)
+
+    def _trials(self, first: Fold, variates: KernelVariates) -> list[Trial]:
+        """Densities of few and many variates, of few and many components, fitted on the first fold and judged by it.
+
+        Args:
+            first: the fold.
+            variates: all of it.
+
+        Raises:
+            ValueError: where the samples are too few for any.
+        """
+        trials: list[Trial] = []
         reason = ""
         # Of a single shared direction the further variates are functions, which a density of all of them does not know.
-        found = max(fold.correlations.numel() for fold in variates)
+        found = variates.correlations.numel()
         numbers = [most for fewer, most in zip((0, *NUMBERS), NUMBERS, strict=False) if found > fewer]
         for most, count in itertools.product(numbers, COMPONENTS):
             try:
-                trial = self._trial(folds, [fold.first(most) for fold in variates], most, count)
+                model = self._model(variates.first(most), most, count, 0)
             except ValueError as error:
                 # Too few samples for so many components: fewer have been fitted, or none and that is said below.
                 reason = str(error)
                 continue
-            if best is None or trial.cross_fit.bound > best.cross_fit.bound:
-                best = trial
-        if best is None:
+            bound = score_folds(self.space, [first], [_critic(variates.first(most), model)]).bound
+            trials.append(Trial(most, count, model, bound))
+        if not trials:
             raise ValueError(reason)
-        traits = Traits(COMPLEXITY, exceeds_bound=True, approximate=True)
-        return FittedKernelMixture(self, self.name, traits, best.cross_fit, best.variates, best.models, self.context)
+        return trials
 
     def _variates(self, fold: Fold, index: int) -> KernelVariates:
         generator = self.context.generator("kernel", self.space.name, index)
         return fit_kernel_variates(self.space.x, self.space.y, fold.fit[:FIT_SAMPLES], NUMBERS[-1], generator)
-
-    def _trial(self, folds: list[Fold], variates: list[KernelVariates], most: int, count: int) -> Trial:
-        models = [self._model(fold, most, count, i) for i, fold in enumerate(variates)]
-        critics = [_critic(fold, model) for fold, model in zip(variates, models, strict=True)]
-        return Trial(variates, models, score_folds(self.space, folds, critics))
 
     def _model(self, variates: KernelVariates, most: int, count: int, index: int) -> Mixture:
         u, v = variates.x(self.space.x[variates.rest]), variates.y(self.space.y[variates.rest])
