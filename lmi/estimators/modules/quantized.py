@@ -15,7 +15,6 @@ from torch import Tensor
 from lmi.arguments import checked_generator, whole
 from lmi.estimators.modules.partition import PartitionLike, module_indices, partition_of
 from lmi.estimators.trust.lower_bounds import lower_bound_verdict
-from lmi.estimators.trust.plain_thresholds import LEFTOVER_SHARE
 from lmi.estimators.trust.thresholds import LEFTOVER
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import MOST_PERMUTATIONS, Null, Permutations
@@ -156,21 +155,16 @@ class QuantizedEstimator:
         both = torch.cat([x.double(), y.double()], dim=1)
         codes = quantized_mi(both, labels, self.bins, permutations=self.permutations, generator=generator)
         estimate, generator = replace(codes.pair(0, 1), warnings=()), context.generator("second opinion")
-        return lower_bound_verdict(estimate, x, y, generator, reasons=_doubts_of_a_pair(estimate))
+        return lower_bound_verdict(estimate, x, y, generator, reasons=_open_end(estimate))
 
 
-def _doubts_of_a_pair(estimate: Estimate) -> tuple[str, ...]:
-    """Codes that shuffled share much, in the interval as that is, and codes that are too coarse to end it."""
-    reasons, leftover = [], estimate.null.mean if estimate.null is not None else 0.0
-    if leftover > max(LEFTOVER, LEFTOVER_SHARE * estimate.nats):
-        reasons.append(
-            f"shuffled codes still share {leftover:.3f} nats: too few samples for these bins; take fewer bins"
-        )
+def _open_end(estimate: Estimate) -> tuple[str, ...]:
+    """A reason where codes are too coarse to end the interval."""
     low, high = estimate.interval or (0.0, math.inf)
-    if high - low > max(abs(estimate.nats), LEFTOVER):
-        end = "is open above" if math.isinf(high) else f"is wider ({high - low:.2f} nats) than the estimate itself"
-        reasons.append(f"the 90% interval {end}: finer codes would find more, which is how much too low this is")
-    return tuple(reasons)
+    if high - low <= max(abs(estimate.nats), LEFTOVER):
+        return ()
+    end = "is open above" if math.isinf(high) else f"is wider ({high - low:.2f} nats) than the estimate itself"
+    return (f"the 90% interval {end}: finer codes would find more, which is how much too low this is",)
 
 
 def _codes(x: np.ndarray, bins: int, seed: int) -> np.ndarray:

@@ -11,10 +11,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from lmi.estimators.trust.plain_thresholds import LEFTOVER_SHARE
 from lmi.estimators.trust.quick_models import quick_bound
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.second_opinion import linear_doubts
-from lmi.estimators.trust.thresholds import LOWER_BOUND
+from lmi.estimators.trust.thresholds import LEFTOVER, LOWER_BOUND
 from lmi.estimators.trust.verdict import default_verdict
 from lmi.types import Estimate
 
@@ -56,5 +57,19 @@ def lower_bound_verdict(
         estimate = replace(estimate, interval=(low, high + max(missing, share * estimate.nats)))
     opened, challenged = quick_bound(x, y, generator).challenge(estimate)
     error = estimate.details.get("standard_error_nats", 0.0)
+    reasons += shuffled_doubts(estimate, error)
     linear = () if challenged else linear_doubts(x, y, estimate.nats, error, generator)
     return replace(opened, verdict=default_verdict(opened, (*reasons, *challenged, *linear, *time_doubts(x, y))))
+
+
+def shuffled_doubts(estimate: Estimate, error: float) -> tuple[str, ...]:
+    """A reason where shuffled pairs, which share nothing, are said to share something: by ties, or by too many codes.
+
+    Args:
+        estimate: with its null, if it has one.
+        error: its standard error, nats.
+    """
+    leftover = 0.0 if estimate.null is None else estimate.null.mean
+    if leftover <= max(LEFTOVER, LEFTOVER_SHARE * estimate.nats, error):
+        return ()
+    return (f"shuffled pairs still share {leftover:.3f} nats: by ties, or by too few samples for so many codes",)

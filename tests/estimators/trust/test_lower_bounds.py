@@ -10,6 +10,7 @@ from lmi.estimators.neighbors.bias import ksg_bias
 from lmi.estimators.trust.lower_bounds import lower_bound_verdict
 from lmi.estimators.trust.quick_models import quick_bound
 from lmi.estimators.trust.thresholds import LOWER_BOUND
+from lmi.evidence import Null
 from lmi.types import Estimate
 
 
@@ -56,6 +57,13 @@ def test_the_interval_of_a_bound_opens_by_what_is_missing_or_a_share():
     assert lower_bound_verdict(bound, x, y, g).interval[1] == pytest.approx(0.4 + 0.3 * LOWER_BOUND)
     more = lower_bound_verdict(bound, x, y, g, 0.1, ("why",))
     assert more.interval[1] == pytest.approx(0.5) and more.verdict.reasons == ("why",)
+
+
+def test_shuffled_pairs_that_share_something_are_a_doubt():
+    (x, e), g = noises(1)
+    null = Null(torch.tensor([0.18, 0.2]), 0.3)
+    bound = Estimate(0.3, "bound", 1500, interval=(0.28, 0.4), null=null, details={"standard_error_nats": 0.03})
+    assert lower_bound_verdict(bound, x, x + e, g).verdict.reasons[0][:37] == "shuffled pairs still share 0.190 nats"
 
 
 def test_draws_of_heavy_tails_show_what_neighbours_miss():
