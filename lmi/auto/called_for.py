@@ -13,6 +13,7 @@ from lmi.auto.candidates.pair_densities import PairDensities, turns_to_pairs
 from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.numbers import FIT_SAMPLES
 from lmi.auto.spaces import (
     COLUMNS,
     COLUMNS_BY_PAIRS,
@@ -26,11 +27,13 @@ from lmi.auto.spaces import (
 )
 from lmi.estimators.columns import normal_scores, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
+from lmi.estimators.densities.predictions import predicted_apart
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
 from lmi.estimators.trust.by_column import by_column
+from lmi.estimators.trust.by_pair import beyond_normal
 from lmi.estimators.trust.correlated import correlated_columns
 from lmi.estimators.trust.left_over import ORDERS, left_over
 from lmi.estimators.trust.products import columns_of_products
@@ -45,6 +48,7 @@ from lmi.estimators.trust.thresholds import (
     PREDICTED,
     PREDICTED_FROM,
     PREDICTORS,
+    READ_OUT,
     T_COMPONENTS,
     TAILS_TOGETHER,
 )
@@ -71,6 +75,7 @@ def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> 
         *of_pairs(raw, folds, context),
         *of_leftovers(raw, line, context),
         *of_correlated(raw, folds, context),
+        *of_lines(raw, context),
         *of_products(raw, folds, context),
     ]
 
@@ -142,6 +147,20 @@ def of_correlated(raw: Sides, folds: list[Fold], context: Context) -> list[Candi
     sides = raw[0][:, columns[0]], raw[1][:, columns[1]]
     space = Space(CORRELATED, normal_scores(sides[0]), normal_scores(sides[1]))
     return [Normal(space, True, approximate=True), *of_leftovers(sides, space, context)]
+
+
+def of_lines(raw: Sides, context: Context) -> list[Candidate]:
+    """A linear prediction of a side of few columns from hundreds, where that shows more than a correlation."""
+    widths = [z.shape[1] for z in raw]
+    if min(widths) > PREDICTED or not PREDICTORS < sum(widths) <= READ_OUT:
+        return []
+    of_y = widths[1] <= widths[0]
+    x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
+    source, target = (z[:FIT_SAMPLES] for z in ((x, y) if of_y else (y, x)))
+    predicted = predicted_apart(source, target, "linear", 0)
+    if beyond_normal(predicted, target, context.generator("normal predictions")).deviations <= BY_COLUMN:
+        return []
+    return [PredictiveVariates(Space(COLUMNS, x, y), of_y, context, linear=True)]
 
 
 def of_products(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:

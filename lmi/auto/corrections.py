@@ -83,11 +83,11 @@ def with_all_columns(
     Args:
         number: of the chosen candidate.
         chosen: its own space is looked at.
-        spaces: the columns as they are are looked at, too.
+        spaces: the columns as they are and their ranks are looked at, too.
     """
     taken = None
     chosen_space = spaces.get(chosen.cross_fit.space.name, spaces[RANKS])
-    for space in {space.name: space for space in (chosen_space, spaces[COLUMNS])}.values():
+    for space in {space.name: space for space in (chosen_space, spaces[COLUMNS], spaces[RANKS])}.values():
         x, y = space.whole or (space.x, space.y)
         width = x.shape[1] + y.shape[1]
         if width <= LOW_DIMENSIONAL or width > FULL_RANK * space.counted:
@@ -100,7 +100,9 @@ def with_all_columns(
         ) ** 0.5 / space.counted  # of the difference, were there nothing more to find
         error = spread if chosen.traits.linear else math.hypot(spread, number.error)
         gain = full.nats - number.nats
-        if not math.isfinite(gain) or gain <= CLEAR_SIGNAL * max(error, 1e-12) or gain < FULL_RANK_LEAST:
+        # Of two lower bounds the larger one is nearer.
+        clear = 0.0 if chosen.traits.approximate and chosen.traits.costly else CLEAR_SIGNAL * max(error, 1e-12)
+        if not math.isfinite(gain) or gain <= clear or gain < FULL_RANK_LEAST:
             continue
         if max(abs(score) for z in (x, y, faintest(x), faintest(y)) for score in mardia(z)) <= NOT_NORMAL:
             above = max(number.above - gain, 0.0)

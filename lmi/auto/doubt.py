@@ -29,7 +29,8 @@ class Evidence:
         error: its standard error, nats.
         chosen: the candidate that it is of.
         candidates: all that were fitted.
-        columns: of both sides together.
+        columns: of both sides together, or components of them where these are fewer.
+        all: columns of both sides together; 0 for as many as ``columns``.
         correction: what neighbours added, nats.
         rising: what half of the training samples find less, nats.
         copies: pairs that were entered twice, where these are many enough to be taken out.
@@ -61,6 +62,7 @@ class Evidence:
     alone: SidesAlone | None = None
     all_columns: bool = False
     more_densities: float = 0.0
+    all: int = 0
 
     @property
     def num_samples(self) -> int:

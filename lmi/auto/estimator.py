@@ -198,7 +198,7 @@ class AutoEstimator:
             number.nats, number.error, chosen, candidates, columns, control.correction,
             rise if columns > 2 else 0.0, copies, contest.dropped,
             tuple(words for words in (control.doubt, faint) if words), left, along, not_normal, rows.deviations,
-            alone, all_columns is not None, more,
+            alone, all_columns is not None, more, raw[0].shape[1] + raw[1].shape[1],
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}

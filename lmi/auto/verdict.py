@@ -103,9 +103,11 @@ def still_rising(e: Evidence) -> Doubt | None:
 
 def could_hide(e: Evidence) -> Doubt | None:
     """Nothing was found, in samples that could hide much."""
-    if e.is_dependence or e.num_samples >= SAMPLES_A_DIMENSION * e.columns:
+    columns = e.all or e.columns
+    if e.is_dependence or e.num_samples >= SAMPLES_A_DIMENSION * columns:
         return None
-    return Doubt(f"{e.num_samples} samples in {e.columns} dimensions could hide a dependence that is not linear")
+    kind = "a dependence" if e.num_samples < columns else "a dependence that is not linear"
+    return Doubt(f"{e.num_samples} samples in {columns} dimensions could hide {kind}")
 
 
 def noisy(e: Evidence) -> Doubt | None:

@@ -6,7 +6,7 @@ import torch
 
 import lmi
 from lmi.auto.labels import label_information, read_shares
-from lmi.estimators.probes.labels import label_entropy, leading_columns
+from lmi.estimators.probes.labels import classifiers, label_entropy, leading_columns, log_shares
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.types import Context
 
@@ -61,3 +61,16 @@ def test_what_neighbours_find_too_much_among_several_classes_is_taken_off():
     assert 0.01 < reading.excess < 0.03
     assert abs(mean - truth) < 0.01 < float(replace(reading, excess=0.0).terms(label).mean()) - truth
     assert read_shares(logs[:, :2].log_softmax(1), 0.69, Context(1)).excess == 0
+
+
+def test_a_label_of_many_weak_columns_is_learned_by_shrunken_weights():
+    g = torch.Generator().manual_seed(5)
+    x = torch.randn(500, 200, generator=g, dtype=torch.float64)
+    label = (x.sum(1) / 200**0.5 + 0.5 * torch.randn(500, generator=g, dtype=torch.float64) > 0).long()
+    built = {
+        name: each for name, each in classifiers(200, 200).items() if "logistic regression" in name and not each.columns
+    }
+    shares = log_shares(x, label, built, 3, 0)
+    bits = {name: float(label_entropy(label) + logs.gather(1, label[:, None]).mean()) for name, logs in shares.items()}
+    assert bits["shrunken logistic regression"] > max(0.05, bits["logistic regression"] + 0.05)
+    assert not any("shrunken" in name for name in classifiers(20, 200))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.called_for import of_correlated, of_leftovers, of_products
+from lmi.auto.called_for import of_correlated, of_leftovers, of_lines, of_products
 from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
@@ -136,3 +136,18 @@ def test_the_columns_that_go_together_are_asked_alone_where_there_are_more_colum
     assert len(of_correlated((x, bent[:, 5:6]), folds, CONTEXT)) == 2  # predictions as well
     assert of_correlated((x, y.flip(0)), folds, CONTEXT) == []
     assert of_correlated((x[:, :20], y[:, :20]), folds, CONTEXT) == []
+
+
+def test_a_line_through_hundreds_of_columns_predicts_what_is_any_function_of_it():
+    g = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(1500, d, generator=g, dtype=torch.float64) for d in (60, 1))
+    bent = (x.sum(1, keepdim=True) / 60**0.5).clamp(min=0) + 0.3 * y
+    (candidate,) = of_lines((x, bent), CONTEXT)
+    fitted = candidate.fit(make_folds(1500, 2, CONTEXT.generator("folds")))
+    number = fitted.number()
+    assert (
+        0.45 < number.nats < 0.652 < number.nats + number.above + 2 * number.error
+    )  # by a histogram of 3 million draws
+    (back,) = of_lines((bent, x), CONTEXT)
+    assert (candidate.of_y, back.of_y) == (True, False)
+    assert of_lines((x[:, :40], bent), CONTEXT) == [] and of_lines((x, x), CONTEXT) == []

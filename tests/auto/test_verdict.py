@@ -88,6 +88,16 @@ def test_clean_evidence_is_reliable():
     assert verdict_of(clean()).level == "reliable" and verdict_of(clean()).reasons == ()
 
 
+def test_all_columns_count_where_nothing_was_found_in_a_few_components_of_them():
+    nothing = clean(nats=0.0, chosen=chosen(0.0, Traits(0)), columns=20)
+    assert verdict_of(nothing).level == "reliable"
+    assert (
+        "in 300 dimensions could hide a dependence that is not linear"
+        in verdict_of(replace(nothing, all=300)).reasons[0]
+    )
+    assert verdict_of(replace(nothing, all=3000)).reasons[0].endswith("could hide a dependence")
+
+
 def test_in_few_columns_a_bound_says_so_and_stays_reliable():
     verdict = verdict_of(clean(chosen=chosen(0.5, Traits(50, approximate=True))))
     assert verdict.level == "reliable" and "interval opens upwards" in verdict.reasons[0]

@@ -1,4 +1,4 @@
-"""Cross-fitted predictions of a narrow side from the other: interactions, products, steps among many columns."""
+"""Cross-fitted predictions of a narrow side from the other: interactions, products, steps, links of a line."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
-from lmi.estimators.columns import jitter_ties
+from lmi.estimators.columns import jitter_ties, normal_scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_mixture
-from lmi.estimators.densities.predictions import FEW_COLUMNS, Predict, best_kind, fit_predictor, predicted_apart
+from lmi.estimators.densities.predictions import FEW_COLUMNS, Kind, Predict, best_kind, fit_predictor, predicted_apart
 from lmi.estimators.folds import Fold
-from lmi.estimators.trust.thresholds import CLIMB_GAIN, UNPREDICTED
+from lmi.estimators.gaussian.debiased import closed_form
+from lmi.estimators.trust.thresholds import CLIMB_GAIN, FULL_RANK, UNPREDICTED
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.types import Context
 
 COMPLEXITY = 60  # above kernel variates, below neural critics
 COMPONENTS = (1, 2, 4, 8)
+LINE: Kind = "linear"
 CLIMB_FROM = 4  # components, from which on densities that gain nothing end the climb
 Known = tuple[Predict, Tensor, Tensor]
 Way = Callable[[int], Known]
@@ -42,17 +44,19 @@ class PredictiveVariates(Candidate):
         of_y: whether y is predicted from x; otherwise x from y.
         context: seeds trees and starts.
         left_out: nats that columns which are not in the space are known to share.
+        linear: whether a line alone predicts, from columns too many for their products.
     """
 
     space: Space
     of_y: bool
     context: Context
     left_out: float = 0.0
+    linear: bool = False
 
     @property
     def name(self) -> str:
         """See ``Candidate``."""
-        return f"predictions of {'y from x' if self.of_y else 'x from y'}"
+        return f"{'linear ' if self.linear else ''}predictions of {'y from x' if self.of_y else 'x from y'}"
 
     def fit(self, folds: list[Fold]) -> FittedPredictiveVariates:
         """See ``Candidate``."""
@@ -60,7 +64,10 @@ class PredictiveVariates(Candidate):
         rows = [fold.fit[:FIT_SAMPLES] for fold in folds]
         seeds = [self.context.derive("predictions", i) % 2**32 for i in range(len(folds))]
         # One fold chooses for all: a choice costs several times what a fit does.
-        kind, columns, matter = best_kind(source[rows[0]], target[rows[0]], seeds[0])
+        if self.linear:
+            kind, columns, matter = LINE, torch.arange(source.shape[1]), torch.arange(0)
+        else:
+            kind, columns, matter = best_kind(source[rows[0]], target[rows[0]], seeds[0])
 
         def predicted(i: int) -> Known:
             x, y = source[rows[i]][:, columns], target[rows[i]]
@@ -144,4 +151,28 @@ class FittedPredictiveVariates(FittedScores):
         bound = self.cross_fit.bound
         nats = max(number.nats, bound)
         below = max(nats - Z_90 * number.error - bound, 0.0)
-        return number._replace(nats=nats, above=UNPREDICTED * max(nats, 0.0) + asked.left_out, below=below)
+        above = UNPREDICTED * max(nats, 0.0) + asked.left_out
+        if asked.linear:
+            lost = self._lost_by_fitting(source, target)
+            nats, above = nats + lost, above + lost
+            number = number._replace(error=math.hypot(number.error, 0.5 * lost))
+        return number._replace(nats=nats, above=above, below=below)
+
+    def _lost_by_fitting(self, source: Tensor, target: Tensor) -> float:
+        """Nats that the closed form of all columns, whose bias is exact, finds beyond that of fresh predictions.
+
+        A line through d columns that m samples fitted predicts fresh ones worse than the best line does.
+
+        Args:
+            source: (n, d).
+            target: (n, k).
+        """
+        n, d = source.shape
+        if d + target.shape[1] > FULL_RANK * n:
+            return 0.0
+        fresh = torch.empty_like(target)
+        for fold, predict in zip(self.cross_fit.folds, self.predictors, strict=True):
+            fresh[fold.test] = predict(source[fold.test])
+        scores = normal_scores(target)
+        best = closed_form(normal_scores(source), scores, d, n).nats
+        return max(best - closed_form(normal_scores(fresh), scores, target.shape[1], n).nats, 0.0)

@@ -1,4 +1,4 @@
-"""Predictions of some columns from others: ridge regression with squares and products, boosted trees, or both in turn.
+"""Predictions of some columns from others: ridge regression with or without squares and products, boosted trees, or both.
 
 What a prediction shares with what it predicts, both share with the columns that it was made of: a lower bound, by the data
 processing inequality, that is near the truth where y is a function of x and noise of one kind.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lmi.estimators.densities.boosting import fit_boosted_trees
 
-Kind = Literal["quadratic", "trees", "both"]
+Kind = Literal["linear", "quadratic", "trees", "both"]
 KINDS: tuple[Kind, ...] = ("quadratic", "trees", "both")
 Predict = Callable[[Tensor], Tensor]
 
@@ -30,16 +30,21 @@ def with_products(x: Tensor) -> Tensor:
     return torch.cat((x, x[:, i] * x[:, j]), 1)
 
 
-def fit_quadratic(x: Tensor, y: Tensor) -> Predict:
-    """Ridge regression of y (n, k) on columns, squares and products of x (n, d); the penalty by leaving one out.
+def fit_ridge(x: Tensor, y: Tensor, features: Predict = with_products) -> Predict:
+    """Ridge regression of y (n, k) on features of x (n, d); the penalty by leaving one out.
+
+    Args:
+        x: (n, d).
+        y: (n, k).
+        features: of rows (n, d): columns, squares and products, or anything else.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> x = torch.randn(400, 3, generator=g, dtype=torch.float64)
     >>> y = x[:, :1] * x[:, 1:2]
-    >>> bool((fit_quadratic(x, y)(x) - y).abs().mean() < 0.02)
+    >>> bool((fit_ridge(x, y)(x) - y).abs().mean() < 0.02)
     True
     """
-    z = with_products(x)
+    z = features(x)
     mean, scale, level = z.mean(0), z.std(0).clamp(min=1e-12), y.mean(0)
     left, values, right = torch.linalg.svd((z - mean) / scale, full_matrices=False)
     along = left.T @ (y - level)
@@ -52,7 +57,7 @@ def fit_quadratic(x: Tensor, y: Tensor) -> Predict:
 
     penalty = min(PENALTIES, key=left_out)
     weights = right.T @ ((values / (values**2 + penalty))[:, None] * along)
-    return lambda a: (with_products(a) - mean) / scale @ weights + level
+    return lambda a: (features(a) - mean) / scale @ weights + level
 
 
 def fit_trees(x: Tensor, y: Tensor, seed: int) -> Predict:
@@ -72,7 +77,9 @@ def fit_predictor(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Predict:
     """
     if kind == "trees":
         return fit_trees(x, y, seed)
-    quadratic = fit_quadratic(x, y)
+    if kind == "linear":
+        return fit_ridge(x, y, lambda z: z)
+    quadratic = fit_ridge(x, y)
     if kind == "quadratic":
         return quadratic
     trees = fit_trees(x, y - quadratic(x), seed)

@@ -30,6 +30,10 @@ class Classifier:
     parametric: bool = False
 
 
+MANY = 50  # columns, from where on weights that are hardly shrunken fit chance
+SHRUNKEN = 0.003  # of 0.3: variance that a prior leaves the weights
+
+
 def label_entropy(label: Tensor) -> float:
     """H(L) of a label (n,), nats, plug-in with Miller and Madow's (classes - 1) / 2N added."""
     counts = torch.unique(label, return_counts=True)[1].double()
@@ -74,6 +78,10 @@ def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
         "logistic regression": Classifier(lambda seed: LogisticRegression(C=0.3, max_iter=500), parametric=True),
         "boosted trees": Classifier(boosted),
     }
+    if dims > MANY:
+        built["shrunken logistic regression"] = Classifier(
+            lambda seed: LogisticRegression(C=SHRUNKEN, max_iter=500), parametric=True
+        )
     if dims <= 10 and rarest >= 4 * dims:  # a covariance of every class
         built["quadratic discriminant"] = Classifier(
             lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3), parametric=True

@@ -81,6 +81,7 @@ PREDICTED_FROM = Threshold(
 PREDICTORS = Threshold(
     50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
 )
+READ_OUT = Threshold(600, "columns of both sides", "up to here a line through all of them is fitted in a second or two")
 CORRELATED_FROM = Threshold(
     0.2, "share of the samples fitted to", "columns of both sides, from where on those that go together are asked alone"
 )
