@@ -183,6 +183,7 @@ def test_present_columns_by_draws_of_their_patterns(one_factor):
     "source",
     [
         FaintLinear("pairs", 10, 0.3), FaintLinear("equal", 30, 0.7), FaintLinear("late", 30, 0.6, 25),
+        FaintLinear("few", 12, 0.7),
         Autoregressive(2, 0.5, 0.6), Autoregressive(2, 0.9, 0.0, shuffled=True),
         Autoregressive(1, 0.99, 0.5, shuffled=True, stretch=10),
     ],
@@ -280,6 +281,7 @@ def test_no_number_of_samples_is_refused(source):
     [
         (ProductsAndSigns("interaction", 2), "takes 3 columns; got dim=2"),
         (FaintLinear("late", 20), "component 120 of 20"),
+        (FaintLinear("few", 2), "3 of 2 columns"),
         (LabelsAndTables("radius", 3), "5 columns; got dim=3"),
     ],
 )
@@ -290,6 +292,6 @@ def test_too_few_columns_are_refused(source, words):
 
 def test_the_suite_covers_its_families():
     cases = field_cases()
-    assert len(FAMILIES) == 13 and len({case.name for case in cases}) == len(cases) > 110
-    assert {family.split()[0] for family in FAMILIES} == {*map(str, range(1, 13)), "nulls"}
+    assert len(FAMILIES) == 14 and len({case.name for case in cases}) == len(cases) > 110
+    assert {family.split()[0] for family in FAMILIES} == {*map(str, range(1, 14)), "nulls"}
     assert min(case.num_samples for case in cases) <= 300 and max(case.num_samples for case in cases) == 10_000

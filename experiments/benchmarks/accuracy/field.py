@@ -7,6 +7,7 @@ from lmi.sources.nonlinear.clayton import Clayton
 from lmi.sources.nonlinear.edges import Edges
 from lmi.sources.nonlinear.gates import Gates
 from lmi.sources.nonlinear.hidden_place import HiddenPlace
+from lmi.sources.nonlinear.interactions import Interactions
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.sources.nonlinear.odd_marginals import MARGINALS, OddMarginals
 from lmi.sources.nonlinear.one_column import OneColumn
@@ -187,6 +188,20 @@ UNFORESEEN: dict[str, tuple[Source, int]] = {  # invented against what stood, af
     "argmax4": (LabelsAndTables("argmax", 4), 1200),
     "tails2-asinh": (Pushforward(StudentT(2, 2, 0.5), ("asinh",)), 1500),
 }
+HUNDREDS: dict[str, tuple[Source, int]] = {  # of columns, of which a few matter
+    "few1000": (FaintLinear("few", 1000, 0.8), 200),
+    "few2000": (FaintLinear("few", 2000, 0.7), 400),
+    "few300-null": (FaintLinear("few", 300, 0.0), 250),
+    "interaction300": (ProductsAndSigns("interaction", 300, 0.5), 3000),
+    "product300": (ProductsAndSigns("product", 300, 0.3), 3000),
+    "sign300": (ProductsAndSigns("sign", 300, 0.5), 3000),
+    "wave300": (OneColumn("wave", 300, 0.3), 3000),
+    "kink300": (OneColumn("kink", 300, 0.3), 3000),
+    "stairs300": (OneColumn("stairs", 300, 0.15), 3000),
+    "products100": (Interactions(columns=100, count=3), 3000),
+    "products300": (Interactions(columns=300, count=1, noise=1.0), 5000),
+    "products100-null": (Interactions(columns=100, count=0), 3000),
+}
 NULLS: dict[str, tuple[Source, int]] = {
     **{f"null-{name}": (OddMarginals(name), (150, 250, 400)[i % 3]) for i, name in enumerate(MARGINALS)},
     **{f"null3-{name}": (OddMarginals(name, 3), 400) for name in ("cauchy", "two_humps", "counts", "half_zeros")},
@@ -204,6 +219,7 @@ FAMILIES: dict[str, dict[str, tuple[Source, int]]] = {
     "10 time": TIME,
     "11 labels": LABELS,
     "12 unforeseen": UNFORESEEN,
+    "13 hundreds of columns": HUNDREDS,
     "nulls": NULLS,
 }
 

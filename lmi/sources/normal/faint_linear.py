@@ -1,4 +1,4 @@
-"""Linear dependence that leading components do not show: spread over many columns, or in a late component."""
+"""Linear dependence that leading components do not show: in many columns, in a few of many, or in a late component."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pydantic import Field
 from lmi.arguments import sample_count
 from lmi.types import Pairs
 
+FEW = 3  # columns of the kind of that name
+
 
 @dataclass(frozen=True)
 class FaintLinear:
@@ -20,7 +22,8 @@ class FaintLinear:
     Args:
         kind: ``equal``: y a combination of ``dim`` equal columns. ``late``: columns whose k-th principal component
             has variance 1 / k, y a combination with the ``component``-th. ``pairs``: ``dim`` independent pairs of
-            columns. ``redundant``: ``dim`` smooth functions of one factor on each side.
+            columns. ``few``: y a combination of three of ``dim`` columns, where samples may be fewer than columns.
+            ``redundant``: ``dim`` smooth functions of one factor on each side.
         dim: columns of x.
         correlation: r, of y with its combination; of each pair; of both factors.
         component: which of the components carries it.
@@ -29,7 +32,7 @@ class FaintLinear:
     0.1508
     """
 
-    kind: Literal["equal", "late", "pairs", "redundant"] = "equal"
+    kind: Literal["equal", "late", "pairs", "few", "redundant"] = "equal"
     dim: Annotated[int, Field(ge=1)] = 300
     correlation: Annotated[float, Field(gt=-1, lt=1)] = 0.866
     component: Annotated[int, Field(ge=1)] = 120
@@ -48,11 +51,15 @@ class FaintLinear:
         num_samples = sample_count(num_samples)
         if self.kind == "late" and self.component > self.dim:
             raise ValueError(f"component {self.component} of {self.dim} columns: expected at most as many")
-        wide = self.dim if self.kind in ("pairs", "equal", "late") else 1
+        if self.kind == "few" and self.dim < FEW:
+            raise ValueError(f"{FEW} of {self.dim} columns: expected at least as many")
+        wide = 1 if self.kind == "redundant" else self.dim
         x = torch.randn(num_samples, wide, generator=generator, dtype=torch.float64)
         signal = x
         if self.kind == "equal":
             signal = x.sum(1, keepdim=True) / self.dim**0.5
+        elif self.kind == "few":
+            signal = x[:, :FEW].sum(1, keepdim=True) / FEW**0.5
         elif self.kind == "late":
             signal = x[:, self.component - 1 : self.component]
             turn = torch.linalg.qr(torch.randn(wide, wide, generator=generator, dtype=torch.float64)).Q
