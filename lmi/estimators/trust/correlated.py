@@ -16,17 +16,17 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.folds import Fold
 
-SURE = 1.0  # standard errors beyond the largest correlation that independent columns show by chance
-SAMPLES_A_COLUMN = 8  # of the smallest training part, for both sides together
+SURE = 0.5  # standard errors beyond the largest correlation that independent columns show by chance
+SAMPLES_A_COLUMN = 8  # of the smallest fitted part, for both sides together
 
 
 def correlated_columns(x: Tensor, y: Tensor, folds: Sequence[Fold]) -> tuple[Tensor, Tensor] | None:
-    """Columns of either side that in every fold's training part go with a column of the other side; ``None`` for none.
+    """Columns of either side that in what every fold is fitted to go with a column of the other side; ``None`` for none.
 
     Args:
         x: (n, dx).
         y: (n, dy).
-        folds: whose training parts are asked.
+        folds: what is not measured of each is asked.
 
     Returns:
         (p,) columns of x and (q,) columns of y, the clearest where there are too many for a fit.
@@ -43,10 +43,10 @@ def correlated_columns(x: Tensor, y: Tensor, folds: Sequence[Fold]) -> tuple[Ten
     chance = math.sqrt(2 * math.log(x.shape[1] * y.shape[1])) + SURE
     clearest = torch.full((x.shape[1], y.shape[1]), math.inf, dtype=torch.float64)
     for fold in folds:
-        u, v = (normal_scores(z[fold.train]) for z in (x, y))
+        u, v = (normal_scores(z[fold.fit]) for z in (x, y))
         u, v = ((z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300) for z in (u, v))
         clearest = torch.minimum(clearest, (u.T @ v).abs() / u.shape[0] ** 0.5)
-    most = min(fold.train.numel() for fold in folds) // (2 * SAMPLES_A_COLUMN)
+    most = min(fold.fit.numel() for fold in folds) // (2 * SAMPLES_A_COLUMN)
     sides = []
     for strength in (clearest.amax(1), clearest.amax(0)):
         order = strength.argsort(descending=True)[:most]
