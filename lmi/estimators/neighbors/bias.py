@@ -1,4 +1,4 @@
-"""Where KSG of samples like these is off: values that repeat, and draws from a density like theirs, of which more is known."""
+"""Where KSG of samples like these is off: values that repeat, and draws from the normal with their correlations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
-from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.gaussian.canonical import gaussian_bias
 from lmi.estimators.neighbors.terms import ksg_pointwise
 from lmi.estimators.trust.plain_thresholds import KSG_BIASED, KSG_BIASED_LEAST, NEIGHBOURS_TIED
-from lmi.estimators.trust.quick_models import t_densities
 
 SAMPLES_A_COLUMN = 20  # fewer do not tell the correlations that draws need
 DETERMINED = 1e-9  # smallest eigenvalue of the correlations of columns that do not determine each other
@@ -24,17 +22,15 @@ class Bias:
 
     Args:
         tied: largest share of a column's values that more than k rows have.
-        drawn: what KSG says of draws from a density like the samples', nats; 0 where nothing can be drawn.
+        drawn: what KSG says of draws from the normal with the samples' correlations, nats; 0 where they cannot be drawn.
         held: what these draws hold, nats.
-        noise: by which ``drawn`` may differ from ``held`` by chance and by fitting the density, nats.
-        name: of the density, in words.
+        noise: by which ``drawn`` may differ from ``held`` by chance and by fitting the correlations, nats.
     """
 
     tied: float
     drawn: float
     held: float
     noise: float
-    name: str = ""
 
     def opened(self, interval: tuple[float, float]) -> tuple[float, float]:
         """The interval, opened by what neighbours miss of the draws, or add to them.
@@ -53,11 +49,14 @@ class Bias:
             )
         if abs(self.drawn - self.held) <= max(half_width, KSG_BIASED * self.held, KSG_BIASED_LEAST, self.noise):
             return ()
-        return (f"neighbours say {self.drawn:.2f} nats of draws from {self.name}, which hold {self.held:.2f}",)
+        return (
+            f"neighbours say {self.drawn:.2f} nats of draws from the normal with the correlations of these columns, "
+            f"which hold {self.held:.2f}",
+        )
 
 
-def ksg_bias(x: Tensor, y: Tensor, k: int, like: Mixture | None, generator: torch.Generator) -> Bias:
-    """Ties, and KSG of as many draws from the t densities that confirm most, or the normal with these correlations.
+def ksg_bias(x: Tensor, y: Tensor, k: int, generator: torch.Generator) -> Bias:
+    """Ties, and KSG of as many draws from the normal with the correlations of normal scores.
 
     Nothing is drawn where the samples are too few to know the correlations, or a column is determined by others.
 
@@ -65,15 +64,14 @@ def ksg_bias(x: Tensor, y: Tensor, k: int, like: Mixture | None, generator: torc
         x: (n, dx).
         y: (n, dy).
         k: neighbours.
-        like: t densities of components of normal scores, where these are better in fresh pairs than a normal model.
         generator: draws.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> x = torch.randn(1000, 3, generator=g, dtype=torch.float64)
     >>> y = x + 0.3 * torch.randn(1000, 3, generator=g, dtype=torch.float64)
-    >>> ksg_bias(x, y, 3, None, g).doubts(3, 0.05)[0][:35]
+    >>> ksg_bias(x, y, 3, g).doubts(3, 0.05)[0][:35]
     'neighbours say 3.09 nats of draws f'
-    >>> ksg_bias(x.round(), y, 3, None, g).doubts(3, 0.05)[0][-32:]
+    >>> ksg_bias(x.round(), y, 3, g).doubts(3, 0.05)[0][-32:]
     'neighbours at distance 0 mislead'
     """
     n, dx = x.shape
@@ -81,12 +79,6 @@ def ksg_bias(x: Tensor, y: Tensor, k: int, like: Mixture | None, generator: torc
     tied = max(tied_share(x, k), tied_share(y, k))
     if tied > NEIGHBOURS_TIED or n < SAMPLES_A_COLUMN * columns:
         return Bias(tied, 0.0, 0.0, 0.0)
-    if like is not None:
-        u, v = like.sample(n, generator)
-        terms, ratio = ksg_pointwise(u, v, k, "ksg1"), like.ratio(u, v)
-        noise = float((terms - ratio).std()) / n**0.5
-        name = f"{t_densities(like.weights.numel())} fitted to these columns"
-        return Bias(tied, float(terms.mean()), float(ratio.mean()), noise, name)
     correlations = torch.corrcoef(normal_scores(torch.cat((x, y), 1)).T).reshape(columns, columns).nan_to_num()
     variances, axes = torch.linalg.eigh(correlations)
     if variances[0] < DETERMINED:
@@ -97,8 +89,7 @@ def ksg_bias(x: Tensor, y: Tensor, k: int, like: Mixture | None, generator: torc
     held = 0.5 * float(sides - variances.log().sum())
     z = torch.randn(n, columns, generator=generator, dtype=torch.float64) @ (axes * variances.sqrt()).T
     drawn = float(ksg_pointwise(z[:, :dx], z[:, dx:], k, "ksg1").mean())
-    name = "the normal with the correlations of these columns"
-    return Bias(tied, drawn, held, gaussian_bias(n, dx, columns - dx), name)
+    return Bias(tied, drawn, held, gaussian_bias(n, dx, columns - dx))
 
 
 def tied_share(z: Tensor, k: int) -> float:

@@ -16,7 +16,7 @@ from lmi.estimators.neighbors.terms import ksg_ceiling as ksg_ceiling
 from lmi.estimators.neighbors.terms import ksg_pointwise as ksg_pointwise
 from lmi.estimators.neighbors.terms import ksg_pointwise_at as ksg_pointwise_at
 from lmi.estimators.neighbors.terms import repeats as repeats
-from lmi.estimators.trust.quick_models import quick_bound
+from lmi.estimators.trust.quick_models import normal_bound
 from lmi.estimators.trust.row_order import time_doubts
 from lmi.estimators.trust.uncertainty import doubts, permutation_null, subsample_spread
 from lmi.estimators.trust.verdict import default_verdict, drift, neighbour_doubts, worst
@@ -62,10 +62,11 @@ class KSGEstimator:
             variant = self.variant
         estimate = ksg_estimate(x, y, self.k, variant, self.permutations, self.null_samples, context)
         few = torch.randperm(n, generator=context.generator("bias samples"))[: self.null_samples]
-        quick = quick_bound(x, y, context.generator("second opinion"))
-        bias = ksg_bias(x[few], y[few], self.k, quick.density, context.generator("bias"))
+        bias = ksg_bias(x[few], y[few], self.k, context.generator("bias"))
         verdict = ksg_verdict(estimate, bias, x, y, self.k, variant, self.null_samples, context)
         interval = None if estimate.interval is None else bias.opened(estimate.interval)
+        # Neighbours take milliseconds, of which t densities would make a third of a second.
+        quick = normal_bound(x, y, context.generator("second opinion"))
         opened, low = quick.challenge(replace(estimate, interval=interval))
         return replace(opened, verdict=worst(verdict, default_verdict(opened, low)))
 

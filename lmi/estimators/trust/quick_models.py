@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lmi.estimators.bounds.heldout import held_out
 from lmi.estimators.columns import normal_scores, principal_components
-from lmi.estimators.densities.mixture import Mixture, fit_mixture
+from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import cross_fitting
 from lmi.estimators.gaussian.canonical import canonical_fit, gaussian_bias, gaussian_pointwise, gaussian_standard_error
 from lmi.estimators.trust.by_pair import by_pair
@@ -42,14 +42,11 @@ class QuickBound:
         nats: the bound.
         error: its standard error, nats.
         name: of the model.
-        density: the t densities that are best in fresh pairs, of principal components of normal scores; ``None`` where a
-            normal model is better.
     """
 
     nats: float
     error: float
     name: str
-    density: Mixture | None = None
 
     def challenge(self, estimate: Estimate) -> tuple[Estimate, tuple[str, ...]]:
         """The estimate with its interval open to the bound, and a reason, where the bound is above it.
@@ -68,6 +65,12 @@ class QuickBound:
         return replace(estimate, interval=(low, max(high, self.nats + Z_90 * self.error))), (words,)
 
 
+def normal_bound(x: Tensor, y: Tensor, generator: torch.Generator) -> QuickBound:
+    """That of a normal model of x (n, dx), y (n, dy) on fresh pairs; the generator deals rows and folds."""
+    rows = torch.randperm(x.shape[0], generator=generator)[:MOST_ROWS]
+    return QuickBound(*confirmed(x[rows], y[rows], FOLDS, generator), "a normal model in fresh pairs")
+
+
 def quick_bound(x: Tensor, y: Tensor, generator: torch.Generator) -> QuickBound:
     """The best of a normal model and, in few columns, t densities on fresh pairs, and of the closed form of normal sides.
 
@@ -84,14 +87,10 @@ def quick_bound(x: Tensor, y: Tensor, generator: torch.Generator) -> QuickBound:
     """
     rows = torch.randperm(x.shape[0], generator=generator)[:MOST_ROWS]
     x, y = x[rows], y[rows]
-    nats, error = confirmed(x, y, FOLDS, generator)
-    fresh = [QuickBound(nats, error, "a normal model in fresh pairs")]
+    bounds = [normal_bound(x, y, generator), *_of_normal_sides(x, y, generator), *_of_products(x, y)]
     if x.shape[1] + y.shape[1] <= MOST_COLUMNS:
-        fresh += _of_densities(x, y, generator)
-    nearest = max(fresh, key=lambda bound: bound.nats)
-    others = (*_of_normal_sides(x, y, generator), *_of_products(x, y))
-    highest = max((nearest, *others), key=lambda bound: bound.nats)
-    return replace(highest, density=nearest.density)
+        bounds += _of_densities(x, y, generator)
+    return max(bounds, key=lambda bound: bound.nats)
 
 
 def _of_densities(x: Tensor, y: Tensor, generator: torch.Generator) -> list[QuickBound]:
@@ -108,7 +107,7 @@ def _of_densities(x: Tensor, y: Tensor, generator: torch.Generator) -> list[Quic
             break
         terms = torch.cat([held_out(f.scores, u[test], v[test]).infonce for f, (_, test) in zip(models, pairs)])
         error = float(terms.std()) / terms.numel() ** 0.5
-        bounds.append(QuickBound(float(terms.mean()), error, f"{t_densities(count)} in fresh pairs", models[0]))
+        bounds.append(QuickBound(float(terms.mean()), error, f"{t_densities(count)} in fresh pairs"))
     return bounds
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import lmi
-from lmi.estimators.neighbors.bias import ksg_bias
 from lmi.estimators.trust.lower_bounds import lower_bound_verdict
 from lmi.estimators.trust.quick_models import quick_bound
 from lmi.estimators.trust.thresholds import LOWER_BOUND
@@ -64,16 +63,6 @@ def test_shuffled_pairs_that_share_something_are_a_doubt():
     null = Null(torch.tensor([0.18, 0.2]), 0.3)
     bound = Estimate(0.3, "bound", 1500, interval=(0.28, 0.4), null=null, details={"standard_error_nats": 0.03})
     assert lower_bound_verdict(bound, x, x + e, g).verdict.reasons[0][:37] == "shuffled pairs still share 0.190 nats"
-
-
-def test_draws_of_heavy_tails_show_what_neighbours_miss():
-    x, y = heavy()
-    g = torch.Generator().manual_seed(0)
-    density = quick_bound(x, y, g).density
-    assert density is not None
-    bias = ksg_bias(x, y, 3, density, g)
-    assert bias.held - bias.drawn > 0.04 and "t densit" in bias.doubts(3, 0.02)[0]
-    assert lmi.estimate(x, y, "ksg", permutations=0).verdict.level != "reliable"
 
 
 def test_codes_are_doubted_where_they_are_too_coarse_and_not_for_ties():
