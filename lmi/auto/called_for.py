@@ -117,7 +117,7 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     widths = [z.shape[1] for z in raw]
     if min(widths) < 2 or max(widths) > PAIRED or not all(distinct(z) for z in raw):
         return []
-    x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
+    x, y = (_scaled(z) for z in raw)
     space = Space(COLUMNS_BY_PAIRS, x, y)
     names = turns_to_pairs(space, folds[0], context)
     return [PairDensities(space, names, context)] if names else []
@@ -133,7 +133,7 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     along = by_column(*raw, by_ranks=line.by_ranks)
     if left_over(x, y, orders).deviations <= LEFT_OVER and along.deviations <= BY_COLUMN:
         return []
-    x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
+    x, y = (_scaled(z) for z in raw)
     return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]
 
 
@@ -155,7 +155,7 @@ def of_lines(raw: Sides, context: Context) -> list[Candidate]:
     if min(widths) > PREDICTED or not PREDICTORS < sum(widths) <= READ_OUT:
         return []
     of_y = widths[1] <= widths[0]
-    x, y = (tails_drawn_in(robust_scaled(z), FARTHEST_OUT) for z in raw)
+    x, y = (_scaled(z) for z in raw)
     source, target = (z[:FIT_SAMPLES] for z in ((x, y) if of_y else (y, x)))
     predicted = predicted_apart(source, target, "linear", 0)
     if beyond_normal(predicted, target, context.generator("normal predictions")).deviations <= BY_COLUMN:
@@ -171,10 +171,12 @@ def of_products(raw: Sides, folds: list[Fold], context: Context) -> list[Candida
     for of_y, (source, target) in ((True, raw), (False, raw[::-1])):
         named = columns_of_products(source, target, folds)
         if named is not None:
-            x, y = (
-                tails_drawn_in(robust_scaled(z[:, kept]), FARTHEST_OUT)
-                for z, kept in ((source, named.sources), (target, named.targets))
-            )
-            space = Space(COLUMNS, *((x, y) if of_y else (y, x)))
+            predictors, predicted = _scaled(source[:, named.sources]), _scaled(target[:, named.targets])
+            space = Space(COLUMNS, *((predictors, predicted) if of_y else (predicted, predictors)))
             candidates.append(PredictiveVariates(space, of_y, context, left_out=2 * named.left))
     return candidates
+
+
+def _scaled(z: Tensor) -> Tensor:
+    """Columns of z (n, d) of one scale, whose far values would rule squares and products."""
+    return tails_drawn_in(robust_scaled(z), FARTHEST_OUT)

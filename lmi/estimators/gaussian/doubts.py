@@ -65,20 +65,20 @@ def left_by_a_line(x: Tensor, y: Tensor, scores: tuple[Tensor, Tensor], generato
     'ry1 along x1'
     """
     left = left_over(*scores, random_orders(x.shape[0], ORDERS, generator))
-    found = [left] if left.deviations > LEFT_OVER else []
-    found += [alone for alone in (by_column(x, y),) if alone.deviations > BY_COLUMN]
-    reasons = [
-        f"something is left after the linear model ({each.deviations:.0f} standard deviations): {each.words}"
-        for each in found[:1]
-    ]
-    if not found and x.shape[1] + y.shape[1] > NEIGHBOUR_DIMENSIONS:
+    along = by_column(x, y)
+    for test, threshold in ((left, LEFT_OVER), (along, BY_COLUMN)):
+        if test.deviations > threshold:
+            return (
+                f"something is left after the linear model ({test.deviations:.0f} standard deviations): {test.words}",
+            )
+    if x.shape[1] + y.shape[1] > NEIGHBOUR_DIMENSIONS:
         pairs = by_pair(x, y, generator)
         if pairs.deviations > BY_COLUMN:
-            reasons.append(
+            return (
                 f"{pairs.pairs} pairs of columns share {pairs.nats:.2f} nats more than their correlations say "
-                f"({pairs.deviations:.0f} standard deviations)"
+                f"({pairs.deviations:.0f} standard deviations)",
             )
-    return tuple(reasons)
+    return ()
 
 
 def _other_numbers(
