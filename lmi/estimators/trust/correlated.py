@@ -15,8 +15,8 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.plain_thresholds import CORRELATED_SURE
 
-SURE = 0.5  # standard errors beyond the largest correlation that independent columns show by chance
 SAMPLES_A_COLUMN = 8  # of the smallest fitted part, for both sides together
 
 
@@ -40,7 +40,7 @@ def correlated_columns(x: Tensor, y: Tensor, folds: Sequence[Fold]) -> tuple[Ten
     >>> correlated_columns(x.flip(0), y, folds) is None
     True
     """
-    chance = math.sqrt(2 * math.log(x.shape[1] * y.shape[1])) + SURE
+    chance = math.sqrt(2 * math.log(x.shape[1] * y.shape[1])) + CORRELATED_SURE
     clearest = torch.full((x.shape[1], y.shape[1]), math.inf, dtype=torch.float64)
     for fold in folds:
         u, v = (normal_scores(z[fold.fit]) for z in (x, y))

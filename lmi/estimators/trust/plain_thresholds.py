@@ -1,4 +1,4 @@
-"""The thresholds of single estimators: ``ksg``, ``quantized``, the critics. ``thresholds.TABLE`` lists them with all others."""
+"""Thresholds of single estimators and of the choice of columns. ``thresholds.TABLE`` lists them with all others."""
 
 from __future__ import annotations
 
@@ -19,4 +19,10 @@ CRITIC_RISING = Threshold(
 )
 RISE_AHEAD = Threshold(
     2.4, "times what half of the samples lack", "that a critic still lacks, 1 / (2^.5 - 1): its loss falls as n^-.5"
+)
+CORRELATED_SURE = Threshold(
+    0.5, "standard errors", "beyond the largest correlation that so many independent columns show by chance"
+)
+CORRELATED_ALONE = Threshold(
+    5, "standard errors", "of a column that helps a product to predict: one of two million has as much by chance"
 )

@@ -17,6 +17,7 @@ from torch import Tensor
 from lmi.estimators.columns import normal_scores, smooth_scores_at
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.left_over import LeftOver
+from lmi.estimators.trust.plain_thresholds import CORRELATED_ALONE
 
 MOST_COLUMNS = 600  # of a side: 600 x 600 / 2 products against 600 columns take a few seconds
 SCREEN_ROWS = 1500
@@ -25,7 +26,6 @@ DOUBT_ROWS, DOUBT_SCREEN_ROWS = 3400, 400  # of a sample that is held for indepe
 LARGEST = 1 - 1e-9  # correlation that nats are written down for
 MOST_SOURCES, MOST_TARGETS = 24, 8  # columns that predictions are made from and of
 CONFIRMED = 4.0  # standard errors, with which the other half has to see a correlation: one of 30,000 does by chance
-ALONE = 5.0  # standard errors of a correlation of two columns by themselves: one of two million has as much by chance
 
 
 class Triple(NamedTuple):
@@ -135,7 +135,7 @@ def columns_of_products(x: Tensor, y: Tensor, folds: Sequence[Fold]) -> Named | 
     targets = targets[:MOST_TARGETS]
     named = [column for triple in ordered if triple.other in targets for column in triple[:2]]
     alone = (standardised(sx).T @ standardised(sy[:, targets])).abs().amax(1) / x.shape[0] ** 0.5
-    named += [int(column) for column in alone.argsort(descending=True) if alone[column] > ALONE]
+    named += [int(column) for column in alone.argsort(descending=True) if alone[column] > CORRELATED_ALONE]
     sources = list(dict.fromkeys(named))[:MOST_SOURCES]
     return Named(torch.tensor(sorted(sources)), torch.tensor(sorted(targets)), left)
 
