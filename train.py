@@ -9,7 +9,7 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -224,7 +224,8 @@ def command() -> None:
                 folder = prepare_sweep(composer)
             else:
                 prepare_run(composer)
-    main()
+    with in_words() if any(asks) else nullcontext():
+        main()
     if folder is not None:
         finish_sweep(folder)
 

@@ -60,7 +60,7 @@ def estimate(
         y_is_label: whether y (n,) names classes (text, categories, numbers), whose order and distances mean nothing; for
             ``ksg`` and ``auto``.
         groups: (n,) what each row belongs to (document, subject, recording), by any label: rows of one group may depend
-            on each other, and interval and null respect it; for ``ksg`` and ``gaussian``.
+            on each other, and interval and null respect it; for ``ksg``, ``gaussian`` and ``auto``.
         missing: ``"refuse"`` says where the first missing value is, ``"drop"`` leaves out every row that has one and
             warns of how many.
         seed: the same seed gives the same number.
