@@ -76,3 +76,8 @@ def starter(tmp_path_factory):
 def starter_of():
     """Like ``starter``, of another Python that has the package installed."""
     return Starter
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that wait for a SLURM are begun first: at the end nothing would be left to run beside them."""
+    items.sort(key=lambda item: "test_slurm" not in item.nodeid)
