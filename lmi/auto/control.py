@@ -146,9 +146,11 @@ def in_columns(space: Space, rows: Tensor, model: Mixture, context: Context) -> 
     """
     axes = [z[rows].double() for z in space.axes or (space.x, space.y)]
     model = in_axes(model, torch.cat((space.x[rows], space.y[rows]), 1).double(), torch.cat(axes, 1))
-    generator = context.generator("quantiles")
     even = [space.name == RANKS or (space.by_ranks and z.shape[1] == 1) for z in axes]
-    x, y = (redrawn(z, generator) if spaced else z for z, spaced in zip(axes, even, strict=True))
+    generator = context.generator("quantiles")
+    spaced = [z for z, is_even in zip(axes, even, strict=True) if is_even]
+    drawn = iter(redrawn(torch.cat(spaced, 1), generator).split([z.shape[1] for z in spaced], 1) if spaced else ())
+    x, y = (next(drawn) if is_even else z for z, is_even in zip(axes, even, strict=True))
     return Natural(x, y, model)
 
 

@@ -184,7 +184,7 @@ class AutoEstimator:
             control = controlled(number, chosen, candidates, not_normal > NOT_NORMAL, context)
         above = control.number.above + unseen(chosen, candidates)
         number = of_counted_rows(control.number._replace(above=above), chosen)
-        number, lost, faint = lost_by_maps(number, chosen.cross_fit.space, context)
+        number, lost, faint = lost_by_maps(number, chosen, context)
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
         rise = 0.0 if all_columns is not None else rising(chosen, folds)

@@ -116,7 +116,7 @@ class FittedPairDensities(FittedScores):
             share = fold.test.numel() / x.shape[0]
             ratio = torch.zeros(fold.test.numel(), dtype=torch.float64)
             for pair, model in zip(paired.variates(x, y), paired.models, strict=True):
-                u, v = (redrawn(z, generator) for z in pair)
+                u, v = redrawn(torch.cat(pair, 1), generator).split(1, 1)
                 fresh, seen = (model.ratio(u[rows], v[rows]) for rows in (fold.test, fold.fit))
                 ratio += fresh
                 held = residual_ksg(u[fold.test], v[fold.test], model, NEIGHBOURS)

@@ -9,7 +9,9 @@ nonparanormal, JMLR 10 (2009), has the model, with ranks for maps.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -114,24 +116,25 @@ def smoothed(column: Tensor, scores: Tensor, quantiles: int) -> Tensor:
     return torch.from_numpy(curve(column.numpy().clip(float(values[knots[0]]), float(values[knots[-1]]))))
 
 
-def information_lost(x: Tensor, y: Tensor, generator: torch.Generator) -> float:
+def information_lost(
+    x: Tensor, y: Tensor, generator: torch.Generator, maps: Callable[[Tensor], Tensor] | None = None
+) -> float:
     """What finding the maps costs, nats: normal draws like the mapped columns, and what is left once their maps are found.
 
     Args:
         x: (n, dx) columns from ``jointly_normal``.
         y: (n, dy).
         generator: of the draws.
+        maps: of a side (n, d); ``None`` is ``jointly_normal``.
     """
+    maps = maps or partial(jointly_normal, choose=False)
     n, dx = x.shape
     both = torch.cat((x, y), 1)
     covariance = torch.cov(both.T) + FLOOR * torch.eye(both.shape[1], dtype=torch.float64)
     draws = torch.randn(n, both.shape[1], generator=generator, dtype=torch.float64)
     draws = draws @ torch.linalg.cholesky(covariance).T
     u, v = draws[:, :dx], draws[:, dx:]
-    exact, mapped = (
-        float(gaussian_pointwise(canonical_fit(*sides)).mean())
-        for sides in ((u, v), (jointly_normal(u, choose=False), jointly_normal(v, choose=False)))
-    )
+    exact, mapped = (float(gaussian_pointwise(canonical_fit(*sides)).mean()) for sides in ((u, v), (maps(u), maps(v))))
     return exact - mapped
 
 
