@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -20,6 +20,7 @@ from lmi.estimators.neighbors.matched import balanced, intrinsic_dimension, matc
 from lmi.estimators.neighbors.residuals import Residuals, in_axes, redrawn, residual_ksg
 from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
+    LINE_DISAGREEMENT,
     LOW_DIMENSIONAL,
     LOWER_BOUND,
     NEIGHBOURS_APART,
@@ -107,6 +108,31 @@ def controlled(
     return Controlled(Number(held.nats, error), held.correction, doubt)
 
 
+def or_density(
+    number: Number, chosen: FittedCandidate, candidates: Sequence[FittedCandidate], context: Context
+) -> Controlled:
+    """What neighbours make of the best density, where that is more than functions of few variates share.
+
+    Variates lose, and neighbours see a part of what a density misses: both numbers are more often too low than too high. The
+    interval reaches down to the lower one.
+
+    Args:
+        number: of the chosen candidate, which sees the variables through variates.
+        chosen: asked where it is that.
+        candidates: all that were fitted.
+        context: draws.
+    """
+    densities = [c for c in candidates if c.components and c.cross_fit.space.columns <= KSG_DIMENSIONS]
+    if not (chosen.traits.exceeds_bound and chosen.traits.approximate and densities):
+        return Controlled(number)
+    best = max(densities, key=lambda c: c.bound)
+    held = controlled(best.number(), best, candidates, True, context)
+    more = held.number.nats - number.nats
+    if more <= 0:
+        return Controlled(number)
+    return replace(held, number=held.number._replace(below=more), correction=0.0)
+
+
 def of_thin_sides(number: Number, chosen: FittedCandidate, context: Context) -> Number | None:
     """The number that fresh pairs confirm, where a side is thinner than its columns and there are too many for neighbours.
 
@@ -192,7 +218,10 @@ def _held(
     if natural is None:
         return controlled_ksg(x, y, model, neighbours, generator)
     residuals = residual_ksg(*natural, 2 * neighbours)
-    if x.shape[1] == y.shape[1] == 1:
-        return residuals
     drawn = controlled_ksg(x, y, model, neighbours, generator)
+    if x.shape[1] == y.shape[1] == 1:
+        # A wave that the density has not learned is near in the plane, and everywhere among residuals.
+        sure = SIGNIFICANT * math.hypot(drawn.noise, residuals.noise)
+        is_poor = residuals.correction > LINE_DISAGREEMENT
+        return drawn if is_poor and drawn.nats > residuals.nats + sure else residuals
     return residuals if residuals.nats > drawn.nats + RESIDUALS_SURE * residuals.noise else drawn

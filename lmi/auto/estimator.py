@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lmi.auto.candidate import HELD_OUT_SAMPLES
 from lmi.auto.certified import or_certified
-from lmi.auto.control import Controlled, controlled, of_thin_sides
+from lmi.auto.control import Controlled, controlled, of_thin_sides, or_density
 from lmi.auto.corrections import (
     left_in_columns,
     left_on_fresh_pairs,
@@ -180,8 +180,11 @@ class AutoEstimator:
         thin = of_thin_sides(number, chosen, context)
         control = Controlled(thin or number)
         has_density = chosen.components or (chosen.cross_fit.space.name in spaces and not chosen.traits.exceeds_bound)
-        if thin is None and columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and has_density and not in_time:
-            control = controlled(number, chosen, candidates, not_normal > NOT_NORMAL, context)
+        if thin is None and columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and not in_time:
+            if has_density:
+                control = controlled(number, chosen, candidates, not_normal > NOT_NORMAL, context)
+            else:
+                control = or_density(number, chosen, candidates, context)
         above = control.number.above + unseen(chosen, candidates)
         number = of_counted_rows(control.number._replace(above=above), chosen)
         number, lost, faint = lost_by_maps(number, chosen, context)

@@ -8,13 +8,14 @@ import torch
 
 import lmi
 import lmi.auto.control as control
-from lmi.auto.candidate import Number
+from lmi.auto.candidate import Number, Traits
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.spaces import COLUMNS, Space, prepared
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import make_folds
 from lmi.estimators.neighbors.control import Controlled, controlled_ksg
+from lmi.estimators.neighbors.residuals import residual_ksg
 from lmi.sources.nonlinear.edges import Edges
 from lmi.types import Context
 
@@ -106,3 +107,26 @@ def test_of_thin_sides_in_many_columns_only_what_fresh_pairs_confirm_is_taken():
     )
     fitted = filled.fit(make_folds(1500, 2, CONTEXT.generator("folds")))
     assert control.of_thin_sides(fitted.number(), fitted, CONTEXT) is None
+
+
+def test_a_wave_that_the_density_has_not_learned_is_seen_in_the_plane_and_not_among_residuals():
+    """Seven teeth of a saw with noise of .05, 1.67 nats: with eight densities residuals find .8 of it."""
+    g = torch.Generator().manual_seed(5)
+    x = torch.rand(1000, 1, generator=g, dtype=torch.float64)
+    y = (7 * x) % 1 + 0.05 * torch.randn(1000, 1, generator=g, dtype=torch.float64)
+    fitted = mixture_of(x, y, 8)
+    held = control.controlled(fitted.number(), fitted, [fitted], False, CONTEXT)
+    residuals = residual_ksg(x, y, fitted.density([fitted], x, y, CONTEXT), 10)
+    assert residuals.nats + 0.1 < held.number.nats < 1.7
+
+
+def test_of_variates_and_the_best_density_that_neighbours_correct_the_larger_is_taken():
+    g = torch.Generator().manual_seed(6)
+    x, e = torch.randn(2, 800, 2, generator=g, dtype=torch.float64)
+    fitted = mixture_of(x, x + e, 1)
+    variates = replace(fitted, traits=Traits(50, exceeds_bound=True, approximate=True))
+    held = control.or_density(Number(0.4, 0.02), variates, [fitted], CONTEXT)
+    assert abs(held.number.nats - math.log(2)) < 0.1 and not held.correction
+    assert math.isclose(held.number.nats - held.number.below, 0.4)
+    assert control.or_density(Number(0.9, 0.02), variates, [fitted], CONTEXT).number.nats == 0.9
+    assert control.or_density(Number(0.4, 0.02), fitted, [fitted], CONTEXT).number.nats == 0.4
