@@ -22,7 +22,7 @@ from lmi.latent.representation.encoders.pretrained import pretrained_features
 from lmi.latent.representation.fold import Fitted, fit_fold
 from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
 from lmi.latent.representation.levels import measured_as_levels
-from lmi.latent.representation.second_measure import half_way_to, second_measure, settled_by
+from lmi.latent.representation.second_measure import raised_towards, second_measure, settled_by
 from lmi.latent.representation.settings import RepresentationSettings
 from lmi.latent.training import three_way_folds
 from lmi.types import Context, Estimate
@@ -74,7 +74,7 @@ class RepresentationEstimator(RepresentationSettings):
             count = max(fit.leading.count for fit in fits)
             whole = settled_by(second, whole, count)
             if not has_levels:  # neighbours inside a clump know nothing of the other side
-                whole = half_way_to(second, whole, count)
+                whole = raised_towards(second, whole, count)
         doubts = (
             *learned_doubts(self, fits, estimates, whole, curve, raw),
             *normal_doubts(x, y, whole, context.generator("linear")),

@@ -22,7 +22,6 @@ from lmi.estimators.neighbors.search import nearest
 NEIGHBOURS = 5
 FORETOLD = 0.6  # share of a direction's variance that the ones before it may explain: .5 lost signals, .8 kept copies
 SIGNIFICANT = 3.0  # standard errors of a correlation on fresh pairs
-RAISES = 1.0  # paired standard errors by which a direction has to raise the bound
 LARGEST = 1 - 1e-9  # correlation that nats are written down for
 JUDGES = 700  # fresh pairs at most that the bound is measured on
 FURTHEST = 4.0  # deviations, beyond which a normal model's scores are not to be trusted
@@ -98,8 +97,8 @@ def _chosen(directions: LinearCritic, u: Tensor, v: Tensor, fold: Fold) -> Leadi
         if 0.5 * sum(foretold(z, kept, j, fold) for z in (u, v)) >= FORETOLD:
             continue
         longer = terms([*kept, j])
-        gain = longer - bound
-        if float(gain.mean()) > RAISES * float(gain.std()) / gain.numel() ** 0.5:
+        # Any rise: signals that raise it by less than a standard error were lost with more asked.
+        if float((longer - bound).mean()) > 0:
             kept, bound = [*kept, j], longer
     return Leading(directions, torch.tensor(kept), -0.5 * torch.log1p(-r.square()), float(bound.mean()))
 
