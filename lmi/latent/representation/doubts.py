@@ -64,7 +64,7 @@ def learned_doubts(
         a, b, c = curve.nats
         reasons.append(
             f"more data would find more: encoders of {curve.samples[0]}, {curve.samples[1]} and {curve.samples[2]} samples "
-            f"find {a:.2f}, {b:.2f} and {c:.2f} nats, {curve.members} of the last together {curve.together:.2f}"
+            f"find {a:.2f}, {b:.2f} and {c:.2f} nats, and {curve.together:.2f} with all that are measured together"
             + still_to_be_found(curve, nats)
         )
     fold_error = estimates[0].details.get("standard_error_nats", error)

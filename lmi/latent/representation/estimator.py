@@ -19,7 +19,7 @@ from lmi.evidence import Verdict
 from lmi.latent.measures import measure_latents, pool_folds
 from lmi.latent.representation.doubts import learned_doubts, normal_doubts, raw_neighbours
 from lmi.latent.representation.encoders.pretrained import pretrained_features
-from lmi.latent.representation.fold import Fitted, fit_fold
+from lmi.latent.representation.fold import Fitted, fit_ways
 from lmi.latent.representation.learning_curve import LearningCurve, learning_curve
 from lmi.latent.representation.levels import measured_as_levels
 from lmi.latent.representation.second_measure import raised_towards, second_measure, settled_by
@@ -35,7 +35,7 @@ class RepresentationEstimator(RepresentationSettings):
     """See the module: paired encoders of pictures, sequences or columns, then ``measure`` in their leading latents."""
 
     def estimate(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
-        """See ``lmi.types.Estimator``. The model is a tuple, one for each fold."""
+        """See ``lmi.types.Estimator``. The model is a tuple, one for each fold, or several one after the other."""
         return self.estimate_shaped(x, y, context)
 
     def estimate_shaped(self, x: Tensor, y: Tensor, context: Context) -> Estimate:
@@ -49,16 +49,16 @@ class RepresentationEstimator(RepresentationSettings):
         n = x.shape[0]
         folds = three_way_folds(self, n, SMALLEST_PART, context)
         estimates, fits, curve = [], [], None
-        settings: RepresentationSettings = self
+        ways: tuple[RepresentationSettings, ...] = (self,)
         labels = [f"learned latents, fold {i + 1} of {len(folds)}" for i in range(len(folds))]
         for i, (_, fold) in enumerate(zip(context.stages(labels), folds)):
             stream = (
                 context if len(folds) == 1 else replace(context.child("fold", i), loggers=() if i else context.loggers)
             )
-            fit, estimate = self._fit_and_measure(settings, x, y, fold, stream)
-            settings = fit.settings
+            fit, estimate = self._fit_and_measure(ways, x, y, fold, stream)
+            ways = fit.ways
             if i == 0 and self.learning_curve:
-                curve = learning_curve(settings, x, y, fold, fit.latents, stream)
+                curve = learning_curve(fit, x, y, fold, stream)
             fits.append(fit)
             estimates.append(estimate)
         if self.measure == "auto":
@@ -92,10 +92,8 @@ class RepresentationEstimator(RepresentationSettings):
             verdict=worst(verdict, Verdict("doubtful", doubts)) if doubts else verdict,
             choice=f"{self.measure} in "
             + " and ".join(f"{fit.leading.count} of {fit.latents[0].shape[1]}" for fit in fits)
-            + f" learned latents ({settings.objective}, {self.members} members"
-            + (f", width {settings.width}, dropout {settings.dropout:g}" if settings.dropout else "")
-            + (", pooled" if "pooled" in (settings.encoder, settings.encoder_y) else "")
-            + (", mirrored pairs)" if settings.augmentation == "mirror" else ")")
+            + " learned latents "
+            + " beside ".join(f"({in_words(way)})" for way in ways)
             + "; a lower bound by the data processing inequality"
             + "".join(f"; fold {i + 1}: {each.choice}" for i, each in enumerate(estimates) if each.choice),
         )
@@ -105,18 +103,18 @@ class RepresentationEstimator(RepresentationSettings):
         return pretrained_features(self.pretrained, z, cache=CACHE) if encoder == "pretrained" else z
 
     def _fit_and_measure(
-        self, settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context
+        self, ways: tuple[RepresentationSettings, ...], x: Tensor, y: Tensor, fold: Fold, context: Context
     ) -> tuple[Fitted, Estimate]:
         """Encoders of a fold and the information of its test part, measured in the first process for all.
 
         Args:
-            settings: of the fit: those of this estimator, or with the objective that the first fold chose.
+            ways: settings of the fits: those of this estimator, or what the first fold chose.
             x: (n, *shape of X) float32.
             y: (n, *shape of Y) float32.
             fold: what is fitted to and what is measured.
             context: seeds, folder, loggers.
         """
-        fit = fit_fold(settings, x, y, fold, context)
+        fit = fit_ways(ways, x, y, fold, context)
         trainer, estimate = fit.trainer, None
         if trainer is None or trainer.is_global_zero:
             estimate = measure_latents(
@@ -126,6 +124,16 @@ class RepresentationEstimator(RepresentationSettings):
             estimate = trainer.strategy.broadcast(estimate)
         assert estimate is not None
         return fit, estimate
+
+
+def in_words(settings: RepresentationSettings) -> str:
+    """How a fit was made, for ``choice``."""
+    return (
+        f"{settings.objective}, {settings.members} members"
+        + (f", width {settings.width}, dropout {settings.dropout:g}" if settings.dropout else "")
+        + (", pooled" if "pooled" in (settings.encoder, settings.encoder_y) else "")
+        + (", mirrored pairs" if settings.augmentation == "mirror" else "")
+    )
 
 
 def opened_upwards(estimate: Estimate, curve: LearningCurve | None, raw: tuple[float, float]) -> Estimate:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
@@ -15,11 +17,13 @@ from lmi.latent.representation.mirrors import AugmentationName, mirror_count
 from lmi.latent.representation.objectives import ObjectiveName
 from lmi.latent.representation.paired_encoders import PairedEncoders
 from lmi.latent.representation.settings import RepresentationSettings
+from lmi.latent.representation.side_by_side import leading_of_several
 from lmi.types import Context
 
 # What ``objective=auto`` chooses from: the closed form where pairs are many, InfoNCE where encoders would know them by heart.
 COMPETE: tuple[ObjectiveName, ...] = ("cca", "infonce")
 SMALL_DROPOUT = 0.3  # of encoders of half the width that compete for sequences
+BESIDE_BELOW = 5000  # samples, from where on a second fit beside the best one finds no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,7 @@ class Fitted:
         leading: directions that are measured.
         fresh_nats: the objective of the stopping part's latents, mean over members.
         trainer: of the last fit; ``None`` where a folder held it.
+        parts: the fits whose latents stand side by side, the best one first; none where it is a fit by itself.
     """
 
     settings: RepresentationSettings
@@ -41,10 +46,52 @@ class Fitted:
     leading: Leading
     fresh_nats: float
     trainer: Trainer | None
+    parts: tuple[Fitted, ...] = ()
+
+    @property
+    def ways(self) -> tuple[RepresentationSettings, ...]:
+        """The settings of each of its fits."""
+        return tuple(part.settings for part in self.parts) or (self.settings,)
+
+
+def fit_ways(ways: Sequence[RepresentationSettings], x: Tensor, y: Tensor, fold: Fold, context: Context) -> Fitted:
+    """Encoders of a fold by each of the ``ways``, side by side where there are several.
+
+    Args:
+        ways: settings of the fits.
+        x: (n, *shape of X) float32.
+        y: (n, *shape of Y) float32.
+        fold: its train part is fitted to, its stop part ends fits and chooses.
+        context: seeds, folder, loggers, which only the first writes to.
+    """
+    places = [context.child("beside", i) if i else context for i in range(len(ways))]
+    fits = [fit_fold(way, x, y, fold, place) for way, place in zip(ways, places, strict=True)]
+    return fits[0] if len(fits) == 1 else side_by_side(fits, fold)
+
+
+def side_by_side(fits: Sequence[Fitted], fold: Fold) -> Fitted:
+    """Several fits as one, of which the canonical directions of all together are measured.
+
+    Args:
+        fits: the best one first.
+        fold: its train part fits the directions, its stop part chooses them.
+    """
+    leading = leading_of_several([fit.leading for fit in fits], [fit.latents for fit in fits], fold)
+    zx, zy = (torch.cat(side, 1) for side in zip(*(fit.latents for fit in fits)))
+    return Fitted(
+        settings=fits[0].settings,
+        models=tuple(model for fit in fits for model in fit.models),
+        latents=(zx, zy),
+        leading=leading,
+        fresh_nats=sum(fit.fresh_nats for fit in fits) / len(fits),
+        trainer=fits[0].trainer,
+        parts=tuple(fits),
+    )
 
 
 def fit_fold(settings: RepresentationSettings, x: Tensor, y: Tensor, fold: Fold, context: Context) -> Fitted:
-    """Encoders of a fold; with ``auto`` those whose leading latents have the highest bound on fresh pairs.
+    """Encoders of a fold; with ``auto`` those whose leading latents have the highest bound on fresh pairs, by themselves or
+    beside the next best.
 
     Args:
         settings: of the encoders and their fits.
@@ -85,7 +132,7 @@ def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold
     Encoders of sequences that are as wide as the default may know the training pairs by heart: with the last objective
     those of half the width compete, whose last layers see a share of their input in each step. Encoders that are blind to
     places compete with the objective that served the others best, those of sequences also with dropout and unmirrored, by
-    which motifs are found.
+    which motifs are found. Below ``BESIDE_BELOW`` samples the two best fits side by side compete with the best one.
     """
     tries_dropout = settings.dropout == "auto"
     plain = replace(settings, dropout=0.0) if tries_dropout else settings
@@ -118,7 +165,10 @@ def _fit_and_choose(settings: RepresentationSettings, x: Tensor, y: Tensor, fold
         fit(pooled, best, way, "pooled")
         if tries_dropout and x.ndim == y.ndim == 3:
             fit(replace(pooled, dropout=SMALL_DROPOUT), objectives[-1], ways[0], "pooled dropout")
-    return max(tried, key=bound_of)
+    leader, *others = sorted(tried, key=bound_of, reverse=True)
+    if not others or x.shape[0] >= BESIDE_BELOW:
+        return leader
+    return max((leader, side_by_side((leader, others[0]), fold)), key=bound_of)
 
 
 def bound_of(fitted: Fitted) -> float:

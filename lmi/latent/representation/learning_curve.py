@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lmi.estimators.folds import Fold
 from lmi.latent.representation.fit import encode_all, fit_pair
-from lmi.latent.representation.leading import leading_latents
+from lmi.latent.representation.fold import Fitted
+from lmi.latent.representation.leading import Leading, leading_latents
 from lmi.latent.representation.second_measure import neighbours_nats
-from lmi.latent.representation.settings import RepresentationSettings
 from lmi.types import Context
 
 SLOWEST, FASTEST = 2**-0.5, 2**-1.5  # by which what is missing falls from a half to all: as n^-1/2 and n^-3/2
@@ -26,7 +26,7 @@ class LearningCurve:
     Args:
         samples: of a quarter, a half and all of the training part.
         nats: by neighbours held against a normal model, of one member each.
-        together: the same of all members at all of the training part.
+        together: the same of all members, and of what stands beside them, at all of the training part.
         members: how many.
     """
 
@@ -119,22 +119,14 @@ def left_by(ratio: float, gain: float) -> float:
     return gain * ratio / (1 - ratio)
 
 
-def learning_curve(
-    settings: RepresentationSettings,
-    x: Tensor,
-    y: Tensor,
-    fold: Fold,
-    latents: tuple[Tensor, Tensor],
-    context: Context,
-) -> LearningCurve | None:
+def learning_curve(fit: Fitted, x: Tensor, y: Tensor, fold: Fold, context: Context) -> LearningCurve | None:
     """The curve of a fold; ``None`` where a quarter would be fewer than 100 samples.
 
     Args:
-        settings: of the encoders, which are fitted twice more.
+        fit: by the whole training part; of several side by side the first is fitted twice more.
         x: (n, *shape of X).
         y: (n, *shape of Y).
         fold: whose training part is cut.
-        latents: (n, members * l) of each side, by the encoders of the whole training part, member after member.
         context: seeds.
     """
     n = fold.train.numel()
@@ -142,20 +134,21 @@ def learning_curve(
         return None
     stream = replace(context.child("learning curve"), folder=None, loggers=())
 
-    def information(zx: Tensor, zy: Tensor, cut: Fold) -> float:
-        u, v = leading_latents(zx, zy, cut).variates(zx[fold.test], zy[fold.test])
+    def information(zx: Tensor, zy: Tensor, cut: Fold, leading: Leading | None = None) -> float:
+        u, v = (leading or leading_latents(zx, zy, cut)).variates(zx[fold.test], zy[fold.test])
         return neighbours_nats(u, v, stream.generator("control"))
 
-    values = []
+    alone = fit.parts[0] if fit.parts else fit
+    settings, values = alone.settings, []
     for count in (n // 4, n // 2):
         cut = replace(fold, train=fold.train[:count])
         model, _ = fit_pair(replace(settings, restarts=0), x, y, cut, stream)
         values.append(information(*encode_all([model], x, y, cut), cut))
-    zx, zy = latents
+    zx, zy = alone.latents
     singles = [
         information(*pair, fold)
         for pair in zip(zx.split(settings.latent_dim, 1), zy.split(settings.latent_dim, 1), strict=True)
     ]
     values.append(float(torch.tensor(singles).mean()))
-    together = values[2] if len(singles) == 1 else information(zx, zy, fold)
+    together = values[2] if len(singles) == 1 and not fit.parts else information(*fit.latents, fold, fit.leading)
     return LearningCurve((n // 4, n // 2, n), (values[0], values[1], values[2]), together, len(singles))

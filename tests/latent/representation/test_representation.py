@@ -285,11 +285,11 @@ def test_each_doubt_comes_with_its_number():
     assert "neighbours find 1.30 nats in the samples" in doubts_of(1.0, 0.9, (1.0, 1.0), flat, (1.3, 0.02))[0]
     reason = doubts_of(1.0, 0.9, (1.0, 1.0), rising)[0]
     assert (
-        "find 0.50, 0.70 and 0.80 nats, 1 of the last together 0.80, which leaves about 0.13 nats to be found, 0.07 to 0.30"
-        in reason
+        "find 0.50, 0.70 and 0.80 nats, and 0.80 with all that are measured together, "
+        "which leaves about 0.13 nats to be found, 0.07 to 0.30" in reason
     )
     steep = LearningCurve((100, 200, 400), (0.1, 0.3, 0.9), 0.9)
-    assert "0.90; it does not bend yet, so that no limit" in doubts_of(1.0, 0.9, (0.9, 0.9), steep)[0]
+    assert "measured together; it does not bend yet, so that no limit" in doubts_of(1.0, 0.9, (0.9, 0.9), steep)[0]
     assert opened_upwards(Estimate(0.9, "r", 9, interval=(0.8, 1.0)), steep, (0.6, 0.02)).interval[1] == 1.9
     falling = LearningCurve((100, 200, 400), (1.2, 1.4, 1.0), 1.0)
     assert "fewer samples find more in the same pairs (1.20 of 100, 1.40" in doubts_of(1.0, 0.9, (1.0, 1.0), falling)[0]
