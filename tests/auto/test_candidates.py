@@ -27,6 +27,7 @@ from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import values_there
 from lmi.neural.critic import CriticSettings, fit_critic
 from lmi.sources.nonlinear.products import ProductsAndSigns
+from lmi.sources.normal.coarse_normal import CoarseNormal
 from lmi.types import Context
 
 N, RHO = 600, 0.8
@@ -329,3 +330,11 @@ def test_columns_that_share_more_than_within_their_pairs_are_not_added_up():
     fold = folds()[0]
     assert turns_to_pairs(Space(COLUMNS, x, (x**3 + e).abs()), fold, CONTEXT)
     assert not turns_to_pairs(Space(COLUMNS, scale[:, :1].exp() * x, scale[:, :1].exp() * (x + e)), fold, CONTEXT)
+
+
+def test_corrections_that_are_faint_in_each_pair_and_plain_in_all_open_the_interval():
+    pairs = CoarseNormal("gelu", 12, 0.5).sample(1200, torch.Generator().manual_seed(8))
+    candidate = PairDensities(Space(COLUMNS, pairs.x.double(), pairs.y.double()), ["columns"], CONTEXT)
+    number = candidate.fit(make_folds(1200, 2, CONTEXT.generator("folds"))).number()
+    assert number.above > 0.1 * number.nats  # 8% is what densities of more than two components may lack
+    assert number.nats - 2 * number.error < pairs.truth < number.nats + number.above
