@@ -149,12 +149,12 @@ def something_left(e: Evidence) -> Doubt | None:
 
 
 def left_along_a_column(e: Evidence) -> Doubt | None:
-    """Residuals of a linear model change along a single column."""
+    """Residuals of a linear model change along a single column; where squares and products show it, too, it counts once."""
     if e.along is None or e.along.deviations <= BY_COLUMN:
         return None
     return Doubt(
         f"something is left after the linear model ({e.along.deviations:.0f} standard deviations): {e.along.words}",
-        0.0 if neighbours_disagree(e) else 1.0,
+        0.0 if neighbours_disagree(e) or something_left(e) else 1.0,
     )
 
 

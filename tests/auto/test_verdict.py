@@ -117,6 +117,8 @@ def test_weights_add_up_to_abstaining():
     assert verdict_of(clean(not_normal=12.0, correction=0.3, copies=300)).level == "doubtful"
     along, line = LeftOver(9.0, 0.4, "ry1 along x3"), chosen(traits=Traits(1, linear=True))
     assert verdict_of(clean(correction=-0.3, along=along, left=along, chosen=line)).level == "doubtful"
+    # Nor is one curve that squares and single columns both show: a parabola in two columns was right to .002 nats.
+    assert verdict_of(clean(along=along, left=along, chosen=line, not_normal=12.0)).level == "doubtful"
     assert verdict_of(clean(dropped=["one candidate was dropped"])).level == "reliable"
     assert verdict_of(clean(dropped=["one", "two"])).level == "doubtful"
     assert verdict_of(clean(unsteady=["twice as many neighbours say more"])).level == "doubtful"
