@@ -52,7 +52,11 @@ def null_of(
 
 
 def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generator) -> Null:
-    """The held-out InfoNCE bound of the fitted scores under shuffled pairs.
+    """The held-out InfoNCE bound of the fitted scores under shuffled pairs, 0 at least.
+
+    Scores that are sure of their pairs are as sure of wrong ones, and their bound of shuffled pairs lies far below 0. That says
+    how strong the dependence is, and not what independence looks like: scores of 0, whose bound is 0, are granted to every
+    shuffle.
 
     Args:
         cross_fit: the scores on fresh pairs.
@@ -65,7 +69,8 @@ def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generato
         for block, f in held_out_blocks(scores, cross_fit.space.x[test], cross_fit.space.y[test]):
             orders = [torch.randperm(block.numel(), generator=generator) for _ in range(permutations)]
             values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
-    return Null(values / sum(test.numel() for test in tests), cross_fit.bound)
+    values = (values / sum(test.numel() for test in tests)).clamp(min=0.0)
+    return Null(values, cross_fit.bound)
 
 
 def closed_form_null(x: Tensor, y: Tensor, orders: Sequence[Tensor], counted: float) -> Null:

@@ -43,25 +43,9 @@ def measure_latents(
         estimate = latent_ksg(PlainReading(permutations=permutations), u, v, context)
     else:
         estimate = half_of_the_unconfirmed(AutoEstimator(permutations=permutations).estimate(u, v, context))
-        estimate = replace(estimate, null=at_least_nothing(estimate.null))
     copies = max(repeats(u), repeats(v))
     estimate = replace(estimate, verdict=estimate.verdict or default_verdict(estimate))
     return estimate.warn(f"{copies} samples have the latents of another") if copies else estimate
-
-
-def at_least_nothing(null: Null | None) -> Null | None:
-    """The null with what lies below 0 at 0: scores of 0 are granted to every shuffle, and their bound is 0.
-
-    Scores that are sure of their pairs are as sure of wrong ones, and their bound of shuffled pairs lies far below 0. That says
-    how strong the dependence is, and not what independence looks like.
-
-    Args:
-        null: of ``auto``; ``None`` stays.
-
-    >>> at_least_nothing(Null(torch.tensor([-2.0, 0.1]), observed=0.5)).nats.tolist()
-    [0.0, 0.10000000149011612]
-    """
-    return None if null is None else replace(null, nats=null.nats.clamp(min=0.0))
 
 
 def half_of_the_unconfirmed(estimate: Estimate) -> Estimate:

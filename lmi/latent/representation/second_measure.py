@@ -18,6 +18,7 @@ from lmi.estimators.trust.thresholds import (
     LATENT_MEASURES_APART,
     LATENT_MEASURES_APART_ERRORS,
     LATENT_MEASURES_MANY,
+    LATENT_MEASURES_TOWARDS,
     LATENT_NOTHING,
 )
 from lmi.estimators.trust.uncertainty import Z_90
@@ -26,8 +27,6 @@ from lmi.evidence import Verdict
 from lmi.latent.representation.fold import Fitted
 from lmi.latent.representation.leading import NEIGHBOURS
 from lmi.types import Context, Estimate
-
-TOWARDS = 0.75  # of the way up to neighbours: half of it was .2 nats too low in four latents of 667 pairs of 2 nats
 
 
 def neighbours_nats(u: Tensor, v: Tensor, generator: torch.Generator) -> float:
@@ -57,7 +56,7 @@ def second_measure(fits: Sequence[Fitted], folds: Sequence[Fold], context: Conte
 
 
 def raised_towards(second: float, estimate: Estimate, latents: int) -> Estimate:
-    """The number ``TOWARDS`` of the way up to what neighbours find, where that is clearly more; the interval reaches up to it.
+    """The number most of the way up to what neighbours find, where that is clearly more; the interval reaches up to it.
 
     A few hundred pairs of four latents confirm no model, and what ``auto`` then takes is a lower bound, while neighbours held
     against a normal model say too much of latents that are functions of fewer signals. The truth lay between both.
@@ -76,10 +75,10 @@ def raised_towards(second: float, estimate: Estimate, latents: int) -> Estimate:
     clearly = max(LATENT_MEASURES_APART * nats, LATENT_MEASURES_APART_ERRORS * error, LATENT_NOTHING)
     if estimate.interval is None or second - nats <= clearly or latents > LATENT_MEASURES_MANY:
         return estimate
-    more, (low, high) = TOWARDS * (second - nats), estimate.interval
+    more, (low, high) = LATENT_MEASURES_TOWARDS * (second - nats), estimate.interval
     words = (
-        f"neighbours find {second:.2f} nats in the same latents and the measure {nats:.2f}: the number is {TOWARDS:.0%} "
-        "of the way"
+        f"neighbours find {second:.2f} nats in the same latents and the measure {nats:.2f}: "
+        f"the number is {float(LATENT_MEASURES_TOWARDS):.0%} of the way"
     )
     return replace(
         estimate,
