@@ -151,14 +151,18 @@ class Composer:
         for key in {*self.firsts, *(known.hydra.sweeper.params or {})} - {*self.groups}:
             require_key(known, key)
 
+    def whole(self) -> DictConfig:
+        """The config of all that is given; refuses unknown choices and keys."""
+        try:
+            return self.compose(self.firsts)
+        except HydraException:
+            self.check_keys(self.known())
+            raise
+
 
 def prepare_run(composer: Composer) -> None:
     """What is wrong with the command of a single run, in a line; and its folder, where that can be made."""
-    try:
-        config = composer.compose(composer.firsts)
-    except HydraException:
-        composer.check_keys(composer.known())
-        raise
+    config = composer.whole()
     if config.resume is not None:
         if not isinstance(config.resume, str) or not config.resume:
             raise ValueError(f"resume={config.resume}: expected the folder of a run")
@@ -215,16 +219,18 @@ def command() -> None:
         if arguments.config_dir and not Path(arguments.config_dir).is_dir():
             raise ValueError(f"--config-dir: no folder at {arguments.config_dir}")
         add_registered(sys.argv[1:])
-    asks = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
+    shows_config = any((arguments.help, arguments.cfg, arguments.info))
     folder = None
-    if not any(asks) and is_main_process():
+    if not (arguments.hydra_help or arguments.shell_completion) and is_main_process():
         with in_words(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             composer = Composer(arguments)
-            if is_sweep:
+            if shows_config:
+                composer.whole()
+            elif is_sweep:
                 folder = prepare_sweep(composer)
             else:
                 prepare_run(composer)
-    with in_words() if any(asks) else nullcontext():
+    with in_words() if shows_config else nullcontext():  # Hydra ends its own runs itself
         main()
     if folder is not None:
         finish_sweep(folder)

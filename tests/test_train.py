@@ -228,7 +228,7 @@ def test_own_arrays_have_no_truth_and_the_report_says_so(starter, tmp_path):
         ("estimator.learning_rate=1e10", "experiment.estimator.learning_rate: got 10000000000.0"),
         ("seed=abc", "seed: got 'abc' (str): expected a whole number"),
         ("estimator=latnet", "estimator=latnet: no such choice; did you mean 'latent'?"),
-        ("estimator=latnet --cfg=job", "estimator=latnet: no such choice; did you mean 'latent'?"),
+        ("--cfg=job estimator=latnet", "estimator=latnet: no such choice; did you mean 'latent'?"),
         ("estimater=ksg", "no 'estimater' in the config; did you mean 'estimator'?"),
         (
             "experiment=pairwise estimator=ksg",

@@ -12,6 +12,7 @@ from lmi.activations import LanguageModel
 from lmi.estimators.folds import split_once
 from lmi.latent.estimator import UNMEASURED_LOSS
 from lmi.latent.representation import estimator as representation
+from lmi.latent.representation import fold as fold_module
 from lmi.latent.representation import leading as leading_module
 from lmi.latent.representation.doubts import learned_doubts, raw_neighbours
 from lmi.latent.representation.encoders import build_encoder, encoder_for
@@ -174,8 +175,9 @@ def test_sequences_and_sides_of_different_kinds():
 
 
 @pytest.mark.slow
-def test_small_encoders_with_dropout_compete_for_sequences():
+def test_small_encoders_with_dropout_compete_for_sequences(monkeypatch):
     """A choice by the bound on fresh pairs, after which every fold has the same encoders; pictures know no dropout."""
+    monkeypatch.setattr(fold_module, "BESIDE_BELOW", 0)
     pairs = HiddenChain(length=8, separation=1.0).sample(600, torch.Generator().manual_seed(0))
     settings = SMALL | {"max_epochs": 4}
     wide = {"width": 16, "dropout": 0.0}
