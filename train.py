@@ -160,9 +160,8 @@ class Composer:
             raise
 
 
-def prepare_run(composer: Composer) -> None:
-    """What is wrong with the command of a single run, in a line; and its folder, where that can be made."""
-    config = composer.whole()
+def prepare_run(config: DictConfig) -> None:
+    """What is wrong with the config of a single run, in a line; and its folder, where that can be made."""
     if config.resume is not None:
         if not isinstance(config.resume, str) or not config.resume:
             raise ValueError(f"resume={config.resume}: expected the folder of a run")
@@ -193,12 +192,10 @@ def in_full(words: list[str]) -> list[str]:
     """
     if words[:1] != ["estimate"]:
         return words
-    if {"-h", "--help"} & {*words}:
-        print(f"usage: {USAGE}")
-        sys.exit()
     files, more = words[1:3], words[3:]
-    if len(files) < 2 or any(word.startswith("-") for word in files):
-        sys.exit(f"usage: {USAGE}")
+    if (asks := {"-h", "--help"} & {*words}) or len(files) < 2 or any(word.startswith("-") for word in files):
+        print(f"usage: {USAGE}", file=sys.stdout if asks else sys.stderr)
+        sys.exit(not asks)
     sides = [f"source.{side}={quoted(file)}" for side, file in zip("xy", files)]
     return ["experiment=arrays", *sides, "estimator=auto", "logger=none", *more]
 
@@ -224,12 +221,10 @@ def command() -> None:
     if not (arguments.hydra_help or arguments.shell_completion) and is_main_process():
         with in_words(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             composer = Composer(arguments)
-            if shows_config:
-                composer.whole()
-            elif is_sweep:
+            if is_sweep:
                 folder = prepare_sweep(composer)
-            else:
-                prepare_run(composer)
+            elif (config := composer.whole()) and not shows_config:
+                prepare_run(config)
     with in_words() if shows_config else nullcontext():  # Hydra ends its own runs itself
         main()
     if folder is not None:

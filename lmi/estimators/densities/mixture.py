@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.climb import LEAST_DEGREES, MOST_DEGREES, climb
 from lmi.estimators.densities.starts import far_clusters
 
-DEGREES = (1.0, 1e3)  # least and most degrees of freedom; at the most the density is normal to any purpose
+DEGREES = (LEAST_DEGREES, MOST_DEGREES)
 SAMPLES_A_PARAMETER = 4
 STARTS, TRIAL = 4, 10  # starts of a mixture, and how many steps each is tried for
 TILE = 1 << 18  # scores of so many pairs and components are worked out at once, so that they stay in the cache
@@ -137,52 +138,21 @@ def _climbed(
     z: Tensor, share: Tensor, dx: int, heavy: bool, iterations: int, tolerance: float
 ) -> tuple[Mixture, Tensor, float]:
     """Mixture, memberships (m, n) and mean log likelihood after climbing from the memberships ``share``."""
-    n, d = z.shape
-    floor = 1e-6 * torch.diag(z.var(0).clamp(min=1e-300)) if share.shape[0] > 1 else torch.zeros(d, d, dtype=z.dtype)
-    columns = z.T.contiguous()
-    degrees = 10.0 if heavy else DEGREES[1]
-    inner = torch.ones_like(share)  # stays so for normal components
-    before = now = -math.inf
-    for step in range(iterations):
-        # Kent, Tyler and Vardi: dividing by the sum of weights x inner instead of weights alone converges far faster.
-        counts = share.sum(1).clamp(min=1e-12)
-        pull = share * inner
-        mass = pull.sum(1).clamp(min=1e-12)
-        centres = pull @ z / mass[:, None]
-        apart = columns - centres[:, :, None]
-        scales = torch.bmm(apart * pull[:, None, :], apart.transpose(1, 2)) / mass[:, None, None] + floor
-        roots = torch.linalg.cholesky(scales)
-        squares, volumes, weights = _whitened(apart, roots), _log_volumes(roots), counts / n
-        if heavy and step % 3 == 2:
-            degrees = _best_degrees(degrees, squares, volumes, weights, d)
-        logs = _t_of_square(squares, volumes, degrees, d).add_(weights.log()[:, None])
-        most = logs.amax(0)
-        share = logs.sub_(most).exp_()
-        whole = share.sum(0)
-        share /= whole
-        if degrees < DEGREES[1]:
-            inner = (degrees + d) / (degrees + squares)
-        if step % 10 == 9:
-            now = float((whole.log() + most).mean())
-            if now - before < tolerance and step > 10:
-                break
-            before = now
-    return Mixture(weights, centres, scales, degrees, dx), share, now
-
-
-def _best_degrees(degrees: float, squares: Tensor, volumes: Tensor, weights: Tensor, d: int) -> float:
-    """The likeliest degrees of freedom among the ones given and some near them.
-
-    Args:
-        degrees: now.
-        squares: (m, n) squared Mahalanobis distances.
-        volumes: (m,) as ``_log_volumes`` gives them.
-        weights: (m,) of the components.
-        d: dimensions.
-    """
-    tried = [min(max(degrees * factor, DEGREES[0]), DEGREES[1]) for factor in (0.5, 0.8, 0.95, 1.0, 1.05, 1.25, 2.0)]
-    logs = torch.stack([_t_of_square(squares, volumes, t, d) for t in tried]).add_(weights.log()[:, None])
-    return tried[int(torch.logsumexp(logs, 1).mean(1).argmax())]
+    floor = 1e-6 * z.var(0).clamp(min=1e-300) if share.shape[0] > 1 else torch.zeros(z.shape[1], dtype=z.dtype)
+    share = share.clone()
+    weights, centres, scales, degrees, likelihood = climb(
+        z.T.contiguous().numpy(),
+        share.numpy(),
+        floor.numpy(),
+        10.0 if heavy else DEGREES[1],
+        heavy,
+        iterations,
+        tolerance,
+    )
+    if math.isnan(likelihood):
+        raise ValueError(f"a component of {z.shape[1]} columns has a singular scale: some columns depend on others")
+    weights, centres, scales = map(torch.from_numpy, (weights, centres, scales))
+    return Mixture(weights, centres, scales, degrees, dx), share, likelihood
 
 
 def _log_volumes(roots: Tensor) -> Tensor:

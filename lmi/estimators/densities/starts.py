@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.climb import nearest_centres
+
 
 def far_clusters(z: Tensor, components: int, generator: torch.Generator) -> Tensor:
     """(n, m) nearly hard memberships of z (n, d) after a few steps of k-means from centres that are far apart.
@@ -23,8 +25,5 @@ def far_clusters(z: Tensor, components: int, generator: torch.Generator) -> Tens
     for _ in range(components - 1):
         near = torch.cdist(z, centres).amin(1) ** 2
         centres = torch.cat((centres, z[torch.multinomial(near + 1e-12, 1, generator=generator)]))
-    for _ in range(15):
-        owner = torch.cdist(z, centres).argmin(1)
-        member = torch.nn.functional.one_hot(owner, components).to(z)
-        centres = (member.T @ z + 1e-9 * centres) / (member.sum(0)[:, None] + 1e-9)
-    return 0.98 * member + 0.02 / components
+    owner = torch.from_numpy(nearest_centres(z.T.contiguous().numpy(), centres.numpy(), 15))
+    return 0.98 * torch.nn.functional.one_hot(owner, components).to(z) + 0.02 / components

@@ -1,0 +1,308 @@
+"""Expectation maximisation of a mixture of t densities, compiled: all steps of a climb in one call.
+
+Steps of small samples are short beside what thirty tensor operations cost to start. Logarithms and exponentials are
+polynomials here, which the compiler turns into vector instructions; they are exact to 1e-14.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from lmi.compiled import kernel
+
+LEAST_DEGREES, MOST_DEGREES = 1.0, 1e3  # of freedom; at the most the density is normal to any purpose
+FACTORS = (0.5, 0.8, 0.95, 1.0, 1.05, 1.25, 2.0)  # of the degrees of freedom, among which every third step looks
+TILE = 256  # samples, of which all columns fit into the cache
+SMALLEST = 1e-12  # sum of memberships that a component is divided by at least
+LN2, MAGIC = math.log(2), 6755399441055744.0  # 1.5 x 2^52: adding it rounds to a whole number in the lowest bits
+# No assumption that numbers are finite: likelihoods begin at minus infinity.
+REORDER = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def _cast(source: Any, target: Any, width: Any) -> Any:
+    return target(source), lambda context, builder, signature, arguments: builder.bitcast(arguments[0], width)
+
+
+@intrinsic
+def _bits(typing_context: Any, number: Any) -> Any:
+    """The 64 bits of a float as a whole number."""
+    return _cast(types.float64, types.int64, ir.IntType(64))
+
+
+@intrinsic
+def _number(typing_context: Any, bits: Any) -> Any:
+    """The float of 64 bits."""
+    return _cast(types.int64, types.float64, ir.DoubleType())
+
+
+@kernel(fastmath={"contract"}, inline="always")
+def exponential(x: float) -> float:
+    """exp(x) of x in [-700, 700]: 2^k times a polynomial of the rest, which is below ln(2) / 2."""
+    shifted = x * (1.0 / LN2) + MAGIC
+    k = shifted - MAGIC
+    r = (x - k * 0.693147180369123816490) - k * 1.90821492927058770002e-10
+    p = 1.0 / 479001600.0
+    p = p * r + 1.0 / 39916800.0
+    p = p * r + 1.0 / 3628800.0
+    p = p * r + 1.0 / 362880.0
+    p = p * r + 1.0 / 40320.0
+    p = p * r + 1.0 / 5040.0
+    p = p * r + 1.0 / 720.0
+    p = p * r + 1.0 / 120.0
+    p = p * r + 1.0 / 24.0
+    p = p * r + 1.0 / 6.0
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    return p * _number((_bits(shifted) + 1023) << 52)
+
+
+@kernel(fastmath={"contract"}, inline="always")
+def logarithm(x: float) -> float:
+    """log(x) of x from 1 on: exponent and 2 atanh((m - 1) / (m + 1)) of a mantissa m in [sqrt(1/2), sqrt(2)]."""
+    bits = _bits(x)
+    # The exponent stands in the lowest bits of a float whose unit is 1: taking the float away leaves it.
+    exponent = _number(((bits >> 52) & 2047) | 0x4330000000000000) - 4503599627370496.0 - 1023.0
+    m = _number((bits & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000)
+    over = 1.0 if m > 1.4142135623730951 else 0.0
+    m *= 1.0 - 0.5 * over
+    f = (m - 1.0) / (m + 1.0)
+    s = f * f
+    p = 1.0 / 21.0
+    p = p * s + 1.0 / 19.0
+    p = p * s + 1.0 / 17.0
+    p = p * s + 1.0 / 15.0
+    p = p * s + 1.0 / 13.0
+    p = p * s + 1.0 / 11.0
+    p = p * s + 1.0 / 9.0
+    p = p * s + 1.0 / 7.0
+    p = p * s + 0.2
+    p = p * s + 1.0 / 3.0
+    p = p * s + 1.0
+    return (exponent + over) * LN2 + 2.0 * f * p
+
+
+@kernel(fastmath=REORDER, error_model="numpy")
+def _moments(columns, pull, centre, scale, floor):  # type: ignore[no-untyped-def]
+    """Weighted mean (d,) and scatter (d, d) of columns (d, n) with weights ``pull`` (n,), into ``centre`` and ``scale``."""
+    d, n = columns.shape
+    mass = 0.0
+    for i in range(n):
+        mass += pull[i]
+    mass = max(mass, SMALLEST)
+    for a in range(d):
+        total = 0.0
+        for i in range(n):
+            total += pull[i] * columns[a, i]
+        centre[a] = total / mass
+    scale[:] = 0.0
+    apart, pulled = np.zeros((d + 1, TILE)), np.empty(TILE)
+    for first in range(0, n, TILE):
+        size = min(TILE, n - first)
+        for a in range(d):
+            for i in range(size):
+                apart[a, i] = columns[a, first + i] - centre[a]
+        for a in range(d):
+            for i in range(size):
+                pulled[i] = pull[first + i] * apart[a, i]
+            for b in range(0, a + 1, 2):  # two at once read ``pulled`` once; the second may be one too many
+                one = two = 0.0
+                for i in range(size):
+                    one += pulled[i] * apart[b, i]
+                    two += pulled[i] * apart[b + 1, i]
+                scale[a, b] += one
+                if b < a:
+                    scale[a, b + 1] += two
+    for a in range(d):
+        for b in range(a + 1):
+            scale[a, b] /= mass
+            scale[b, a] = scale[a, b]
+        scale[a, a] += floor[a]
+
+
+@kernel(fastmath=REORDER, error_model="numpy")
+def _inverse_root(scale, root):  # type: ignore[no-untyped-def]
+    """The inverse of the Cholesky root of ``scale`` (d, d), into ``root``; the root's log determinant, NaN where there is
+    none."""
+    d = scale.shape[0]
+    volume = 0.0
+    lower = np.zeros((d, d))
+    for a in range(d):
+        for b in range(a + 1):
+            total = scale[a, b]
+            for c in range(b):
+                total -= lower[a, c] * lower[b, c]
+            if a > b:
+                lower[a, b] = total / lower[b, b]
+            elif total > 0.0:
+                lower[a, a] = math.sqrt(total)
+                volume += math.log(lower[a, a])
+            else:
+                return np.nan
+    root[:] = 0.0
+    for a in range(d):
+        inverse = 1.0 / lower[a, a]
+        for c in range(a):
+            for b in range(c + 1):
+                root[a, b] -= lower[a, c] * root[c, b]
+        for b in range(a):
+            root[a, b] *= inverse
+        root[a, a] = inverse
+    return volume
+
+
+@kernel(fastmath=REORDER, error_model="numpy")
+def _squared(columns, centre, root, squares):  # type: ignore[no-untyped-def]
+    """Squared lengths of ``root`` (d, d), lower triangular, times each column less the centre, into ``squares`` (n,)."""
+    d, n = columns.shape
+    apart, length = np.empty((d, TILE)), np.empty(TILE)
+    for first in range(0, n, TILE):
+        size = min(TILE, n - first)
+        for a in range(d):
+            for i in range(size):
+                apart[a, i] = columns[a, first + i] - centre[a]
+        for i in range(size):
+            squares[first + i] = 0.0
+        for a in range(d):
+            for i in range(size):
+                length[i] = root[a, a] * apart[a, i]
+            for b in range(0, a, 2):
+                one, two = root[a, b], root[a, b + 1] if b + 1 < a else 0.0
+                for i in range(size):
+                    length[i] += one * apart[b, i] + two * apart[b + 1, i]
+            for i in range(size):
+                squares[first + i] += length[i] * length[i]
+
+
+@kernel(fastmath=REORDER, error_model="numpy")
+def _expected(squares, volumes, weights, degrees, d, share):  # type: ignore[no-untyped-def]
+    """Memberships (m, n) into ``share``; the mean log likelihood of the samples.
+
+    Args:
+        squares: (m, n) squared Mahalanobis distances.
+        volumes: (m,) log determinants of the scales' Cholesky roots.
+        weights: (m,) of the components.
+        degrees: of freedom.
+        d: dimensions.
+        share: (m, n), written.
+    """
+    m, n = squares.shape
+    is_normal = degrees >= MOST_DEGREES
+    if is_normal:
+        constant = -0.5 * d * math.log(2 * math.pi)
+    else:
+        constant = math.lgamma((degrees + d) / 2) - math.lgamma(degrees / 2) - 0.5 * d * math.log(degrees * math.pi)
+    power, inverse = -0.5 * (degrees + d), 1.0 / degrees
+    most, whole = np.empty(TILE), np.empty(TILE)
+    likelihood = 0.0
+    for first in range(0, n, TILE):
+        size = min(TILE, n - first)
+        for i in range(size):
+            most[i] = -np.inf
+            whole[i] = 0.0
+        for c in range(m):
+            offset = constant - volumes[c] + math.log(weights[c])
+            for i in range(size):
+                square = squares[c, first + i]
+                log = offset - 0.5 * square if is_normal else offset + power * logarithm(1.0 + inverse * square)
+                share[c, first + i] = log
+                most[i] = max(most[i], log)
+        for c in range(m):
+            for i in range(size):
+                member = exponential(max(share[c, first + i] - most[i], -700.0))
+                share[c, first + i] = member
+                whole[i] += member
+        for c in range(m):
+            for i in range(size):
+                share[c, first + i] /= whole[i]
+        for i in range(size):
+            likelihood += most[i] + logarithm(whole[i])
+    return likelihood / n
+
+
+@kernel(fastmath=REORDER, error_model="numpy")
+def climb(columns, share, floor, degrees, heavy, iterations, tolerance):  # type: ignore[no-untyped-def]
+    """Weights (m,), centres (m, d), scales (m, d, d), degrees of freedom and mean log likelihood after climbing.
+
+    Args:
+        columns: (d, n) samples.
+        share: (m, n) memberships to begin with; those at the end are written over them.
+        floor: (d,) added to the variances of each component.
+        degrees: of freedom to begin with.
+        heavy: whether they are fitted.
+        iterations: at most.
+        tolerance: stop where the mean log likelihood gains less in ten steps, nats a sample.
+
+    A likelihood of NaN says that a scale matrix is not positive definite.
+    """
+    (m, n), d = share.shape, columns.shape[0]
+    weights, volumes = np.empty(m), np.empty(m)
+    centres, scales, root = np.empty((m, d)), np.empty((m, d, d)), np.empty((d, d))
+    squares, pull = np.empty((m, n)), np.empty(n)
+    before = now = -np.inf
+    for step in range(iterations):
+        for c in range(m):
+            # Kent, Tyler and Vardi: dividing by the sum of these products instead of memberships converges far faster.
+            total = 0.0
+            for i in range(n):
+                total += share[c, i]
+                pull[i] = share[c, i]
+            weights[c] = max(total, SMALLEST) / n
+            if step > 0 and degrees < MOST_DEGREES:
+                for i in range(n):
+                    pull[i] *= (degrees + d) / (degrees + squares[c, i])
+            _moments(columns, pull, centres[c], scales[c], floor)
+            volumes[c] = _inverse_root(scales[c], root)
+            if np.isnan(volumes[c]):
+                return weights, centres, scales, degrees, np.nan
+            _squared(columns, centres[c], root, squares[c])
+        if heavy and step % 3 == 2:
+            likeliest, best = -np.inf, degrees
+            for factor in FACTORS:
+                tried = min(max(degrees * factor, LEAST_DEGREES), MOST_DEGREES)
+                likelihood = _expected(squares, volumes, weights, tried, d, share)
+                if likelihood > likeliest:
+                    likeliest, best = likelihood, tried
+            degrees = best
+        likelihood = _expected(squares, volumes, weights, degrees, d, share)
+        if step % 10 == 9:
+            now = likelihood
+            if now - before < tolerance and step > 10:
+                break
+            before = now
+    return weights, centres, scales, degrees, now
+
+
+@kernel(fastmath=REORDER, error_model="numpy")
+def nearest_centres(columns, centres, steps):  # type: ignore[no-untyped-def]
+    """(n,) the nearest centre of each column (d, n) after ``steps`` of k-means from ``centres`` (m, d), which move."""
+    (d, n), m = columns.shape, centres.shape[0]
+    owner, nearest, square = np.zeros(n, np.int64), np.empty(n), np.empty(n)
+    for _ in range(steps):
+        nearest[:] = np.inf
+        for c in range(m):
+            square[:] = 0.0
+            for a in range(d):
+                for i in range(n):
+                    apart = columns[a, i] - centres[c, a]
+                    square[i] += apart * apart
+            for i in range(n):
+                if square[i] < nearest[i]:
+                    nearest[i] = square[i]
+                    owner[i] = c
+        counts, sums = np.zeros(m), np.zeros((m, d))
+        for i in range(n):
+            counts[owner[i]] += 1.0
+        for a in range(d):
+            for i in range(n):
+                sums[owner[i], a] += columns[a, i]
+        for c in range(m):
+            for a in range(d):
+                centres[c, a] = (sums[c, a] + 1e-9 * centres[c, a]) / (counts[c] + 1e-9)
+    return owner
