@@ -51,7 +51,7 @@ def port():
         return probe.getsockname()[1]
 
 
-def wait(until, what, seconds=600, every=0.1):
+def wait(until, what, seconds=200, every=0.1):
     end = time.monotonic() + seconds
     while not (matches := until()):
         if time.monotonic() > end:
@@ -92,6 +92,7 @@ JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
+SchedulerParameters=bf_interval=1,sched_interval=2
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation={place}/state
 SlurmdSpoolDir={place}/spool
@@ -135,7 +136,8 @@ def _text(path):
 
 
 def test_a_preempted_job_is_requeued_and_ends_like_the_undisturbed_one(slurm, starter, tmp_path):
-    words = ["experiment.num_samples=8000", "estimator.batch_size=8", "estimator.max_epochs=3", "trainer=ddp_cpu"]
+    # Many epochs, so that the signal of the first arrives before the last ends.
+    words = ["experiment.num_samples=4000", "estimator.batch_size=8", "estimator.max_epochs=12", "trainer=ddp_cpu"]
     script = tmp_path / "job.sh"
     script.write_text("#!/bin/sh\nexec srun " + " ".join([*TRAIN, *words, '"$@"']) + "\n")
 
