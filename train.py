@@ -221,11 +221,13 @@ def command() -> None:
     if not (arguments.hydra_help or arguments.shell_completion) and is_main_process():
         with in_words(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             composer = Composer(arguments)
-            if is_sweep:
+            if shows_config:
+                composer.whole()
+            elif is_sweep:
                 folder = prepare_sweep(composer)
-            elif (config := composer.whole()) and not shows_config:
-                prepare_run(config)
-    with in_words() if shows_config else nullcontext():  # Hydra ends its own runs itself
+            else:
+                prepare_run(composer.whole())
+    with in_words() if shows_config else nullcontext():  # main puts the errors of a run in words itself
         main()
     if folder is not None:
         finish_sweep(folder)

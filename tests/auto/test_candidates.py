@@ -94,7 +94,8 @@ def test_null_stands_apart_from_dependence_and_covers_independence(dependent, in
     null = dependent[name].null(20, torch.Generator().manual_seed(0))
     assert null.p_value == pytest.approx(1 / 21)
     null = independent[name].null(20, torch.Generator().manual_seed(0))
-    assert null.observed < null.mean + 0.05  # a bound of chance may lie below the zero that shuffled pairs share
+    # Shuffled pairs share 0 at least, but a bound of three folds may lie below it: kernel variates' is -0.12 nats here.
+    assert -0.15 < null.observed - null.mean < 0.05
 
 
 @pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "clusters", "kernel"])

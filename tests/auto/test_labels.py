@@ -24,7 +24,7 @@ def test_a_label_of_two_columns_together_is_read_among_twenty():
 
 @pytest.mark.slow
 def test_a_label_that_is_hidden_among_many_columns_is_no_reliable_number():
-    x = torch.randn(400, 100, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = torch.randn(500, 200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     estimate = label_information(x, (x[:, 0] * x[:, 1] > 0).long(), 5, Context())
     assert estimate.interval[1] > math.log(2) or estimate.verdict.level == "doubtful"
     assert estimate.verdict.level == "doubtful"

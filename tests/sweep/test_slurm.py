@@ -51,7 +51,7 @@ def port():
         return probe.getsockname()[1]
 
 
-def wait(until, what, seconds=200, every=0.1):
+def wait(until, what, seconds=600, every=0.1):
     end = time.monotonic() + seconds
     while not (matches := until()):
         if time.monotonic() > end:

@@ -12,7 +12,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("seed", range(1))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.slow
 def test_planted_modules_are_recovered_and_score(seed: int) -> None:
     layer, labels = LinearModules(40, (6, 8, 10), coupling=0.1, weight_seed=seed, shuffled=True).build()

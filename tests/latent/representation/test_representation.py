@@ -396,10 +396,11 @@ def test_cross_prediction_of_a_linear_map_leaves_the_noise_alone():
 
 
 @pytest.mark.slow
-def test_latents_of_the_published_encoders_are_measured_by_the_best_there_is():
+@pytest.mark.parametrize("measure", ["auto", "bounds"])
+def test_latents_of_the_published_encoders_are_measured_by_the_best_there_is(measure):
     pairs = LowRankGaussian(rank=4, bits=2.0, x_dim=20, y_dim=20).sample(900, torch.Generator().manual_seed(0))
     settings = {"hidden": (32,), "max_epochs": 20, "permutations": 0, "folds": 2}
-    result = lmi.estimate(pairs.x, pairs.y, "latent", measure="auto", **settings)
+    result = lmi.estimate(pairs.x, pairs.y, "latent", measure=measure, **settings)
     neighbours = lmi.estimate(pairs.x, pairs.y, "latent", **settings)
     assert abs(result.nats - pairs.truth) < abs(neighbours.nats - pairs.truth)
     assert result.estimator == "latent" and result.num_samples == 900 and "lower bound" in result.choice
