@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import CrossFit, FittedCandidate, Number
+from lmi.estimators.bounds.heldout import bound_influence, bound_terms, held_out_blocks
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.control import held_against
 from lmi.estimators.neighbors.terms import ksg_pointwise
-from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED, RIVAL_ERRORS
+from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED, KSG_DIMENSIONS, PARTITION, RIVAL_ERRORS
 from lmi.types import Context
 
 NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
@@ -44,7 +45,9 @@ def bound_number(cross_fit: CrossFit, optimism: float, cost: float = 0.0) -> Num
 def density_number(cross_fit: CrossFit, models: list[Mixture]) -> Number:
     """The mean log ratio of each fold's density, on its own samples and on fresh ones, averaged.
 
-    It has no partition term, which heavy tails make noisy. What a fit gains on its own samples, fresh ones lose.
+    What a fit gains on its own samples, fresh ones lose. It has no partition term, which heavy tails make noisy, unless that is
+    clearly above 0: a density ratio p(x, y) / p(x) p(y) has a mean of 1 over independent pairs, and a density of which this is
+    more says too much. Then the number is Donsker-Varadhan's, a lower bound, and the interval reaches up to the mean log ratio.
 
     Args:
         cross_fit: the densities' scores on fresh pairs.
@@ -52,7 +55,24 @@ def density_number(cross_fit: CrossFit, models: list[Mixture]) -> Number:
     """
     dx, dy = models[0].dx, models[0].centres.shape[1] - models[0].dx
     x, y = cross_fit.space.x[:, :dx], cross_fit.space.y[:, :dy]
-    return ratio_number(cross_fit.folds, x, y, [model.ratio for model in models])
+    number = ratio_number(cross_fit.folds, x, y, [model.ratio for model in models])
+    if cross_fit.space.columns <= KSG_DIMENSIONS:
+        return number  # neighbours correct it
+    partition, error = log_partition(cross_fit)
+    if partition <= PARTITION * error:
+        return number
+    return number._replace(nats=number.nats - partition, error=math.hypot(number.error, error), above=partition)
+
+
+def log_partition(cross_fit: CrossFit) -> tuple[float, float]:
+    """log E exp f over independent fresh pairs, and its standard error, nats: 0 where the scores f are log density ratios."""
+    around = []
+    for fold, scores in zip(cross_fit.folds, cross_fit.critics, strict=True):
+        test = fold.test[: cross_fit.most]
+        for _, f in held_out_blocks(scores, cross_fit.space.x[test], cross_fit.space.y[test]):
+            around.append(bound_influence(f, "dv") - bound_terms(f, "dv"))
+    terms = torch.cat(around)
+    return float(cross_fit.log_ratio.mean()) - cross_fit.dv, float(terms.std()) / terms.numel() ** 0.5
 
 
 def ratio_number(

@@ -1,13 +1,18 @@
-"""What neighbours say of fresh variates: its standard error is how much it varies, and folds that mean the same are one."""
+"""What neighbours say of fresh variates, and what a density says: errors that are as large as numbers vary, and bounds."""
 
 import math
 from types import SimpleNamespace
 
+import pytest
 import torch
 
-from lmi.auto.numbers import neighbours_number
+from lmi.auto.candidates.t_density import TDensity
+from lmi.auto.numbers import neighbours_number, ratio_number
+from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import make_folds
+from lmi.sources.nonlinear.sphere import Sphere
+from lmi.sources.normal.student import StudentT
 from lmi.types import Context
 
 N = 600
@@ -48,3 +53,26 @@ def test_neighbours_of_another_fold_count_where_the_variates_mean_the_same():
     variates = [lambda rows: (x[rows], y[rows])] * 3
     whole, thirds = (neighbours_number(cross_fit, variates, models, Context(0), alike).nats for alike in (True, False))
     assert whole > thirds + 0.05
+
+
+def density_on(source, num_samples, columns):
+    """The number of a t density of the first ``columns`` of each side, and the mean log ratio that it would be."""
+    pairs = source.sample(num_samples, torch.Generator().manual_seed(5))
+    x, y, context = pairs.x[:, :columns], pairs.y[:, :columns], Context()
+    fitted = TDensity(Space(COLUMNS, x, y), columns, context).fit(
+        make_folds(num_samples, 2, context.generator("folds"))
+    )
+    return fitted.number(), ratio_number(fitted.cross_fit.folds, x, y, [model.ratio for model in fitted.models])
+
+
+def test_a_density_whose_mean_ratio_is_above_1_says_no_more_than_its_bound():
+    sphere = Sphere(8, 10.0)
+    number, ratio = density_on(sphere, 1600, 8)  # the columns of a side sum to 0
+    assert ratio.nats - 2 * ratio.error > sphere.truth  # on a sphere the mean log ratio is too much
+    assert number.nats == pytest.approx(sphere.truth, abs=0.09)
+    assert number.nats + number.above == pytest.approx(ratio.nats)
+
+
+def test_a_density_whose_mean_ratio_is_1_keeps_its_mean_log_ratio():
+    number, ratio = density_on(StudentT(5, 3, 0.7), 1600, 5)
+    assert number == ratio

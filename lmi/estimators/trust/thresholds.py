@@ -165,6 +165,11 @@ NOT_ALONE_LEAST = Threshold(
 NOT_NORMAL = Threshold(
     5, "standard errors", "of Mardia's skewness or kurtosis; within 3 where a side is jointly normal"
 )
+PARTITION = Threshold(
+    3,
+    "standard errors",
+    "of a density's log partition over independent pairs; 0 where it is right, .15 nats on a sphere",
+)
 IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along the rows; within 4 for rows in no order")
 GROUPED = Threshold(0.999, "share of the rows", "that rows in groups count as at most; folds and nulls respect groups")
 COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")

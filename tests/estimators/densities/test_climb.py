@@ -36,5 +36,5 @@ def test_one_component_of_any_size_is_the_mean_and_covariance(n, dim):
 
 def test_columns_that_depend_on_others_are_refused():
     x = torch.ones(100, 1, dtype=torch.float64)
-    with pytest.raises(torch.linalg.LinAlgError, match="singular scale: some columns depend on others"):
+    with pytest.raises(RuntimeError, match="singular scale: some columns depend on others"):
         fit_mixture(x, x, 1, torch.Generator().manual_seed(0))
