@@ -53,7 +53,7 @@ class Controlled:
     Args:
         number: see ``Number``.
         correction: nats; 0 where it is not significant.
-        doubt: in words, where the number moves with the number of neighbours.
+        doubt: in words, where the number moves with the number of neighbours, or these say more than they resolve.
     """
 
     number: Number
@@ -74,6 +74,9 @@ def controlled(
     the place of draws. Neighbours see only a part of what the density misses, so half of the correction is in doubt. On a
     line each, and where that finds clearly more, they look at the density's residuals, where they see nearly all of it.
 
+    Neighbours among n samples resolve about log n nats: a correction that leads above is of spacings, not of information, and
+    is not made; the interval reaches up to log n.
+
     Args:
         number: of the chosen candidate.
         chosen: gives space and density.
@@ -92,6 +95,10 @@ def controlled(
     natural = None if model is None or ratios is not None else in_columns(space, rows, model, context)
     generator = context.generator("ksg draws")
     held = _held(x, y, model, ratios, natural, NEIGHBOURS, generator)
+    limit = math.log(rows.numel())
+    if held.nats > max(number.nats, limit):
+        doubt = f"nearest neighbours say {held.nats:.2f} nats, more than {rows.numel()} samples resolve ({limit:.1f})"
+        return Controlled(number._replace(above=max(number.above, limit - number.nats)), doubt=doubt)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
     is_exact = is_exact and not contradicted
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
