@@ -54,11 +54,13 @@ class Controlled:
         number: see ``Number``.
         correction: nats; 0 where it is not significant.
         doubt: in words, where the number moves with the number of neighbours, or these say more than they resolve.
+        is_thin: whether a side fills less than its columns, so that matchings of the samples stood for draws.
     """
 
     number: Number
     correction: float = 0.0
     doubt: str = ""
+    is_thin: bool = False
 
 
 def controlled(
@@ -105,14 +107,14 @@ def controlled(
         reach = held.nats - number.nats if abs(held.correction) > NOT_SETTLED * held.noise else 0.0
         above, below = max(number.above, reach), max(number.below, -reach)
         error = math.hypot(number.error, 0.3 * held.noise)
-        return Controlled(number._replace(error=error, above=above, below=below))
+        return Controlled(number._replace(error=error, above=above, below=below), is_thin=ratios is not None)
     in_doubt = RESIDUALS_IN_DOUBT if isinstance(held, Residuals) else 0.5
     error = math.hypot(max(number.error, held.error), in_doubt * held.correction)
     twice = _held(x, y, model, ratios, natural, 2 * NEIGHBOURS, generator).nats
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
-    return Controlled(Number(held.nats, error), held.correction, doubt)
+    return Controlled(Number(held.nats, error), held.correction, doubt, ratios is not None)
 
 
 def or_density(
@@ -121,7 +123,8 @@ def or_density(
     """What neighbours make of the best density, where that is more than functions of few variates share.
 
     Variates lose, and neighbours see a part of what a density misses: both numbers are more often too low than too high. The
-    interval reaches down to the lower one.
+    interval reaches down to the lower one. Where a side fills less than its columns, draws from a density of the variates do
+    not resemble them and lead too high: the number is that of matchings, and the interval reaches to the other one.
 
     Args:
         number: of the chosen candidate, which sees the variables through variates.
@@ -135,6 +138,8 @@ def or_density(
     best = max(densities, key=lambda c: c.bound)
     held = controlled(best.number(), best, candidates, True, context)
     more = held.number.nats - number.nats
+    if held.is_thin:
+        return replace(held, number=held.number._replace(above=max(-more, 0.0), below=max(more, 0.0)), correction=0.0)
     if more <= 0:
         return Controlled(number)
     return replace(held, number=held.number._replace(below=more), correction=0.0)

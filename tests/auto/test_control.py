@@ -139,3 +139,13 @@ def test_of_variates_and_the_best_density_that_neighbours_correct_the_larger_is_
     assert math.isclose(held.number.nats - held.number.below, 0.4)
     assert control.or_density(Number(0.9, 0.02), variates, [fitted], CONTEXT).number.nats == 0.9
     assert control.or_density(Number(0.4, 0.02), fitted, [fitted], CONTEXT).number.nats == 0.4
+
+
+def test_where_a_side_is_thin_matchings_are_taken_before_variates():
+    """Predictions of a circle said .15 nats too much, held against draws that do not lie on it."""
+    x, y, truth = on_a_circle()
+    fitted = mixture_of(x, y, 4)
+    variates = replace(fitted, traits=Traits(50, exceeds_bound=True, approximate=True))
+    held = control.or_density(Number(truth + 0.2, 0.02), variates, [fitted], CONTEXT)
+    assert abs(held.number.nats - truth) < 0.06
+    assert math.isclose(held.number.nats + held.number.above, truth + 0.2)
