@@ -52,6 +52,15 @@ def test_what_a_sharp_boundary_still_lacks_is_in_the_interval_or_doubted(dim, n,
     assert estimate.verdict.level == "doubtful"
 
 
+@pytest.mark.slow
+def test_a_boundary_among_labels_that_are_wrong_now_and_then():
+    # A logistic regression has no level to run into: .44 of .495, reliable, and outside.
+    pairs = LabelsAndTables("radius", 20, 0.05).sample(3000, torch.Generator().manual_seed(12))
+    estimate = lmi.estimate(pairs.x, pairs.y[:, 0].long(), y_is_label=True, permutations=0, seed=0)
+    assert "with wrong labels" in estimate.choice.split(":")[0]
+    assert abs(estimate.nats - pairs.truth) < 0.03 and estimate.interval[0] < pairs.truth < estimate.interval[1]
+
+
 def test_what_neighbours_find_too_much_among_several_classes_is_taken_off():
     generator = torch.Generator().manual_seed(3)
     logs = (2 * torch.randn(1500, 4, generator=generator, dtype=torch.float64)).log_softmax(1)

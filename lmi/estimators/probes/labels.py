@@ -32,6 +32,7 @@ class Classifier:
 
 MANY = 50  # columns, from where on weights that are hardly shrunken fit chance
 SHRUNKEN = 0.003  # of 0.3: variance that a prior leaves the weights
+STEEP = 5.0  # where wrong labels are told from right ones, slopes may be as steep as the right ones ask for
 
 
 def label_entropy(label: Tensor) -> float:
@@ -42,7 +43,9 @@ def label_entropy(label: Tensor) -> float:
 
 
 def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
-    """Name -> classifier: linear, quadratic in few dimensions, boosted trees of all columns and of those that stand out.
+    """Name -> classifier: linear, quadratic in few dimensions, both also with a share of wrong labels, boosted trees.
+
+    Trees are given all columns, and those that stand out.
 
     Trees split greedily: a label that depends on two columns together and on neither alone is found late among many
     columns. Trees with random splits rank the columns, and others learn from the first few of them.
@@ -58,14 +61,21 @@ def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+    from lmi.estimators.probes.noisy_logistic import NoisyLogisticRegression
+
     def boosted(seed: int, rounds: int = 100) -> Any:
         return HistGradientBoostingClassifier(
             max_iter=rounds, learning_rate=0.06, max_leaf_nodes=8, early_stopping=False, random_state=seed
         )
 
-    def quadratic(seed: int) -> Any:
-        products = PolynomialFeatures(2, include_bias=False)
-        return make_pipeline(products, StandardScaler(), LogisticRegression(C=0.3, max_iter=500))
+    def quadratic(of: Callable[[], Any]) -> Callable[[int], Any]:
+        return lambda seed: make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler(), of())
+
+    def plain() -> Any:
+        return LogisticRegression(C=0.3, max_iter=500)
+
+    def noisy() -> Any:
+        return NoisyLogisticRegression(C=STEEP)
 
     def with_perceptron(seed: int) -> Any:
         perceptron = MLPClassifier(
@@ -75,10 +85,12 @@ def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
         return VotingClassifier([("trees", boosted(seed, 200)), ("perceptron", perceptron)], voting="soft")
 
     built = {
-        "logistic regression": Classifier(lambda seed: LogisticRegression(C=0.3, max_iter=500), parametric=True),
+        "logistic regression": Classifier(lambda seed: plain(), parametric=True),
         "boosted trees": Classifier(boosted),
     }
-    if dims > MANY:
+    if dims <= MANY:
+        built["logistic regression with wrong labels"] = Classifier(lambda seed: noisy(), parametric=True)
+    else:
         built["shrunken logistic regression"] = Classifier(
             lambda seed: LogisticRegression(C=SHRUNKEN, max_iter=500), parametric=True
         )
@@ -87,9 +99,9 @@ def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
             lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3), parametric=True
         )
     if dims > FEW:
-        built[f"quadratic logistic regression of {min(dims, SOME)} columns"] = Classifier(
-            quadratic, SOME, parametric=True
-        )
+        name = f"quadratic logistic regression of {min(dims, SOME)} columns"
+        built[name] = Classifier(quadratic(plain), SOME, parametric=True)
+        built[f"{name} with wrong labels"] = Classifier(quadratic(noisy), SOME, parametric=True)
         built[f"boosted trees of {FEW} columns"] = Classifier(boosted, FEW)
     if dims > FEW and rarest >= LEAST_FOR_PERCEPTRON:
         built[f"trees and a perceptron of {min(dims, SOME)} columns"] = Classifier(with_perceptron, SOME)
