@@ -25,7 +25,7 @@ from lmi.auto.spaces import (
     components,
     distinct,
 )
-from lmi.estimators.columns import normal_scores, robust_scaled, tails_drawn_in
+from lmi.estimators.columns import jitter_ties, normal_scores, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.predictions import predicted_apart
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
@@ -115,9 +115,12 @@ def of_tails(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
 def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
     """A density of each pair of columns, where pairs share more than their correlations say."""
     widths = [z.shape[1] for z in raw]
-    if min(widths) < 2 or max(widths) > PAIRED or not all(distinct(z) for z in raw):
+    if min(widths) < 2 or max(widths) > PAIRED:
         return []
-    x, y = (_scaled(z) for z in raw)
+    x, y = (
+        _scaled(z if distinct(z) else jitter_ties(z, context.generator("ties of pairs", side)))
+        for side, z in zip("xy", raw, strict=True)
+    )
     space = Space(COLUMNS_BY_PAIRS, x, y)
     names = turns_to_pairs(space, folds[0], context)
     return [PairDensities(space, names, context)] if names else []
@@ -126,7 +129,7 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
 def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     """Predictions of a side of few columns from the many of the other, where a linear model leaves something."""
     widths = [z.shape[1] for z in raw]
-    if min(widths) > PREDICTED or not PREDICTED_FROM <= sum(widths) <= PREDICTORS:
+    if min(widths) > 8 or not PREDICTED_FROM <= sum(widths) <= PREDICTORS:
         return []
     x, y = line.x[:LEFT_OVER_ROWS], line.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))

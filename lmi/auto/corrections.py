@@ -13,7 +13,6 @@ from lmi.auto.spaces import COLUMNS, RANKS, Spaces, faint_information
 from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.monotone import information_lost
-from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import by_pair
@@ -239,12 +238,3 @@ def within_the_limit(number: Number, chosen: FittedCandidate) -> Number:
     if excess <= 0 or not (chosen.traits.bounded or space.by_ranks):
         return number
     return number._replace(error=math.hypot(number.error, EXCESS_ERROR * excess))
-
-
-def rising(chosen: FittedCandidate, folds: list[Fold]) -> float:
-    """Nats by which the first fold's bound falls where half of its training samples are left out."""
-    if not chosen.traits.rises:
-        return 0.0
-    first = folds[0]
-    half = Fold(first.train[: first.train.numel() // 2], first.stop, first.test)
-    return float(chosen.cross_fit.terms[first.test].nanmean()) - chosen.candidate.fit([half]).bound

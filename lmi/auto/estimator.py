@@ -25,7 +25,6 @@ from lmi.auto.corrections import (
     lost_by_maps,
     of_counted_rows,
     opened,
-    rising,
     unseen,
     with_all_columns,
     within_the_limit,
@@ -36,6 +35,7 @@ from lmi.auto.labels import given_information, label_information
 from lmi.auto.nulls import null_of
 from lmi.auto.numbers import number_of
 from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
+from lmi.auto.rising import Rise, rising
 from lmi.auto.selection import fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
 from lmi.auto.verdict import verdict_of
@@ -190,17 +190,17 @@ class AutoEstimator:
         number, lost, faint = lost_by_maps(number, chosen, context)
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
-        rise = 0.0 if all_columns is not None else rising(chosen, folds)
+        rise = Rise(0.0) if all_columns is not None else rising(chosen, folds)
         number, along = left_in_columns(opened(number, chosen, left, not_normal), chosen, raw, context)
         number, more = open_to_more_densities(number, chosen, candidates)
-        number, alone = open_to_sides(as_a_lower_bound(number, chosen, rise), chosen, candidates, context)
+        number, alone = open_to_sides(as_a_lower_bound(number, chosen, rise.nats), chosen, candidates, context)
         if all_columns is None:
             number = open_to_rivals(number, chosen, candidates)
         number = within_the_limit(number, chosen)
         evidence = Evidence(
             number.nats, number.error, chosen, candidates, columns, control.correction,
-            rise if columns > 2 else 0.0, copies, contest.dropped,
-            tuple(words for words in (control.doubt, faint) if words), left, along, not_normal, rows.deviations,
+            rise.nats if columns > 2 and not rise.unfitted else 0.0, copies, contest.dropped,
+            tuple(words for words in (control.doubt, faint, rise.unfitted) if words), left, along, not_normal, rows.deviations,
             alone, all_columns is not None, more, raw[0].shape[1] + raw[1].shape[1],
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}

@@ -11,16 +11,24 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import Candidate, Number, Traits, score_folds
-from lmi.auto.numbers import FIT_SAMPLES, neighbours_number
+from lmi.auto.numbers import FIT_SAMPLES, bound_number, neighbours_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.columns import jitter_ties, normal_scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER, Mixture, fit_mixture
-from lmi.estimators.densities.predictions import FEW_COLUMNS, Kind, Predict, best_kind, fit_predictor, predicted_apart
+from lmi.estimators.densities.predictions import (
+    FEW_COLUMNS,
+    Kind,
+    Predict,
+    best_kind,
+    fit_predictor,
+    predicted_apart,
+    predicted_columns,
+)
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.trust.thresholds import CLIMB_GAIN, FULL_RANK, UNPREDICTED
+from lmi.estimators.trust.thresholds import CLIMB_GAIN, FULL_RANK, KSG_DIMENSIONS, PREDICTED, UNPREDICTED
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.types import Context
 
@@ -64,9 +72,13 @@ class PredictiveVariates(Candidate):
         rows = [fold.fit[:FIT_SAMPLES] for fold in folds]
         seeds = [self.context.derive("predictions", i) % 2**32 for i in range(len(folds))]
         # One fold chooses for all: a choice costs several times what a fit does.
+        predicts = torch.arange(target.shape[1])
         if self.linear:
             kind, columns, matter = LINE, torch.arange(source.shape[1]), torch.arange(0)
         else:
+            if target.shape[1] > PREDICTED:
+                predicts = predicted_columns(source[rows[0]], target[rows[0]], seeds[0])
+                target = target[:, predicts]
             kind, columns, matter = best_kind(source[rows[0]], target[rows[0]], seeds[0])
 
         def predicted(i: int) -> Known:
@@ -79,23 +91,26 @@ class PredictiveVariates(Candidate):
 
         ways = [predicted, themselves] if 0 < matter.numel() <= FEW_COLUMNS else [predicted]
         fewest = min(fit_rows.numel() for fit_rows in rows)
-        trials = [trial for way in ways for trial in self._trials(folds[0], way, fewest)]
+        trials = [trial for way in ways for trial in self._trials(folds[0], way, fewest, predicts)]
         _, way, count, known, model = max(trials, key=lambda trial: trial[0])
         fits = [known] + [way(i) for i in range(1, len(folds))]
         models = [model] + [self._density(fit, count, i) for i, fit in enumerate(fits[1:], start=1)]
         predictors = [predict for predict, _, _ in fits]
-        critics = [self._critic(predict, model) for predict, model in zip(predictors, models, strict=True)]
+        critics = [self._critic(predict, model, predicts) for predict, model in zip(predictors, models, strict=True)]
         cross_fit = score_folds(self.space, folds, critics)
         traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True, approximate=True)
-        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models)
+        return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, predicts)
 
-    def _trials(self, first: Fold, way: Way, fewest: int) -> Iterator[tuple[float, Way, int, Known, Mixture]]:
+    def _trials(
+        self, first: Fold, way: Way, fewest: int, predicts: Tensor
+    ) -> Iterator[tuple[float, Way, int, Known, Mixture]]:
         """Densities of more and more components of what stands for the source and of what it belongs to, while they gain.
 
         Args:
             first: the fold that they are fitted on and judged by.
             way: of a fold, the map of the source, what it makes of the rows that are fitted to, and the target there.
             fewest: rows that any fold fits to.
+            predicts: columns of the target.
 
         Yields:
             The bound on fresh pairs, what was given, the number of components and what was fitted.
@@ -105,7 +120,7 @@ class PredictiveVariates(Candidate):
         best = -math.inf
         for count in (count for count in COMPONENTS if count == 1 or count * least <= fewest):
             model = self._density(known, count, 0)
-            bound = score_folds(self.space, [first], [self._critic(known[0], model)]).bound
+            bound = score_folds(self.space, [first], [self._critic(known[0], model, predicts)]).bound
             yield bound, way, count, known, model
             if count >= CLIMB_FROM and bound < best + CLIMB_GAIN:
                 return
@@ -116,10 +131,10 @@ class PredictiveVariates(Candidate):
         generator = self.context.generator("predicted", count, fold)
         return fit_mixture(known[1], known[2], count, generator, iterations=100, tolerance=1e-4)
 
-    def _critic(self, predict: Predict, model: Mixture) -> Scores:
+    def _critic(self, predict: Predict, model: Mixture, predicts: Tensor) -> Scores:
         if self.of_y:
-            return lambda a, b: model.scores(predict(a), b)
-        return lambda a, b: model.scores(predict(b), a).T
+            return lambda a, b: model.scores(predict(a), b[:, predicts])
+        return lambda a, b: model.scores(predict(b), a[:, predicts]).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +144,7 @@ class FittedPredictiveVariates(FittedScores):
     candidate: PredictiveVariates
     predictors: list[Predict]
     models: list[Mixture]
+    predicts: Tensor
 
     def number(self) -> Number:
         """What neighbours say of fresh predictions and what they predict, or their density where it confirms more.
@@ -139,15 +155,19 @@ class FittedPredictiveVariates(FittedScores):
         """
         asked, space = self.candidate, self.cross_fit.space
         source, target = (space.x, space.y) if asked.of_y else (space.y, space.x)
+        target = target[:, self.predicts]
 
         def of_fold(predict: Predict, i: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
             generator = asked.context.generator("spread predictions", i)
             return lambda rows: (jitter_ties(predict(source[rows]), generator), target[rows])
 
-        variates = [of_fold(predict, i) for i, predict in enumerate(self.predictors)]
-        number = neighbours_number(
-            self.cross_fit, variates, self.models, asked.context.child("predicted draws"), alike=True
-        )
+        if 2 * target.shape[1] > KSG_DIMENSIONS:
+            number = bound_number(self.cross_fit, 0.0)
+        else:
+            variates = [of_fold(predict, i) for i, predict in enumerate(self.predictors)]
+            number = neighbours_number(
+                self.cross_fit, variates, self.models, asked.context.child("predicted draws"), alike=True
+            )
         bound = self.cross_fit.bound
         nats = max(number.nats, bound)
         below = max(nats - Z_90 * number.error - bound, 0.0)

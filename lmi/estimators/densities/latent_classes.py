@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmi.estimators.trust.thresholds import SAMPLES_A_CLASS
-
 STEPS = 40
 SPLIT = 3  # k-means clusters a class, to merge: k-means alone often gives one centre to two classes and two to one
 LEAST_VARIANCE = 1e-4  # of a column within a class, as a share of all of it
@@ -54,7 +52,7 @@ def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentCla
         seed: of k-means.
 
     Raises:
-        ValueError: for fewer than ten samples a class.
+        ValueError: for fewer than three samples a class.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> label = torch.randint(4, (800,), generator=g)
@@ -64,9 +62,8 @@ def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentCla
     True
     """
     n = x.shape[0]
-    if n < SAMPLES_A_CLASS * count:
-        least = int(SAMPLES_A_CLASS * count)
-        raise ValueError(f"{n} samples are too few for {count} latent classes; expected at least {least}")
+    if n < SPLIT * count:
+        raise ValueError(f"{n} samples are too few for {count} latent classes; expected at least {SPLIT * count}")
     both = torch.cat((x / x.std(0).max(), y / y.std(0).max()), 1)
     share = torch.nn.functional.one_hot(torch.from_numpy(merged_clusters(both.numpy(), count, seed)), count).to(x)
     floors = [LEAST_VARIANCE * z.var(0).clamp(min=1e-300) for z in (x, y)]

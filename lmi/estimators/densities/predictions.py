@@ -21,6 +21,7 @@ Predict = Callable[[Tensor], Tensor]
 PENALTIES = torch.logspace(-0.5, 4.5, 12, dtype=torch.float64)
 INNER = 3  # parts, each predicted from the others
 MATTERS = 0.02  # share of the most that shuffling a column costs, above which the column is looked at alone
+EXPLAINED = 0.02  # share of a column's variance, from which on it counts as predicted among others
 FEW_COLUMNS = 3  # so many columns may take the place of a prediction: neighbours see few dimensions
 
 
@@ -124,6 +125,23 @@ def predicted_apart(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Tensor:
         rest[rows] = False
         out[rows] = fit_predictor(x[rest], y[rest], kind, seed)(x[rows])
     return out
+
+
+def predicted_columns(x: Tensor, y: Tensor, seed: int) -> Tensor:
+    """(k,) the columns of y (n, d) of which quadratic forms or trees explain something in rows they were not fitted to.
+
+    All of them where that is none.
+
+    Args:
+        x: (n, e) in a random order.
+        y: (n, d).
+        seed: of the trees.
+    """
+    kinds: tuple[Kind, ...] = ("quadratic", "trees")
+    rest = [(y - predicted_apart(x, y, kind, seed)).square().mean(0) for kind in kinds]
+    explained = 1 - torch.stack(rest).amin(0) / y.var(0).clamp(min=1e-300)
+    kept = (explained > EXPLAINED).nonzero().flatten()
+    return kept if kept.numel() else torch.arange(y.shape[1])
 
 
 def best_kind(x: Tensor, y: Tensor, seed: int) -> tuple[Kind, Tensor, Tensor]:
