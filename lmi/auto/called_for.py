@@ -47,6 +47,7 @@ from lmi.estimators.trust.thresholds import (
     PAIRED,
     PREDICTED,
     PREDICTED_FROM,
+    PREDICTED_TOGETHER,
     PREDICTORS,
     READ_OUT,
     T_COMPONENTS,
@@ -117,19 +118,20 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     widths = [z.shape[1] for z in raw]
     if min(widths) < 2 or max(widths) > PAIRED:
         return []
+    levels = not all(distinct(z) for z in raw)
     x, y = (
-        _scaled(z if distinct(z) else jitter_ties(z, context.generator("ties of pairs", side)))
+        _scaled(jitter_ties(z, context.generator("ties of pairs", side)) if levels else z)
         for side, z in zip("xy", raw, strict=True)
     )
     space = Space(COLUMNS_BY_PAIRS, x, y)
-    names = turns_to_pairs(space, folds[0], context)
+    names = turns_to_pairs(space, folds[0], context, levels)
     return [PairDensities(space, names, context)] if names else []
 
 
 def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     """Predictions of a side of few columns from the many of the other, where a linear model leaves something."""
     widths = [z.shape[1] for z in raw]
-    if min(widths) > 8 or not PREDICTED_FROM <= sum(widths) <= PREDICTORS:
+    if min(widths) > PREDICTED_TOGETHER or not PREDICTED_FROM <= sum(widths) <= PREDICTORS:
         return []
     x, y = line.x[:LEFT_OVER_ROWS], line.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))

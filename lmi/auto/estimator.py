@@ -37,7 +37,7 @@ from lmi.auto.numbers import number_of
 from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
 from lmi.auto.rising import Rise, rising
 from lmi.auto.selection import fit_candidates, is_low_dimensional, select
-from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_maps
+from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_independent_components, with_maps
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
@@ -154,7 +154,8 @@ class AutoEstimator:
         with at_most(n / SAMPLES_A_THREAD):
             if distinct(x) and distinct(y):
                 refuse_determined(spaces)
-            return self._estimate_in(with_maps(spaces, x, y, self.components), raw, copies, rows, groups, context)
+            spaces = with_independent_components(with_maps(spaces, x, y, self.components), x, y)
+            return self._estimate_in(spaces, raw, copies, rows, groups, context)
 
     def _estimate_in(
         self,

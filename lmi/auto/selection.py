@@ -21,7 +21,7 @@ from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
 from lmi.auto.numbers import FIT_SAMPLES
-from lmi.auto.spaces import COLUMNS, MAPS, RANKS, Space, Spaces
+from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
     CLASS_GAIN,
@@ -149,10 +149,10 @@ def _climb_classes(contest: Contest, space: Space, smallest: int, context: Conte
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:
-    """Ranks or joint maps, whichever the normal model likes better, beside the columns."""
-    bounds = {name: normal.bound for name, normal in normals.items()}
-    worse = RANKS if bounds.get(MAPS, -math.inf) > bounds.get(RANKS, -math.inf) else MAPS
-    return {name: space for name, space in spaces.items() if name != worse}
+    """The columns, and ranks, joint maps or independent components, whichever of these the normal model likes best."""
+    others = [name for name in (RANKS, MAPS, INDEPENDENT) if name in normals] or [RANKS]
+    best = max(others, key=lambda name: normals[name].bound if name in normals else 0.0)
+    return {name: space for name, space in spaces.items() if name in (COLUMNS, best)}
 
 
 def _t_densities(contest: Contest, tried: Spaces, normals: dict[str, FittedNormal], context: Context) -> None:

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.estimators.columns import normal_scores, principal_components, robust_scaled
+from lmi.estimators.columns import normal_scores, principal_components, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.monotone import jointly_normal
+from lmi.estimators.densities.turns import MOST_TURNED, independent_components, is_of_full_rank
 from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED, TIED
+from lmi.estimators.trust.normality import mardia
+from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED, NOT_NORMAL, TIED
 
-COLUMNS, RANKS, MAPS = "columns", "ranks", "joint maps"
+COLUMNS, RANKS, MAPS, INDEPENDENT = "columns", "ranks", "joint maps", "independent components"
 LEVELS, PRESENT = "levels", "values that are there"  # what single candidates make of columns that repeat values
 COLUMNS_BY_PAIRS = "columns by pairs"
 CORRELATED = "correlated columns"  # ranks of those that clearly go with one of the other side
 T_SCORES = "t scores"  # ranks as quantiles of a t law
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
+UNMIXED = 0.5  # share of Mardia's deviations that may be left of a side's own
+FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule the search for independent components
 FARTHEST = 1e100  # squares of what is further out are no floats
 
 
@@ -27,7 +31,7 @@ class Space:
     """Both sides as ``auto`` measures them.
 
     Args:
-        name: ``columns``, ``ranks`` or ``joint maps``.
+        name: ``columns``, ``ranks``, ``joint maps`` or ``independent components``.
         x: (n, px) components of x, of unit scale where there are many.
         y: (n, py) components of y.
         mapped: (n, dx), (n, dy) columns after the maps, where both sides have maps.
@@ -141,6 +145,35 @@ def with_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> Spaces:
         axes=axes if (x.shape, y.shape) == (axes[0].shape, axes[1].shape) else None,
     )
     return {**spaces, MAPS: space}
+
+
+def with_independent_components(spaces: Spaces, x: Tensor, y: Tensor) -> Spaces:
+    """The ``spaces`` and the normal scores of each side's independent components, where these are clearly nearer to normal.
+
+    Columns that are linear mixtures of sources which are not normal, such as voltages of neurons or of electrodes, are made
+    normal by no map of single columns. A side where the components gain nothing stands there by its normal scores.
+
+    Args:
+        spaces: as ``prepared`` gives them.
+        x: (n, dx).
+        y: (n, dy).
+    """
+    unmixed = [_unmixed(z) if 1 < z.shape[1] <= MOST_TURNED and distinct(z) else None for z in (x, y)]
+    if all(z is None for z in unmixed):
+        return spaces
+    ranks = spaces[RANKS]
+    x, y = (z if u is None else u for z, u in zip((ranks.x, ranks.y), unmixed, strict=True))
+    return {**spaces, INDEPENDENT: Space(INDEPENDENT, x, y, effective=ranks.effective, axes=(x, y))}
+
+
+def _unmixed(z: Tensor) -> Tensor | None:
+    """(n, d) normal scores of independent components of columns z (n, d); ``None`` where they are hardly nearer to normal."""
+    columns = tails_drawn_in(robust_scaled(z), FARTHEST_OUT)
+    before = max(abs(score) for score in mardia(normal_scores(z)))
+    if before < NOT_NORMAL or not is_of_full_rank(columns):
+        return None
+    scores = normal_scores(columns @ independent_components(columns))
+    return scores if max(abs(score) for score in mardia(scores)) < UNMIXED * before else None
 
 
 def faint_information(x: Tensor, y: Tensor) -> float:

@@ -73,6 +73,9 @@ LEVEL_COLUMNS = Threshold(
     64, "columns of both sides", "up to here hidden scores of columns that repeat values are drawn"
 )
 PREDICTED = Threshold(2, "columns of a side", "that are predicted from the other side: neighbours see few dimensions")
+PREDICTED_TOGETHER = Threshold(
+    20, "columns of a side", "the same, where a density of predictions and columns has to do without neighbours"
+)
 PREDICTED_FROM = Threshold(
     3,
     "columns of both sides",
