@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.called_for import of_correlated, of_leftovers, of_lines, of_products
+from lmi.auto.called_for import of_correlated, of_leftovers, of_lines, of_pairs, of_products
 from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
-from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select
-from lmi.auto.spaces import COLUMNS, RANKS, Space, prepared, with_maps
+from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select, without_the_worse
+from lmi.auto.spaces import COLUMNS, INDEPENDENT, RANKS, Space, prepared, with_independent_components, with_maps
 from lmi.estimators.folds import make_folds
 from lmi.sources.nonlinear.interactions import Interactions
 from lmi.types import Context
@@ -151,3 +151,40 @@ def test_a_line_through_hundreds_of_columns_predicts_what_is_any_function_of_it(
     (back,) = of_lines((bent, x), CONTEXT)
     assert (candidate.of_y, back.of_y) == (True, False)
     assert of_lines((x[:, :40], bent), CONTEXT) == [] and of_lines((x, x), CONTEXT) == []
+
+
+def test_several_columns_are_predicted_together_and_those_that_are_noise_left_out():
+    g = torch.Generator().manual_seed(3)
+    x, e = (
+        torch.randn(1500, 12, generator=g, dtype=torch.float64),
+        torch.randn(1500, 6, generator=g, dtype=torch.float64),
+    )
+    y = 0.5 * e + torch.cat((x[:, :3] * x[:, 3:6], torch.zeros(1500, 3)), 1)
+    spaces = prepared(x, y, 32)
+    [candidate] = of_leftovers((x, y), spaces[RANKS], Context(0))
+    fitted = candidate.fit(make_folds(1500, 3, g))
+    assert fitted.predicts.tolist() == [0, 1, 2]
+    number = fitted.number()
+    assert 1.9 < number.nats < 2.2 < number.nats + number.above + 1.64 * number.error  # 2.20 = 3 x .733
+
+
+def test_of_ranks_maps_and_independent_components_the_best_stands_beside_the_columns():
+    g = torch.Generator().manual_seed(4)
+    z, e = torch.randn(2, 1500, 4, generator=g, dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=g, dtype=torch.float64)).Q
+    x, y = z.exp() @ turn, z + e
+    spaces = with_independent_components(with_maps(prepared(x, y, 32), x, y, 32), x, y)
+    contest = fit_candidates(spaces, make_folds(1500, 3, g), None, Context(0))
+    assert set(without_the_worse(spaces, contest.normals)) == {COLUMNS, INDEPENDENT}
+
+
+def test_pairs_of_counts_get_densities():
+    g = torch.Generator().manual_seed(6)
+    rate = (1 + 0.6 * torch.randn(1500, 6, generator=g, dtype=torch.float64)).exp()
+    x, y = (torch.poisson(rate, generator=g) for _ in range(2))
+    folds = make_folds(1500, 3, g)
+    [candidate] = of_pairs((x, y), folds, Context(0))
+    assert candidate.names == ["columns"]
+    number = candidate.fit(folds).number()
+    assert abs(number.nats - 6 * 0.1668) < 1.64 * number.error + 0.03
+    assert not of_pairs((x, y[torch.randperm(1500, generator=g)]), folds, Context(0))

@@ -3,7 +3,19 @@
 import pytest
 import torch
 
-from lmi.auto.spaces import COLUMNS, MAPS, RANKS, distinct, faint_information, prepared, refuse_determined, with_maps
+from lmi.auto.spaces import (
+    COLUMNS,
+    INDEPENDENT,
+    MAPS,
+    RANKS,
+    distinct,
+    faint_information,
+    prepared,
+    refuse_determined,
+    with_independent_components,
+    with_maps,
+)
+from lmi.estimators.gaussian.debiased import closed_form
 
 
 def normal(*shape, seed=0):
@@ -52,3 +64,18 @@ def test_determined_directions_are_refused():
     refuse_determined(prepared(x, normal(300, 3, seed=1), 96))
     with pytest.raises(ValueError, match="1 linear combination"):
         refuse_determined(prepared(x, torch.cat((x[:, :1], normal(300, 1, seed=1)), 1), 96))
+
+
+def test_mixtures_of_sources_that_are_not_normal_are_unmixed():
+    g = torch.Generator().manual_seed(5)
+    z, e = torch.randn(2, 3000, 5, generator=g, dtype=torch.float64)
+    r = torch.tensor([0.8, 0.7, 0.6, 0.5, 0.4], dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(5, 5, generator=g, dtype=torch.float64)).Q
+    x, y = (0.7 * z).exp() @ turn, r * z + (1 - r**2).sqrt() * e
+    spaces = with_independent_components(prepared(x, y, 32), x, y)
+    truth = float(-0.5 * (1 - r**2).log().sum())
+    ranks, unmixed = (closed_form(s.x, s.y, 5).nats for s in (spaces[RANKS], spaces[INDEPENDENT]))
+    assert abs(unmixed - truth) < 0.06 and ranks < truth - 0.15
+    assert torch.equal(spaces[INDEPENDENT].y, spaces[RANKS].y)  # a normal side stands by its normal scores
+    x = z @ turn
+    assert INDEPENDENT not in with_independent_components(prepared(x, y, 32), x, y)
