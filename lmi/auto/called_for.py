@@ -27,8 +27,10 @@ from lmi.auto.spaces import (
 )
 from lmi.estimators.columns import jitter_ties, normal_scores, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
+from lmi.estimators.densities.paired import atom_cuts
 from lmi.estimators.densities.predictions import predicted_apart
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
+from lmi.estimators.densities.turns import AS_THEY_ARE
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
@@ -36,6 +38,7 @@ from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import beyond_normal
 from lmi.estimators.trust.correlated import correlated_columns
 from lmi.estimators.trust.left_over import ORDERS, left_over
+from lmi.estimators.trust.plain_thresholds import PREDICTED_TOGETHER
 from lmi.estimators.trust.products import columns_of_products
 from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
@@ -47,7 +50,6 @@ from lmi.estimators.trust.thresholds import (
     PAIRED,
     PREDICTED,
     PREDICTED_FROM,
-    PREDICTED_TOGETHER,
     PREDICTORS,
     READ_OUT,
     T_COMPONENTS,
@@ -125,6 +127,9 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     )
     space = Space(COLUMNS_BY_PAIRS, x, y)
     names = turns_to_pairs(space, folds[0], context, levels)
+    cuts = atom_cuts(raw[0]), atom_cuts(raw[1])
+    if names[:1] == [AS_THEY_ARE] and any(column.numel() for side in cuts for column in side):
+        return [PairDensities(space, names[:1], context, cuts)]
     return [PairDensities(space, names, context)] if names else []
 
 

@@ -43,6 +43,7 @@ class Evidence:
         alone: how much likelier a side is under a density of its own, where that of the pairs was taken for exact.
         all_columns: whether the number is the closed form of all columns, which fresh pairs cannot confirm.
         more_densities: what a mixture of twice as many densities says more, nats.
+        near_copies: how much larger the step from a row's nearest neighbours to others is than that between others.
     """
 
     nats: float
@@ -63,6 +64,7 @@ class Evidence:
     all_columns: bool = False
     more_densities: float = 0.0
     all: int = 0
+    near_copies: float = 1.0
 
     @property
     def num_samples(self) -> int:

@@ -192,7 +192,8 @@ def number_of(chosen: FittedCandidate, candidates: Sequence[FittedCandidate]) ->
     """The candidate whose number is taken, and the number.
 
     Where a candidate that measures in fresh pairs has the better bound, if not clearly so, and finds clearly more, the
-    number is its own: by the data processing inequality, functions of fresh samples share no more than the samples.
+    number is its own: by the data processing inequality, functions of fresh samples share no more than the samples. Where
+    it finds more and not clearly, the interval reaches up to that.
     """
     number = chosen.number()
     if chosen.traits.exceeds_bound:
@@ -203,4 +204,6 @@ def number_of(chosen: FittedCandidate, candidates: Sequence[FittedCandidate]) ->
     theirs = rival.number()
     if theirs.nats > number.nats + RIVAL_ERRORS * theirs.sampling and rival.bound > CONFIRMED * theirs.nats:
         return rival, theirs
+    if rival.bound > CONFIRMED * theirs.nats:
+        number = number._replace(above=max(number.above, theirs.nats - number.nats))
     return chosen, number

@@ -20,6 +20,7 @@ from lmi.estimators.trust.thresholds import (
     LINE_DISAGREEMENT,
     LOW_DIMENSIONAL,
     MOSTLY_UNCONFIRMED,
+    NEAR_COPIES,
     NEAR_LIMIT,
     NOISY,
     NOISY_LEAST,
@@ -124,6 +125,13 @@ def copied(e: Evidence) -> Doubt | None:
     return Doubt(f"{e.copies} pairs are copies of others: each sample counts once, {e.num_samples} in all")
 
 
+def nearly_copied(e: Evidence) -> Doubt | None:
+    """Rows come in near copies, which cannot be told from a dependence."""
+    if e.near_copies <= NEAR_COPIES:
+        return None
+    return Doubt("rows come in groups of near copies, which look like a dependence: name the groups by groups=", 3.0)
+
+
 def folds_disagree(e: Evidence) -> Doubt | None:
     """The candidate depends on the seed: its folds had other samples, starts and landmarks, and should agree."""
     if not e.is_dependence or e.all_columns:
@@ -218,6 +226,7 @@ DOUBTS: tuple[Callable[[Evidence], Doubt | None], ...] = (
     could_hide,
     noisy,
     copied,
+    nearly_copied,
     folds_disagree,
     something_left,
     left_along_a_column,

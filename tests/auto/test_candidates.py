@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import lmi
+from lmi.auto.called_for import of_pairs
 from lmi.auto.candidates import neural_critic
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.dropout_normal import DropoutNormal
@@ -339,3 +340,15 @@ def test_corrections_that_are_faint_in_each_pair_and_plain_in_all_open_the_inter
     number = candidate.fit(make_folds(1200, 2, CONTEXT.generator("folds"))).number()
     assert number.above > 0.1 * number.nats  # 8% is what densities of more than two components may lack
     assert number.nats - 2 * number.error < pairs.truth < number.nats + number.above
+
+
+def test_zeros_that_pairs_share_are_set_apart():
+    g = torch.Generator().manual_seed(7)
+    there = torch.rand(2000, 3, generator=g) < 0.4
+    x, y = (torch.where(there, torch.randn(2000, 3, generator=g, dtype=torch.float64), 0.0) for _ in range(2))
+    split = make_folds(2000, 3, g)
+    [candidate] = of_pairs((x, y), split, CONTEXT)
+    number = candidate.fit(split).number()
+    truth = -3 * (0.4 * math.log(0.4) + 0.6 * math.log(0.6))
+    assert abs(number.nats - truth) < 0.25  # 1.5 where zeros are ranked beside small values
+    assert number.nats + number.above + 1.64 * number.error > truth

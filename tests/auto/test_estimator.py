@@ -315,3 +315,12 @@ def test_columns_with_many_zeros(zeros):
     estimate = lmi.estimate(*sides, neural=False, **QUICK)
     assert abs(estimate.nats - truth) < 0.12
     assert estimate.interval[0] < truth < estimate.interval[1]
+
+
+def test_rows_in_near_copies_are_no_dependence_to_rely_on():
+    g = torch.Generator().manual_seed(8)
+    originals = [torch.randn(300, 4, generator=g, dtype=torch.float64).repeat(4, 1) for _ in range(2)]
+    order = torch.randperm(1200, generator=g)
+    x, y = ((z + 0.03 * torch.randn(1200, 4, generator=g, dtype=torch.float64))[order] for z in originals)
+    estimate = lmi.estimate(x, y, seed=0, permutations=0)
+    assert estimate.verdict.level == "abstain" and any("near copies" in reason for reason in estimate.verdict.reasons)

@@ -12,7 +12,7 @@ from lmi.auto.numbers import FIT_SAMPLES, FITTING_ERROR
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.columns import normal_scores
-from lmi.estimators.densities.paired import Paired, beside_pairs, fit_paired, matched
+from lmi.estimators.densities.paired import Cuts, Paired, beside_pairs, fit_paired, matched
 from lmi.estimators.densities.turns import turns
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.residuals import redrawn, residual_ksg
@@ -68,11 +68,13 @@ class PairDensities(Candidate):
         space: single columns, scaled.
         names: turns that are tried.
         context: seeds starts and draws.
+        cuts: of columns as they are, where values are set apart; no turn is then tried.
     """
 
     space: Space
     names: list[str]
     context: Context
+    cuts: Cuts | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +95,7 @@ class PairDensities(Candidate):
         rows = fold.train[:FIT_SAMPLES]
         turn = dict(turns(self.space.x[rows].double(), self.space.y[rows].double()))[name]
         generator = self.context.generator("pairs", name, index)
-        return fit_paired(self.space.x, self.space.y, Fold(rows, fold.stop, fold.test), turn, generator)
+        return fit_paired(self.space.x, self.space.y, Fold(rows, fold.stop, fold.test), turn, generator, self.cuts)
 
 
 @dataclass(frozen=True, eq=False)

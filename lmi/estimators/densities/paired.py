@@ -20,7 +20,13 @@ from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import CLIMB_GAIN, PAIRED_BY_CHANCE
 
 COMPONENTS = (1, 2, 4, 8)  # of the density of a pair
+ATOM, MOST_ATOMS = 0.1, 2  # share of the rows, and how many values with so much a column may have
+APART = 10.0  # deviations
+FARTHEST_SHARE = 1e-4
 FEATURES = 3  # Hermite polynomials of normal scores
+
+
+Cuts = tuple[list[Tensor], list[Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +38,23 @@ class Paired:
         all: (n, dx), (n, dy) turned columns of all samples: rows become normal scores by these.
         pairs: (k, 2) columns of either side.
         models: k densities of normal scores.
+        cuts: of each column of either side, the shares of rows at which its scores are set apart; see ``atom_cuts``.
     """
 
     turn: Turn
     all: tuple[Tensor, Tensor]
     pairs: list[tuple[int, int]]
     models: list[Mixture]
+    cuts: Cuts | None = None
 
     def variates(self, x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Of rows x (n, dx), y (m, dy): the normal scores (n, 1), (m, 1) of each pair."""
         of_x, of_y = zip(*self.pairs, strict=True)
         u = normal_scores_at(self.all[0][:, of_x])(x.double() @ self.turn.x[:, of_x])
         v = normal_scores_at(self.all[1][:, of_y])(y.double() @ self.turn.y[:, of_y])
+        if self.cuts is not None:
+            u = torch.stack([set_apart(u[:, k], self.cuts[0][i]) for k, i in enumerate(of_x)], 1)
+            v = torch.stack([set_apart(v[:, k], self.cuts[1][j]) for k, j in enumerate(of_y)], 1)
         return [(u[:, i, None], v[:, i, None]) for i in range(len(of_x))]
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
@@ -52,6 +63,42 @@ class Paired:
         for (u, v), model in zip(self.variates(x, y), self.models, strict=True):
             out += model.scores(u, v)
         return out
+
+
+def atom_cuts(z: Tensor) -> list[Tensor]:
+    """Of each column of z (n, d) the shares of rows below and up to its atoms: values that a tenth of the rows have.
+
+    Zeros of a count or of an activation are not near its small values: their rows are a cluster of their own. Columns of
+    three atoms or more, such as answers in levels, get no cuts.
+
+    >>> column = torch.tensor([0.0, 0.0, 1.0, 2.0, 3.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    >>> [cuts.tolist() for cuts in atom_cuts(column[:, None])]
+    [[0.2]]
+    """
+    out = []
+    for column in z.T:
+        values, counts = torch.unique(column, return_counts=True)
+        atoms = values[counts >= max(ATOM * column.numel(), 2)]
+        shares = [float(below.double().mean()) for atom in atoms for below in (column < atom, column <= atom)]
+        inner = sorted({share for share in shares if 0 < share < 1}) if atoms.numel() <= MOST_ATOMS else []
+        out.append(torch.tensor(inner, dtype=torch.float64))
+    return out
+
+
+def set_apart(scores: Tensor, cuts: Tensor) -> Tensor:
+    """(n,) normal scores, those between two cuts made normal scores of their own, ``APART`` from those beyond a cut.
+
+    Args:
+        scores: (n,) normal scores.
+        cuts: (m,) shares of rows, ascending.
+    """
+    if not cuts.numel():
+        return scores
+    ends = torch.cat((torch.zeros(1), cuts, torch.ones(1))).double()
+    share = torch.special.ndtr(scores)
+    place = torch.searchsorted(cuts, share)
+    within = (share - ends[place]) / (ends[place + 1] - ends[place])
+    return torch.special.ndtri(within.clamp(FARTHEST_SHARE, 1 - FARTHEST_SHARE)) + APART * place
 
 
 def together(x: Tensor, y: Tensor) -> Tensor:
@@ -97,7 +144,9 @@ def beside_pairs(x: Tensor, y: Tensor, pairs: list[tuple[int, int]]) -> float:
     return float(shared.sum() - count) / math.sqrt(2 * count) if count else 0.0
 
 
-def fit_paired(x: Tensor, y: Tensor, fold: Fold, turn: Turn, generator: torch.Generator) -> Paired:
+def fit_paired(
+    x: Tensor, y: Tensor, fold: Fold, turn: Turn, generator: torch.Generator, cuts: Cuts | None = None
+) -> Paired:
     """Match columns and fit a density to each pair: as many components as pairs that were not fitted to gain by.
 
     Args:
@@ -106,6 +155,7 @@ def fit_paired(x: Tensor, y: Tensor, fold: Fold, turn: Turn, generator: torch.Ge
         fold: its ``train`` is fitted to, its ``stop`` ends the climb.
         turn: of both sides.
         generator: seeds the starts.
+        cuts: of the turned columns of either side.
 
     Raises:
         ValueError: where no columns belong together.
@@ -114,7 +164,7 @@ def fit_paired(x: Tensor, y: Tensor, fold: Fold, turn: Turn, generator: torch.Ge
     pairs = matched(*(z[fold.train] for z in turned))
     if not pairs:
         raise ValueError("no column of one side belongs to one of the other")
-    blank = Paired(turn, turned, pairs, [])
+    blank = Paired(turn, turned, pairs, [], cuts)
     fit, stop = (blank.variates(x[part], y[part]) for part in (fold.train, fold.stop))
     models = []
     for (u, v), (a, b) in zip(fit, stop, strict=True):
@@ -129,4 +179,4 @@ def fit_paired(x: Tensor, y: Tensor, fold: Fold, turn: Turn, generator: torch.Ge
             best, most_found = model, found
         assert best is not None
         models.append(best)
-    return Paired(turn, turned, pairs, models)
+    return Paired(turn, turned, pairs, models, cuts)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+AS_THEY_ARE = "columns"
 MOST_TURNED = 12  # columns of a side, up to which independent components are sought
 STEPS, CLOSE = 200, 1e-6
 DETERMINED_BY_OTHERS = 1e-9  # share of the largest variance
@@ -31,8 +32,8 @@ def turns(x: Tensor, y: Tensor) -> Iterator[tuple[str, Turn]]:
         y: (n, dy).
     """
     plain = [torch.eye(z.shape[1], dtype=torch.float64) for z in (x, y)]
-    yield "columns", Turn(*plain)
-    sides = [("columns", plain)]
+    yield AS_THEY_ARE, Turn(*plain)
+    sides = [(AS_THEY_ARE, plain)]
     solid = [is_of_full_rank(z) for z in (x, y)]
     if all(solid) and max(x.shape[1], y.shape[1]) <= MOST_TURNED:
         sides.append(("independent components", [independent_components(z) for z in (x, y)]))

@@ -26,3 +26,6 @@ CORRELATED_SURE = Threshold(
 CORRELATED_ALONE = Threshold(
     5, "standard errors", "of a column that helps a product to predict: one of two million has as much by chance"
 )
+PREDICTED_TOGETHER = Threshold(
+    20, "columns of a side", "that are predicted where a density of predictions and columns does without neighbours"
+)

@@ -73,9 +73,6 @@ LEVEL_COLUMNS = Threshold(
     64, "columns of both sides", "up to here hidden scores of columns that repeat values are drawn"
 )
 PREDICTED = Threshold(2, "columns of a side", "that are predicted from the other side: neighbours see few dimensions")
-PREDICTED_TOGETHER = Threshold(
-    20, "columns of a side", "the same, where a density of predictions and columns has to do without neighbours"
-)
 PREDICTED_FROM = Threshold(
     3,
     "columns of both sides",
@@ -176,6 +173,9 @@ PARTITION = Threshold(
 IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along the rows; within 4 for rows in no order")
 GROUPED = Threshold(0.999, "share of the rows", "that rows in groups count as at most; folds and nulls respect groups")
 COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")
+NEAR_COPIES = Threshold(
+    3, "ratio", "of a row's step from near copies to others to the step between others; 1.4 at most without copies"
+)
 NEAR_LIMIT = Threshold(0.75, "share of log(n / 4)", "from where on n samples hardly resolve the estimate")
 LINE_DISAGREEMENT = Threshold(0.15, "nats", "between neighbours and density on a line each: both nearly exact there")
 DISAGREEMENT = Threshold(0.03, "nats", "the same in more dimensions, where neighbours see a part of what is missing")
