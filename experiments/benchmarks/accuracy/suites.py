@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from lmi.experiments.benchmarks.accuracy.case import Case
+from lmi.experiments.benchmarks.accuracy.composed import composed_cases
 from lmi.experiments.benchmarks.accuracy.field import field_cases
 from lmi.experiments.benchmarks.accuracy.unstructured import unstructured_cases
 from lmi.sources.normal.gaussian import LowRankGaussian
@@ -26,6 +27,7 @@ Suite = Literal[
     "mixtures",
     "real",
     "field",
+    "composed",
     "unstructured",
 ]
 
@@ -45,7 +47,7 @@ STEP_OF_A_FEW: dict[Suite, int] = {
 
 def cases_of(suite: Suite, every: int = 1) -> list[Case]:
     """Every so-manieth case of a suite, in a fixed order; 0 takes a few spread over it, of long groups one a group."""
-    if suite in ("field", "unstructured") and not every:
+    if suite in ("field", "composed", "unstructured") and not every:
         return list({case.group: case for case in reversed(SUITES[suite]())}.values())[::-1]
     return SUITES[suite]()[:: every or STEP_OF_A_FEW[suite]]
 
@@ -169,5 +171,6 @@ SUITES: dict[str, Callable[[], list[Case]]] = {
     "mixtures": _mixtures,
     "real": _real,
     "field": field_cases,
+    "composed": composed_cases,
     "unstructured": unstructured_cases,
 }
