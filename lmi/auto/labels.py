@@ -108,7 +108,7 @@ def label_information(x: Tensor, label: Tensor, permutations: int, context: Cont
     Args:
         x: (n, dx).
         label: (n,) class numbers.
-        permutations: size of the null: the same classifier's words held against shuffled labels.
+        permutations: size of the null: what the classifiers say held against shuffled labels, the best of them each time.
         context: seeds the folds.
 
     Raises:
@@ -123,19 +123,19 @@ def label_information(x: Tensor, label: Tensor, permutations: int, context: Cont
     shares = log_shares(x, label, built, FOLDS, seed)
     readings = {name: read_shares(logs, entropy, context) for name, logs in shares.items()}
     read = {name: reading.terms(label) for name, reading in readings.items()}
-    best = name = max(read, key=lambda key: float(read[key].mean()))
     if not any(above_chance(reading.bound(label)) for reading in readings.values()):
         # Neighbours' noise is no finding where no classifier finds anything.
+        readings = {key: replace(reading, odds=None) for key, reading in readings.items()}
         read = {key: reading.bound(label) for key, reading in readings.items()}
-        best = name = max(read, key=lambda key: float(read[key].mean()))
-        readings[best] = replace(readings[best], odds=None)
+    best = name = max(read, key=lambda key: float(read[key].mean()))
     nats, error = float(read[name].mean()), float(read[name].std()) / n**0.5
     choice = ", ".join(f"{key} {float(value.mean()):.3f}" for key, value in read.items())
     null = None
     if permutations:
         generator = context.generator("null")
         shuffled = (label[torch.randperm(n, generator=generator)] for _ in range(permutations))
-        values = [float(readings[best].terms(order).mean()) for order in shuffled]
+        # Of shuffled labels, too, the best classifier is taken.
+        values = [max(float(reading.terms(order).mean()) for reading in readings.values()) for order in shuffled]
         null = Null(torch.tensor(values, dtype=torch.float64), nats)
     reasons: list[str] = []
     above = unseen = 0.0
