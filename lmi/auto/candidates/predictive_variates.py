@@ -28,6 +28,7 @@ from lmi.estimators.densities.predictions import (
 )
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
+from lmi.estimators.trust.plain_thresholds import UNPREDICTED_TOGETHER
 from lmi.estimators.trust.thresholds import CLIMB_GAIN, FULL_RANK, KSG_DIMENSIONS, PREDICTED, UNPREDICTED
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.types import Context
@@ -98,7 +99,8 @@ class PredictiveVariates(Candidate):
         predictors = [predict for predict, _, _ in fits]
         critics = [self._critic(predict, model, predicts) for predict, model in zip(predictors, models, strict=True)]
         cross_fit = score_folds(self.space, folds, critics)
-        traits = Traits(COMPLEXITY, exceeds_bound=True, costly=True, approximate=True)
+        # Of more than two columns it is the bound of a density, which a critic may add to.
+        traits = Traits(COMPLEXITY, exceeds_bound=True, costly=predicts.numel() <= PREDICTED, approximate=True)
         return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, predicts)
 
     def _trials(
@@ -171,7 +173,8 @@ class FittedPredictiveVariates(FittedScores):
         bound = self.cross_fit.bound
         nats = max(number.nats, bound)
         below = max(nats - Z_90 * number.error - bound, 0.0)
-        above = UNPREDICTED * max(nats, 0.0) + asked.left_out
+        lacks = UNPREDICTED if self.predicts.numel() <= PREDICTED else UNPREDICTED_TOGETHER
+        above = lacks * max(nats, 0.0) + asked.left_out
         if asked.linear:
             lost = self._lost_by_fitting(source, target)
             nats, above = nats + lost, above + lost

@@ -29,3 +29,6 @@ CORRELATED_ALONE = Threshold(
 PREDICTED_TOGETHER = Threshold(
     20, "columns of a side", "that are predicted where a density of predictions and columns does without neighbours"
 )
+UNPREDICTED_TOGETHER = Threshold(
+    0.25, "share of the number", "that predictions of several columns may lack; measured: .01 to .19 for 2 to 8 columns"
+)
