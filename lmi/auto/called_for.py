@@ -44,6 +44,7 @@ from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
     BY_COLUMN,
     CORRELATED_FROM,
+    KSG_DIMENSIONS,
     LEFT_OVER,
     LEVEL_COLUMNS,
     LOW_DIMENSIONAL,
@@ -126,7 +127,8 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
         for side, z in zip("xy", raw, strict=True)
     )
     space = Space(COLUMNS_BY_PAIRS, x, y)
-    names = turns_to_pairs(space, folds[0], context, levels)
+    # Of levels no line is exact; of few columns densities are cheap, and what pairs share beyond a line is hard to see.
+    names = turns_to_pairs(space, folds[0], context, levels or sum(widths) <= KSG_DIMENSIONS)
     cuts = atom_cuts(raw[0]), atom_cuts(raw[1])
     if names[:1] == [AS_THEY_ARE] and any(column.numel() for side in cuts for column in side):
         return [PairDensities(space, names[:1], context, cuts)]

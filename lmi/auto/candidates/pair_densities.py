@@ -33,7 +33,7 @@ ASKED = 2000  # rows that are asked whether pairs are more than normal
 NEIGHBOURS = 10  # of residuals
 
 
-def turns_to_pairs(space: Space, first: Fold, context: Context, levels: bool = False) -> list[str]:
+def turns_to_pairs(space: Space, first: Fold, context: Context, always: bool = False) -> list[str]:
     """Names of the turns of both sides after which columns share nothing beside their pairs, and pairs more than a line.
 
     Where a side is not jointly normal after its ranks, pairs may be: the side is what densities of all columns get wrong.
@@ -42,7 +42,7 @@ def turns_to_pairs(space: Space, first: Fold, context: Context, levels: bool = F
         space: single columns, scaled.
         first: fold, whose training samples are asked.
         context: draws normal pairs.
-        levels: whether columns repeat values, of which no line is exact: pairs as they are suffice.
+        always: whether pairs need not share more than a line.
     """
     rows = first.train[:FIT_SAMPLES]
     x, y = space.x[rows].double(), space.y[rows].double()
@@ -55,7 +55,7 @@ def turns_to_pairs(space: Space, first: Fold, context: Context, levels: bool = F
             continue
         of_x, of_y = (list(side) for side in zip(*pairs, strict=True))
         u, v = u[:ASKED, of_x], v[:ASKED, of_y]
-        if levels or is_bent or beyond_normal(u, v, context.generator("normal pairs")).deviations > BY_COLUMN:
+        if always or is_bent or beyond_normal(u, v, context.generator("normal pairs")).deviations > BY_COLUMN:
             names.append(name)
     return names
 
