@@ -19,6 +19,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Layers and draws without a generator of their own are the same in every run and on every worker."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 class Starter:
     """Runs commands of ``train.py`` in processes that are forked from one which has imported what they need."""
 
