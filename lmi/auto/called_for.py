@@ -24,8 +24,9 @@ from lmi.auto.spaces import (
     Space,
     components,
     distinct,
+    drawn_in,
 )
-from lmi.estimators.columns import jitter_ties, normal_scores, robust_scaled, tails_drawn_in
+from lmi.estimators.columns import jitter_ties, normal_scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.paired import atom_cuts
 from lmi.estimators.densities.predictions import predicted_apart
@@ -61,7 +62,6 @@ from lmi.types import Context
 Sides = tuple[Tensor, Tensor]
 
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
-FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares and products
 
 
 def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> list[Candidate]:
@@ -123,15 +123,16 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
         return []
     levels = not all(distinct(z) for z in raw)
     x, y = (
-        _scaled(jitter_ties(z, context.generator("ties of pairs", side)) if levels else z)
+        drawn_in(jitter_ties(z, context.generator("ties of pairs", side)) if levels else z)
         for side, z in zip("xy", raw, strict=True)
     )
     space = Space(COLUMNS_BY_PAIRS, x, y)
     # Of levels no line is exact; of few columns densities are cheap, and what pairs share beyond a line is hard to see.
     names = turns_to_pairs(space, folds[0], context, levels or sum(widths) <= KSG_DIMENSIONS)
-    cuts = atom_cuts(raw[0]), atom_cuts(raw[1])
-    if names[:1] == [AS_THEY_ARE] and any(column.numel() for side in cuts for column in side):
-        return [PairDensities(space, names[:1], context, cuts)]
+    if levels and AS_THEY_ARE in names:
+        cuts = atom_cuts(raw[0]), atom_cuts(raw[1])
+        if any(column.numel() for side in cuts for column in side):
+            return [PairDensities(space, [AS_THEY_ARE], context, cuts)]
     return [PairDensities(space, names, context)] if names else []
 
 
@@ -145,7 +146,7 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     along = by_column(*raw, by_ranks=line.by_ranks)
     if left_over(x, y, orders).deviations <= LEFT_OVER and along.deviations <= BY_COLUMN:
         return []
-    x, y = (_scaled(z) for z in raw)
+    x, y = (drawn_in(z) for z in raw)
     return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]
 
 
@@ -167,7 +168,7 @@ def of_lines(raw: Sides, context: Context) -> list[Candidate]:
     if min(widths) > PREDICTED or not PREDICTORS < sum(widths) <= READ_OUT:
         return []
     of_y = widths[1] <= widths[0]
-    x, y = (_scaled(z) for z in raw)
+    x, y = (drawn_in(z) for z in raw)
     source, target = (z[:FIT_SAMPLES] for z in ((x, y) if of_y else (y, x)))
     predicted = predicted_apart(source, target, "linear", 0)
     if beyond_normal(predicted, target, context.generator("normal predictions")).deviations <= BY_COLUMN:
@@ -183,12 +184,7 @@ def of_products(raw: Sides, folds: list[Fold], context: Context) -> list[Candida
     for of_y, (source, target) in ((True, raw), (False, raw[::-1])):
         named = columns_of_products(source, target, folds)
         if named is not None:
-            predictors, predicted = _scaled(source[:, named.sources]), _scaled(target[:, named.targets])
+            predictors, predicted = drawn_in(source[:, named.sources]), drawn_in(target[:, named.targets])
             space = Space(COLUMNS, *((predictors, predicted) if of_y else (predicted, predictors)))
             candidates.append(PredictiveVariates(space, of_y, context, left_out=2 * named.left))
     return candidates
-
-
-def _scaled(z: Tensor) -> Tensor:
-    """Columns of z (n, d) of one scale, whose far values would rule squares and products."""
-    return tails_drawn_in(robust_scaled(z), FARTHEST_OUT)

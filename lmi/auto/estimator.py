@@ -155,7 +155,7 @@ class AutoEstimator:
         with at_most(n / SAMPLES_A_THREAD):
             if distinct(x) and distinct(y):
                 refuse_determined(spaces)
-            spaces = with_independent_components(with_maps(spaces, x, y, self.components), x, y)
+            spaces = with_independent_components(with_maps(spaces, x, y, self.components), x, y, self.components)
             return self._estimate_in(spaces, raw, copies, rows, groups, context)
 
     def _estimate_in(
@@ -193,7 +193,7 @@ class AutoEstimator:
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
         is_smooth = groups is None and not in_time and all(distinct(z) for z in raw)
-        together = near_copies(spaces[RANKS].x, spaces[RANKS].y) if is_smooth else 1.0
+        step = near_copies(spaces[RANKS].x, spaces[RANKS].y) if is_smooth else 1.0
         rise = Rise(0.0) if all_columns is not None else rising(chosen, folds)
         number, along = left_in_columns(opened(number, chosen, left, not_normal), chosen, raw, context)
         number, more = open_to_more_densities(number, chosen, candidates)
@@ -205,7 +205,7 @@ class AutoEstimator:
             number.nats, number.error, chosen, candidates, columns, control.correction,
             rise.nats if columns > 2 and not rise.unfitted else 0.0, copies, contest.dropped,
             tuple(words for words in (control.doubt, faint, rise.unfitted) if words), left, along, not_normal, rows.deviations,
-            alone, all_columns is not None, more, raw[0].shape[1] + raw[1].shape[1], together,
+            alone, all_columns is not None, more, raw[0].shape[1] + raw[1].shape[1], step,
         )  # fmt: skip
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}

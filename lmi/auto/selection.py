@@ -150,8 +150,8 @@ def _climb_classes(contest: Contest, space: Space, smallest: int, context: Conte
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:
     """The columns, and ranks, joint maps or independent components, whichever of these the normal model likes best."""
-    others = [name for name in (RANKS, MAPS, INDEPENDENT) if name in normals] or [RANKS]
-    best = max(others, key=lambda name: normals[name].bound if name in normals else 0.0)
+    bounds = {name: normal.bound for name, normal in normals.items()}
+    best = max((RANKS, MAPS, INDEPENDENT), key=lambda name: bounds.get(name, -math.inf))
     return {name: space for name, space in spaces.items() if name in (COLUMNS, best)}
 
 

@@ -22,7 +22,7 @@ CORRELATED = "correlated columns"  # ranks of those that clearly go with one of 
 T_SCORES = "t scores"  # ranks as quantiles of a t law
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 UNMIXED = 0.5  # share of Mardia's deviations that may be left of a side's own
-FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule the search for independent components
+FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares, products and what turns a side
 FARTHEST = 1e100  # squares of what is further out are no floats
 
 
@@ -111,6 +111,11 @@ def scaled(z: Tensor, name: str) -> Tensor:
     return (z - z.mean(0)) / z.std(0, correction=0).clamp(min=1e-300)
 
 
+def drawn_in(z: Tensor) -> Tensor:
+    """Columns of z (n, d) of one scale, without values so far out that they would rule what is made of them."""
+    return tails_drawn_in(robust_scaled(z), FARTHEST_OUT)
+
+
 def components(z: Tensor, most: int) -> Tensor:
     """(n, p) principal components of z (n, d), at most ``most``, of unit scale where there are many."""
     if z.shape[1] > 1:
@@ -147,7 +152,7 @@ def with_maps(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> Spaces:
     return {**spaces, MAPS: space}
 
 
-def with_independent_components(spaces: Spaces, x: Tensor, y: Tensor) -> Spaces:
+def with_independent_components(spaces: Spaces, x: Tensor, y: Tensor, most: int) -> Spaces:
     """The ``spaces`` and the normal scores of each side's independent components, where these are clearly nearer to normal.
 
     Columns that are linear mixtures of sources which are not normal, such as voltages of neurons or of electrodes, are made
@@ -157,8 +162,9 @@ def with_independent_components(spaces: Spaces, x: Tensor, y: Tensor) -> Spaces:
         spaces: as ``prepared`` gives them.
         x: (n, dx).
         y: (n, dy).
+        most: components of a side: one of more columns has no such space.
     """
-    unmixed = [_unmixed(z) if 1 < z.shape[1] <= MOST_TURNED and distinct(z) else None for z in (x, y)]
+    unmixed = [_unmixed(z) if 1 < z.shape[1] <= min(MOST_TURNED, most) and distinct(z) else None for z in (x, y)]
     if all(z is None for z in unmixed):
         return spaces
     ranks = spaces[RANKS]
@@ -168,7 +174,7 @@ def with_independent_components(spaces: Spaces, x: Tensor, y: Tensor) -> Spaces:
 
 def _unmixed(z: Tensor) -> Tensor | None:
     """(n, d) normal scores of independent components of columns z (n, d); ``None`` where they are hardly nearer to normal."""
-    columns = tails_drawn_in(robust_scaled(z), FARTHEST_OUT)
+    columns = drawn_in(z)
     before = max(abs(score) for score in mardia(normal_scores(z)))
     if before < NOT_NORMAL or not is_of_full_rank(columns):
         return None

@@ -173,7 +173,7 @@ def test_of_ranks_maps_and_independent_components_the_best_stands_beside_the_col
     z, e = torch.randn(2, 1500, 4, generator=g, dtype=torch.float64)
     turn = torch.linalg.qr(torch.randn(4, 4, generator=g, dtype=torch.float64)).Q
     x, y = z.exp() @ turn, z + e
-    spaces = with_independent_components(with_maps(prepared(x, y, 32), x, y, 32), x, y)
+    spaces = with_independent_components(with_maps(prepared(x, y, 32), x, y, 32), x, y, 32)
     contest = fit_candidates(spaces, make_folds(1500, 3, g), None, Context(0))
     assert set(without_the_worse(spaces, contest.normals)) == {COLUMNS, INDEPENDENT}
 

@@ -72,10 +72,11 @@ def test_mixtures_of_sources_that_are_not_normal_are_unmixed():
     r = torch.tensor([0.8, 0.7, 0.6, 0.5, 0.4], dtype=torch.float64)
     turn = torch.linalg.qr(torch.randn(5, 5, generator=g, dtype=torch.float64)).Q
     x, y = (0.7 * z).exp() @ turn, r * z + (1 - r**2).sqrt() * e
-    spaces = with_independent_components(prepared(x, y, 32), x, y)
+    spaces = with_independent_components(prepared(x, y, 32), x, y, 32)
     truth = float(-0.5 * (1 - r**2).log().sum())
     ranks, unmixed = (closed_form(s.x, s.y, 5).nats for s in (spaces[RANKS], spaces[INDEPENDENT]))
     assert abs(unmixed - truth) < 0.06 and ranks < truth - 0.15
     assert torch.equal(spaces[INDEPENDENT].y, spaces[RANKS].y)  # a normal side stands by its normal scores
+    assert INDEPENDENT not in with_independent_components(prepared(x, y, 4), x, y, 4)
     x = z @ turn
-    assert INDEPENDENT not in with_independent_components(prepared(x, y, 32), x, y)
+    assert INDEPENDENT not in with_independent_components(prepared(x, y, 32), x, y, 32)

@@ -99,22 +99,20 @@ def merged_clusters(z: np.ndarray, count: int, seed: int) -> np.ndarray:
     centre, size = split.cluster_centers_, np.bincount(split.labels_, minlength=splits).astype(float)
     cluster = np.arange(size.size)  # that each of the split ones went into
 
-    def costs(rows: np.ndarray) -> np.ndarray:
-        """(r, clusters) of merging each of these with every other one."""
-        apart = np.square(centre[rows, None] - centre).sum(2)
-        return apart * size[rows, None] * size / np.maximum(size[rows, None] + size, 1)
+    def costs(one: int) -> np.ndarray:
+        """(clusters,) of merging this one with every other."""
+        return np.square(centre[one] - centre).sum(1) * size[one] * size / np.maximum(size[one] + size, 1)
 
-    cost = np.concatenate([costs(np.array([row])) for row in cluster])
+    cost = np.stack([costs(one) for one in range(size.size)])
     np.fill_diagonal(cost, np.inf)
     for _ in range(size.size - count):
-        kept, gone = np.unravel_index(cost.argmin(), cost.shape)
+        kept, gone = divmod(int(cost.argmin()), size.size)
         both = size[kept] + size[gone]
         centre[kept] = (size[kept] * centre[kept] + size[gone] * centre[gone]) / max(both, 1)
         size[kept] = both
         cluster[cluster == gone] = kept
         cost[gone] = cost[:, gone] = np.inf
-        again = np.where(np.isinf(cost[kept]), np.inf, costs(np.array([kept]))[0])
-        cost[kept] = cost[:, kept] = again
+        cost[kept] = cost[:, kept] = np.where(np.isinf(cost[kept]), np.inf, costs(kept))
     return np.unique(cluster[split.labels_], return_inverse=True)[1]
 
 

@@ -41,12 +41,8 @@ def near_copies(x: Tensor, y: Tensor) -> float:
     n = z.shape[0]
     if n < FEWEST:
         return 1.0
-    rows = torch.linspace(0, n - 1, min(ASKED, n)).long()
-    near = (
-        torch.cdist(z[rows], z)
-        .topk(2 * PLAIN + 1, largest=False)
-        .values[:, 1:]
-        .clamp(min=math.sqrt(torch.finfo(z.dtype).tiny))
-    )
+    rows = torch.linspace(0, n - 1, min(ASKED, n, max(AT_ONCE // n, 2 * PLAIN))).long()
+    near = torch.cdist(z[rows], z).topk(2 * PLAIN + 1, largest=False).values[:, 1:]
+    near = near.clamp(min=math.sqrt(torch.finfo(z.dtype).tiny))
     step = {k: float((near[:, 2 * k - 1] / near[:, k - 1]).log().median()) for k in (*COPIES, PLAIN)}
     return max(step[k] for k in COPIES) / max(step[PLAIN], torch.finfo(z.dtype).eps)

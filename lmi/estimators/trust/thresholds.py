@@ -174,7 +174,7 @@ IN_TIME = Threshold(4.5, "standard deviations", "of the autocorrelation along th
 GROUPED = Threshold(0.999, "share of the rows", "that rows in groups count as at most; folds and nulls respect groups")
 COUNT_LESS = Threshold(0.95, "share of the rows", "that they must count as, or their dependence in time is a doubt")
 NEAR_COPIES = Threshold(
-    3, "ratio", "of a row's step from near copies to others to the step between others; 1.4 at most without copies"
+    3, "ratio", "of a row's step from near copies to others to the step between others; 1.6 at most without copies"
 )
 NEAR_LIMIT = Threshold(0.75, "share of log(n / 4)", "from where on n samples hardly resolve the estimate")
 LINE_DISAGREEMENT = Threshold(0.15, "nats", "between neighbours and density on a line each: both nearly exact there")
