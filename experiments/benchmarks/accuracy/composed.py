@@ -45,8 +45,8 @@ MAPS: tuple[tuple[MapName, ...], ...] = ((), (), (), ("rotation",), ("exp",), ("
 
 
 def composed_cases() -> list[Case]:
-    """All forty; groups are how many blocks a case has."""
-    return [_case(number) for number in range(COUNT)]
+    """All forty, those of fewest blocks first; groups are how many blocks a case has."""
+    return sorted((_case(number) for number in range(COUNT)), key=lambda case: case.group)
 
 
 def _case(number: int) -> Case:

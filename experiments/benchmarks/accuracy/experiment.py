@@ -28,6 +28,7 @@ from lmi.sweep.process import die_with_parent
 from lmi.types import Context
 
 CASES_FOLDER = "cases"
+OF_KINDS: tuple[Suite, ...] = ("field", "composed")  # cases without common axes: counted by family, in no map of errors
 CAPTIONS = {
     "errors": "Mean error (estimate minus truth, bits), a cell a case and a panel an estimator; the colour scale "
     "is common, blue is too low and red too high.",
@@ -80,14 +81,15 @@ class AccuracyExperiment:
                 for name in ("mean_abs_error_bits", "coverage_ratio", "reliable_but_wrong_count"):
                     metrics[f"{row['estimator']}_{name}"] = row[name]
         tables = {"summary": summary, "cases": rows}
-        if self.suite == "field":
+        is_of_kinds = self.suite in OF_KINDS
+        if is_of_kinds:
             extra = {"families": family_rows, "reliable and off": off_rows, "worse than KSG": worse_than_ksg}
             tables |= {name: extra_rows for name, table in extra.items() if (extra_rows := table(records))}
         if context.folder is not None:
             write_csv(rows, context.folder / "accuracy.csv")
         done = [row for row in rows if row["mean_error_bits"] is not None]
         figures = {"truth": truth_curves(done)} if done else {}
-        if done and self.suite != "field":  # whose cases have no common axes
+        if done and not is_of_kinds:
             figures = {"errors": error_map(done), **figures}
         failed = sorted({f"{record['estimator']}: {record['failed']}" for record in records if record["failed"]})
         return Result(

@@ -1,4 +1,4 @@
-"""The table of the suite ``field``: a row for each family of data, in nats, and where plain KSG is clearly better."""
+"""The table of the suites ``field`` and ``composed``: a row for each family, in nats, and where plain KSG is clearly better."""
 
 from __future__ import annotations
 
