@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from lmi.auto.blocks import or_sum_of_blocks
 from lmi.auto.candidate import HELD_OUT_SAMPLES
 from lmi.auto.certified import or_certified
 from lmi.auto.control import Controlled, controlled, of_thin_sides, or_density
@@ -210,7 +211,7 @@ class AutoEstimator:
         details = {f"{c.name} bound_nats": c.bound for c in candidates}
         details |= {"standard_error_nats": number.error, "ksg_correction_nats": control.correction}
         terms = chosen.cross_fit.terms
-        return Estimate(
+        estimate = Estimate(
             nats=number.nats,
             estimator="auto",
             num_samples=n,
@@ -226,6 +227,9 @@ class AutoEstimator:
             verdict=verdict_of(evidence),
             choice=f"auto took {chosen.name}: {', '.join(f'{c.name} {c.bound:.3f}' for c in candidates)} nats held out",
         )
+        if in_time or groups is not None:
+            return estimate
+        return or_sum_of_blocks(estimate, chosen, raw, replace(self, permutations=0).estimate, context)
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""

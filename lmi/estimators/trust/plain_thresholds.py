@@ -32,3 +32,15 @@ PREDICTED_TOGETHER = Threshold(
 UNPREDICTED_TOGETHER = Threshold(
     0.25, "share of the number", "that predictions of several columns may lack; measured: .01 to .19 for 2 to 8 columns"
 )
+BLOCK_COLUMNS = Threshold(48, "columns of both sides", "that are asked, triple by triple, which of them go together")
+BLOCK_LINK = Threshold(
+    0.0003, "probability by chance", "of what makes two columns one block: blocks joined by luck only cost time"
+)
+BLOCK_SURE = Threshold(
+    0.001,
+    "probability by chance",
+    "in any pair, triple or pair of pairs of columns, of what has a block taken out or joined by products",
+)
+BLOCK_MISSED = Threshold(
+    3, "standard deviations", "of what a line finds in all columns and not in their blocks, so that these are not taken"
+)

@@ -1,0 +1,102 @@
+"""The sum over blocks of columns that share nothing, in place of one estimate of all columns.
+
+What measures a wave beside a class beside a random sign in one model measures none of them well; each alone is easy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lmi.auto.candidate import FittedCandidate
+from lmi.estimators.blocks import Block, independent_blocks
+from lmi.estimators.trust.thresholds import SURE
+from lmi.estimators.trust.uncertainty import Z_90
+from lmi.evidence import Level, Verdict
+from lmi.types import Context, Estimate
+
+LEVELS: tuple[Level, ...] = ("reliable", "doubtful", "abstain")
+Measure = Callable[[Tensor, Tensor, Context], Estimate]
+
+
+def or_sum_of_blocks(
+    whole: Estimate, chosen: FittedCandidate, raw: tuple[Tensor, Tensor], measure: Measure, context: Context
+) -> Estimate:
+    """The sum of estimates of blocks of columns, where the sides part into such; else the estimate of all columns.
+
+    Args:
+        whole: of all columns; kept where it is the closed form of a line and reliable, or where fresh pairs confirm clearly
+            more than the blocks say.
+        chosen: its candidate.
+        raw: (n, dx), (n, dy) all columns.
+        measure: estimates a block.
+        context: a child for each block.
+    """
+    is_line = chosen.traits.linear and chosen.traits.complexity > 0
+    if is_line and whole.verdict is not None and whole.verdict.level == "reliable":
+        return whole
+    parted = independent_blocks(*raw)
+    if parted is None:
+        return whole
+    parts = []
+    for i, block in enumerate(parted.blocks):
+        try:
+            parts.append(measure(raw[0][:, list(block.x)], raw[1][:, list(block.y)], context.child("block", i)))
+        except ValueError as refusal:
+            return _doubted(whole, f"the columns {in_words(block)} go together without others, and alone: {refusal}")
+    terms = chosen.cross_fit.terms
+    terms = terms[~terms.isnan()]
+    nats = math.fsum(part.nats for part in parts)
+    errors = [part.details.get("standard_error_nats", 0.0) for part in parts]
+    error = math.hypot(*errors)
+    if chosen.bound - nats > SURE * math.hypot(error, float(terms.std()) / terms.numel() ** 0.5):
+        return _doubted(
+            whole, f"blocks of columns that share little say {nats:.2f} nats, and fresh pairs of all columns more"
+        )
+    below, above = 0.0, parted.missed
+    for part, own in zip(parts, errors, strict=True):
+        low, high = part.interval or (part.nats, part.nats)
+        below += max(part.nats - low - Z_90 * own, 0.0)
+        above += max(high - part.nats - Z_90 * own, 0.0)
+    pointwise = [part.pointwise for part in parts]
+    known = [p for p in pointwise if p is not None]
+    words = [in_words(block) for block in parted.blocks]
+    verdicts = [part.verdict or Verdict("reliable") for part in parts]
+    return replace(
+        whole,
+        nats=nats,
+        interval=(nats - Z_90 * error - below, nats + Z_90 * error + above),
+        pointwise=torch.stack(known).sum(0) if len(known) == len(parts) else None,
+        ceiling=math.fsum(part.ceiling for part in parts),
+        warnings=tuple(f"{name}: {w}" for name, part in zip(words, parts, strict=True) for w in part.warnings),
+        details=whole.details
+        | {"standard_error_nats": error, "all_columns_nats": whole.nats, "ksg_correction_nats": 0.0}
+        | {f"{name} nats": part.nats for name, part in zip(words, parts, strict=True)},
+        verdict=Verdict(
+            max((v.level for v in verdicts), key=LEVELS.index),
+            tuple(f"{name}: {reason}" for name, v in zip(words, verdicts, strict=True) for reason in v.reasons),
+        ),
+        choice="auto took the sum of blocks of columns that share nothing: "
+        + "; ".join(f"{name} {part.nats:.3f} nats, {part.choice}" for name, part in zip(words, parts, strict=True)),
+    )
+
+
+def in_words(block: Block) -> str:
+    """The columns of a block.
+
+    >>> in_words(Block((0, 3), (1,)))
+    'x1 x4 and y2'
+    """
+    return " and ".join(
+        " ".join(f"{side}{i + 1}" for i in columns) for side, columns in zip("xy", (block.x, block.y), strict=True)
+    )
+
+
+def _doubted(whole: Estimate, words: str) -> Estimate:
+    verdict = whole.verdict or Verdict("reliable")
+    level = "doubtful" if verdict.level == "reliable" else verdict.level
+    return replace(whole, verdict=Verdict(level, (*verdict.reasons, words)))

@@ -1,0 +1,94 @@
+"""Which columns share something, and what is left to add up."""
+
+import torch
+
+from lmi.estimators.blocks import (
+    Block,
+    chance_of_groups,
+    connected,
+    independent_blocks,
+    joined,
+    linked_triples,
+    missed_by,
+    waves_of,
+)
+
+
+def normal(n, d, seed=0):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_a_wave_a_random_sign_and_a_product_part():
+    x, e = normal(2000, 5), normal(2000, 5, 1)
+    y = torch.stack(
+        (
+            (4 * x[:, 0]).cos() + 0.3 * e[:, 0],
+            x[:, 1] * e[:, 4].sign() + 0.3 * e[:, 1],
+            (x[:, 2] * x[:, 3]).sign() + 0.5 * e[:, 2],
+        ),
+        1,
+    )
+    assert set(independent_blocks(x, y).blocks) == {Block((0,), (0,)), Block((1,), (1,)), Block((2, 3), (2,))}
+
+
+def test_what_goes_with_nothing_is_a_block_where_both_sides_have_some():
+    x, e = normal(800, 4), normal(800, 3, 1)
+    blocks = independent_blocks(x, torch.cat((x[:, :1] + e[:, :1], e[:, 1:]), 1)).blocks
+    assert set(blocks) == {Block((0,), (0,)), Block((1, 2, 3), (1, 2))}
+
+
+def test_a_sign_that_two_pairs_share_makes_them_one_block():
+    x, e = normal(1500, 3), normal(1500, 3, 1)
+    sign = normal(1500, 1, 2).sign()
+    y = torch.cat((sign * x[:, :2], x[:, 2:]), 1) + 0.3 * e
+    assert set(independent_blocks(x, y).blocks) == {Block((0, 1), (0, 1)), Block((2,), (2,))}
+    apart = torch.cat((normal(1500, 2, 3).sign() * x[:, :2], x[:, 2:]), 1) + 0.3 * e
+    assert len(independent_blocks(x, apart).blocks) == 3
+
+
+def test_groups_show_what_no_pair_of_their_columns_does():
+    z = normal(700, 16) + 0.25 * normal(700, 1, 4)
+    waves = waves_of(z)
+    pairs = chance_of_groups(waves, [[i] for i in range(16)])
+    assert (pairs < 0.0003).sum() <= 6
+    assert chance_of_groups(waves, [list(range(8)), list(range(8, 16))])[0, 1] < 0.0003
+
+
+def test_what_blocks_may_miss_is_told_and_what_they_clearly_miss_forbids_them():
+    x, e = normal(1500, 6), normal(1500, 6, 1)
+    blocks = (Block((0, 1, 2), (0, 1, 2)), Block((3, 4, 5), (3, 4, 5)))
+    z = torch.cat((x, x + e), 1)
+    assert 0 <= missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z)) < 0.02
+    sizes = x * (0.5 * normal(1500, 1, 5)).exp()
+    z = torch.cat((sizes, sizes.roll(1, 1).abs() + e), 1)
+    assert missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z)) > 0.05
+    z = torch.cat((x, x + e + 0.3 * x.roll(3, 1)), 1)
+    assert missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z)) is None
+
+
+def test_chances_of_independent_groups_are_even_whatever_holds_their_columns_together():
+    chances = []
+    for seed in range(60):
+        a, b = normal(400, 1, seed) + 0.3 * normal(400, 4, 1000 + seed), normal(400, 3, 2000 + seed)
+        z = torch.cat((a, b), 1)
+        chances.append(float(chance_of_groups(waves_of(z), [[0, 1, 2, 3], [4, 5, 6]])[0, 1]))
+    assert sum(c < 0.1 for c in chances) <= 12
+    assert min(chances) > 1e-4
+
+
+def test_independent_columns_have_no_blocks_and_no_triples():
+    for seed, bend in enumerate((torch.exp, torch.round, torch.sign, torch.tanh)):
+        x, y = bend(normal(300, 4, seed)), normal(300, 4, seed + 10)
+        assert independent_blocks(x, y) is None
+        assert not linked_triples(torch.cat((x, y), 1)).any()
+
+
+def test_groups_of_one_column_are_left_alone():
+    z = normal(300, 4)
+    assert joined(z, [[0], [1], [2, 3]]) == [[0], [1], [2, 3]]
+    assert connected(torch.zeros(2, 2, dtype=torch.bool)) == [[0], [1]]
+
+
+def test_no_more_columns_are_asked_than_triples_are_cheap():
+    x = normal(200, 40)
+    assert independent_blocks(x, x + 0.1 * normal(200, 40, 1)) is None
