@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import FittedCandidate
-from lmi.estimators.blocks import Block, independent_blocks
+from lmi.estimators.blocks import Block, Blocks
 from lmi.estimators.trust.thresholds import SURE
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Level, Verdict
@@ -24,23 +24,26 @@ Measure = Callable[[Tensor, Tensor, Context], Estimate]
 
 
 def or_sum_of_blocks(
-    whole: Estimate, chosen: FittedCandidate, raw: tuple[Tensor, Tensor], measure: Measure, context: Context
+    whole: Estimate,
+    chosen: FittedCandidate,
+    raw: tuple[Tensor, Tensor],
+    parted: Blocks,
+    measure: Measure,
+    context: Context,
 ) -> Estimate:
-    """The sum of estimates of blocks of columns, where the sides part into such; else the estimate of all columns.
+    """The sum of estimates of blocks of columns, or the estimate of all columns, where that has to stand.
 
     Args:
         whole: of all columns; kept where it is the closed form of a line and reliable, or where fresh pairs confirm clearly
             more than the blocks say.
         chosen: its candidate.
         raw: (n, dx), (n, dy) all columns.
+        parted: the blocks that these part into.
         measure: estimates a block.
         context: a child for each block.
     """
     is_line = chosen.traits.linear and chosen.traits.complexity > 0
     if is_line and whole.verdict is not None and whole.verdict.level == "reliable":
-        return whole
-    parted = independent_blocks(*raw)
-    if parted is None:
         return whole
     parts = []
     for i, block in enumerate(parted.blocks):

@@ -64,7 +64,7 @@ Sides = tuple[Tensor, Tensor]
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
 
 
-def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> list[Candidate]:
+def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context, parts: bool = False) -> list[Candidate]:
     """All of them.
 
     Args:
@@ -72,11 +72,12 @@ def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context) -> 
         line: components of the columns or of their normal scores, whichever a linear model likes better.
         folds: what candidates will be fitted on.
         context: seeds draws, trees and shuffles.
+        parts: whether the columns part into blocks, in which pairs of columns have densities of their own.
     """
     return [
         *of_levels(raw, folds, context),
         *of_tails(raw, folds, context),
-        *of_pairs(raw, folds, context),
+        *([] if parts else of_pairs(raw, folds, context)),
         *of_leftovers(raw, line, context),
         *of_correlated(raw, folds, context),
         *of_lines(raw, context),
@@ -147,7 +148,8 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     if left_over(x, y, orders).deviations <= LEFT_OVER and along.deviations <= BY_COLUMN:
         return []
     x, y = (drawn_in(z) for z in raw)
-    return [PredictiveVariates(Space(COLUMNS, x, y), widths[1] <= widths[0], context)]
+    ways = (True, False) if widths == [1, 1] else (widths[1] <= widths[0],)
+    return [PredictiveVariates(Space(COLUMNS, x, y), of_y, context) for of_y in ways]
 
 
 def of_correlated(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:

@@ -20,7 +20,6 @@ from lmi.estimators.neighbors.matched import balanced, intrinsic_dimension, matc
 from lmi.estimators.neighbors.residuals import Residuals, in_axes, redrawn, residual_ksg
 from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,
-    LINE_DISAGREEMENT,
     LOW_DIMENSIONAL,
     LOWER_BOUND,
     NEIGHBOURS_APART,
@@ -55,12 +54,14 @@ class Controlled:
         correction: nats; 0 where it is not significant.
         doubt: in words, where the number moves with the number of neighbours, or these say more than they resolve.
         is_thin: whether a side fills less than its columns, so that matchings of the samples stood for draws.
+        in_plane: whether neighbours of pairs on a line each corrected it: they see what ranks lose as well.
     """
 
     number: Number
     correction: float = 0.0
     doubt: str = ""
     is_thin: bool = False
+    in_plane: bool = False
 
 
 def controlled(
@@ -96,7 +97,7 @@ def controlled(
         ratios = balanced(model.scores(x[:MATCHED_SAMPLES], y[:MATCHED_SAMPLES]).double())
     natural = None if model is None or ratios is not None else in_columns(space, rows, model, context)
     generator = context.generator("ksg draws")
-    held = _held(x, y, model, ratios, natural, NEIGHBOURS, generator)
+    held, unsettled = _held(x, y, model, ratios, natural, NEIGHBOURS, generator)
     limit = math.log(rows.numel())
     if held.nats > max(number.nats, limit):
         doubt = f"nearest neighbours say {held.nats:.2f} nats, more than {rows.numel()} samples resolve ({limit:.1f})"
@@ -105,16 +106,17 @@ def controlled(
     is_exact = is_exact and not contradicted
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:
         reach = held.nats - number.nats if abs(held.correction) > NOT_SETTLED * held.noise else 0.0
-        above, below = max(number.above, reach), max(number.below, -reach)
+        above, below = max(number.above, reach, unsettled - number.nats), max(number.below, -reach)
         error = math.hypot(number.error, 0.3 * held.noise)
         return Controlled(number._replace(error=error, above=above, below=below), is_thin=ratios is not None)
     in_doubt = RESIDUALS_IN_DOUBT if isinstance(held, Residuals) else 0.5
     error = math.hypot(max(number.error, held.error), in_doubt * held.correction)
-    twice = _held(x, y, model, ratios, natural, 2 * NEIGHBOURS, generator).nats
+    twice = _held(x, y, model, ratios, natural, 2 * NEIGHBOURS, generator)[0].nats
     doubt = ""
     if abs(twice - held.nats) > max(2 * error, NEIGHBOURS_APART * abs(held.nats), NEIGHBOURS_APART_LEAST):
         doubt = f"twice as many neighbours say {twice:.2f} nats instead of {held.nats:.2f}"
-    return Controlled(Number(held.nats, error), held.correction, doubt, ratios is not None)
+    in_plane = x.shape[1] == y.shape[1] == 1 and not isinstance(held, Residuals)
+    return Controlled(Number(held.nats, error), held.correction, doubt, ratios is not None, in_plane)
 
 
 def or_density(
@@ -210,7 +212,7 @@ def _held(
     natural: Natural | None,
     neighbours: int,
     generator: torch.Generator,
-) -> control.Controlled:
+) -> tuple[control.Controlled, float]:
     """KSG held against draws from the model, or against matchings where a side is thin; or residuals, where they find more.
 
     Neighbours of residuals miss a part, like those of pairs, but see edges.
@@ -223,17 +225,21 @@ def _held(
         natural: columns and model for residuals; ``None`` leaves them out.
         neighbours: of KSG; residuals, which share little, take twice as many.
         generator: draws.
+
+    Returns:
+        What is taken, and the nats that the interval has to reach to, where neighbours of pairs find more, if not surely.
     """
     if ratios is not None:
         rows = slice(0, ratios.shape[0])
-        return matched_ksg(x[rows], y[rows], ratios, neighbours, generator)
+        return matched_ksg(x[rows], y[rows], ratios, neighbours, generator), -math.inf
     if natural is None:
-        return controlled_ksg(x, y, model, neighbours, generator)
+        return controlled_ksg(x, y, model, neighbours, generator), -math.inf
     residuals = residual_ksg(*natural, 2 * neighbours)
-    drawn = controlled_ksg(x, y, model, neighbours, generator)
     if x.shape[1] == y.shape[1] == 1:
+        drawn = controlled_ksg(*natural, neighbours, generator)
         # A wave that the density has not learned is near in the plane, and everywhere among residuals.
-        sure = SIGNIFICANT * math.hypot(drawn.noise, residuals.noise)
-        is_poor = residuals.correction > LINE_DISAGREEMENT
-        return drawn if is_poor and drawn.nats > residuals.nats + sure else residuals
-    return residuals if residuals.nats > drawn.nats + RESIDUALS_SURE * residuals.noise else drawn
+        more, noise = drawn.nats - residuals.nats, math.hypot(drawn.noise, residuals.noise)
+        unsettled = drawn.nats if more > NOT_SETTLED * noise else -math.inf
+        return (drawn if more > SIGNIFICANT * noise else residuals), unsettled
+    drawn = controlled_ksg(x, y, model, neighbours, generator)
+    return (residuals if residuals.nats > drawn.nats + RESIDUALS_SURE * residuals.noise else drawn), -math.inf

@@ -40,6 +40,7 @@ from lmi.auto.rising import Rise, rising
 from lmi.auto.selection import fit_candidates, is_low_dimensional, select
 from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_independent_components, with_maps
 from lmi.auto.verdict import verdict_of
+from lmi.estimators.blocks import independent_blocks
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS
@@ -173,7 +174,9 @@ class AutoEstimator:
         folds = make_folds(
             n, self.folds or (2 if n >= MANY_SAMPLES else 3), None if in_time else context.generator("folds"), groups
         )
-        contest = fit_candidates(spaces, folds, self.critic if self.neural else None, context, None if in_time else raw)
+        parted = None if in_time or groups is not None else independent_blocks(*raw)
+        critic = self.critic if self.neural and parted is None else None  # blocks have critics of their own
+        contest = fit_candidates(spaces, folds, critic, context, None if in_time else raw, parted is not None)
         candidates = contest.fitted
         chosen, number = number_of(select(candidates).stand_in, candidates)
         if not is_low_dimensional(spaces) and not in_time:
@@ -190,7 +193,7 @@ class AutoEstimator:
                 control = or_density(number, chosen, candidates, context)
         above = control.number.above + unseen(chosen, candidates)
         number = of_counted_rows(control.number._replace(above=above), chosen)
-        number, lost, faint = lost_by_maps(number, chosen, context)
+        number, lost, faint = (number, 0.0, "") if control.in_plane else lost_by_maps(number, chosen, context)
         left = left or left_on_fresh_pairs(chosen, spaces, context)
         number, all_columns = with_all_columns(number, chosen, spaces)
         is_smooth = groups is None and not in_time and all(distinct(z) for z in raw)
@@ -227,9 +230,9 @@ class AutoEstimator:
             verdict=verdict_of(evidence),
             choice=f"auto took {chosen.name}: {', '.join(f'{c.name} {c.bound:.3f}' for c in candidates)} nats held out",
         )
-        if in_time or groups is not None:
+        if parted is None:
             return estimate
-        return or_sum_of_blocks(estimate, chosen, raw, replace(self, permutations=0).estimate, context)
+        return or_sum_of_blocks(estimate, chosen, raw, parted, replace(self, permutations=0).estimate, context)
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
         """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""

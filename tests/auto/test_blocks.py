@@ -7,6 +7,7 @@ import torch
 
 import lmi
 from lmi.auto.blocks import or_sum_of_blocks
+from lmi.estimators.blocks import independent_blocks
 from lmi.evidence import Verdict
 from lmi.sources.beside import Beside
 from lmi.sources.nonlinear.one_column import OneColumn
@@ -15,9 +16,10 @@ from lmi.sources.normal.gaussian import LowRankGaussian
 from lmi.types import Context, Estimate
 
 
-def sides(n=900):
+def parted(n=900):
     x, e = torch.randn(2, n, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return x, x.square() + e
+    y = x.square() + e
+    return (x, y), independent_blocks(x, y)
 
 
 def candidate(bound, n=900, linear=False):
@@ -57,7 +59,7 @@ def test_a_wave_beside_a_line_beside_a_sign():
 def test_the_sum_its_interval_and_the_worst_verdict():
     answers = iter([measured(0.5), measured(0.25, "doubtful", "half of the samples find less")])
     whole = measured(0.3, "abstain", "two reasons")
-    estimate = or_sum_of_blocks(whole, candidate(0.3), sides(), lambda x, y, context: next(answers), Context())
+    estimate = or_sum_of_blocks(whole, candidate(0.3), *parted(), lambda x, y, context: next(answers), Context())
     assert estimate.nats == 0.75
     error = 0.05 * 2**0.5
     below, above = 0.1 - 1.6449 * 0.05, 0.3 - 1.6449 * 0.05
@@ -71,7 +73,7 @@ def test_the_sum_its_interval_and_the_worst_verdict():
 
 def test_fresh_pairs_of_all_columns_that_say_more_keep_their_estimate_with_a_doubt():
     whole = measured(1.5)
-    estimate = or_sum_of_blocks(whole, candidate(1.4), sides(), lambda *_: measured(0.4), Context())
+    estimate = or_sum_of_blocks(whole, candidate(1.4), *parted(), lambda *_: measured(0.4), Context())
     assert estimate.nats == 1.5
     assert estimate.verdict.level == "doubtful"
     assert "fresh pairs of all columns" in estimate.verdict.reasons[0]
@@ -81,7 +83,7 @@ def test_a_block_that_is_refused_keeps_the_whole_with_a_doubt():
     def refused(*_):
         raise ValueError("what determines each other shares infinitely many nats")
 
-    estimate = or_sum_of_blocks(measured(1.5, "abstain", "a"), candidate(1.4), sides(), refused, Context())
+    estimate = or_sum_of_blocks(measured(1.5, "abstain", "a"), candidate(1.4), *parted(), refused, Context())
     assert estimate.nats == 1.5
     assert estimate.verdict.level == "abstain"
     assert "infinitely" in estimate.verdict.reasons[1]
@@ -89,4 +91,4 @@ def test_a_block_that_is_refused_keeps_the_whole_with_a_doubt():
 
 def test_a_reliable_line_needs_no_blocks():
     whole = measured(0.3)
-    assert or_sum_of_blocks(whole, candidate(0.3, linear=True), sides(), None, Context()) is whole
+    assert or_sum_of_blocks(whole, candidate(0.3, linear=True), *parted(), None, Context()) is whole

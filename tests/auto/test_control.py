@@ -88,7 +88,8 @@ def test_ranks_that_nearly_determine_each_other_stay_so_where_quantiles_are_redr
     x, y = z, (0.9995 * z + math.sqrt(1 - 0.9995**2) * e).exp()
     estimate = lmi.estimate(x, y, seed=0)
     assert abs(estimate.nats - truth) < 0.1 and estimate.interval[0] < truth < estimate.interval[1]
-    assert estimate.details["maps_correction_nats"] > 0.03
+    # What ranks lose is simulated and added, or neighbours in the plane have seen it.
+    assert max(estimate.details[name] for name in ("maps_correction_nats", "ksg_correction_nats")) > 0.03
 
 
 def test_edges_along_columns_that_were_turned_are_seen_in_residuals_of_the_columns():

@@ -45,7 +45,7 @@ def test_neighbours_correct_a_density_that_is_not_in_the_family():
     y = x + 0.2 * (2 * torch.rand(3000, 1, generator=g, dtype=torch.float64) - 1)
     estimate = lmi.estimate(x, y, "auto", **QUICK)
     assert abs(estimate.nats - (0.2 - math.log(0.4))) < 0.06
-    assert estimate.details["ksg_correction_nats"] != 0
+    assert estimate.nats > estimate.details["t density on columns bound_nats"] + 0.1
 
 
 @pytest.mark.slow

@@ -74,9 +74,9 @@ LEVEL_COLUMNS = Threshold(
 )
 PREDICTED = Threshold(2, "columns of a side", "that are predicted from the other side: neighbours see few dimensions")
 PREDICTED_FROM = Threshold(
-    3,
+    2,
     "columns of both sides",
-    "from here on predictions are asked: a sign of two columns cost densities and KSG .1 nats",
+    "from here on predictions are asked: stairs of one column cost densities and KSG .1 nats",
 )
 PREDICTORS = Threshold(
     50, "columns of both sides", "up to here all products of columns can be asked of a few thousand rows"
