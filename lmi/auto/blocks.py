@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from lmi.auto.candidate import FittedCandidate
-from lmi.estimators.blocks import Block, Blocks
+from lmi.auto.labels import label_information
+from lmi.estimators.blocks import Block, Blocks, independent_blocks
 from lmi.estimators.trust.thresholds import SURE
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Level, Verdict
@@ -85,6 +86,33 @@ def or_sum_of_blocks(
         ),
         choice="auto took the sum of blocks of columns that share nothing: "
         + "; ".join(f"{name} {part.nats:.3f} nats, {part.choice}" for name, part in zip(words, parts, strict=True)),
+    )
+
+
+def label_information_of_blocks(x: Tensor, label: Tensor, permutations: int, context: Context) -> Estimate:
+    """I(X; L) of the columns that the label goes with, where the others go with neither; see ``label_information``.
+
+    Args:
+        x: (n, dx).
+        label: (n,) class numbers.
+        permutations: size of the null.
+        context: seeds.
+
+    Raises:
+        ValueError: where a label is rarer than the folds.
+    """
+    classes = (label[:, None] == label.unique()).double()
+    parted = independent_blocks(x, classes) if x.shape[1] > 1 else None
+    if parted is None or len(parted.blocks[0].y) < classes.shape[1]:
+        return label_information(x, label, permutations, context)
+    block = parted.blocks[0]
+    estimate = label_information(x[:, list(block.x)], label, permutations, context)
+    low, high = estimate.interval or (estimate.nats, estimate.nats)
+    columns = " ".join(f"x{i + 1}" for i in block.x)
+    return replace(
+        estimate,
+        interval=(low, high + parted.missed),
+        choice=f"of {columns}, which alone go with the label, {estimate.choice}",
     )
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from lmi.auto.labels import label_information
+from lmi.auto.blocks import label_information_of_blocks
 from lmi.estimators.columns import jitter_ties
 from lmi.estimators.modules.quantized import grassberger_entropy, table_error
 from lmi.estimators.neighbors.terms import repeats
@@ -74,7 +74,7 @@ def estimate_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -
         label = few_levels(side) if tied(side) else None
         if label is not None:
             other = jitter_ties(other, context.generator("ties")) if tied(other) else other
-            return label_information(other, label, permutations, context)
+            return label_information_of_blocks(other, label, permutations, context)
     return None
 
 

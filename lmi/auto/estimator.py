@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from lmi.auto.blocks import or_sum_of_blocks
+from lmi.auto.blocks import label_information_of_blocks, or_sum_of_blocks
 from lmi.auto.candidate import HELD_OUT_SAMPLES
 from lmi.auto.certified import or_certified
 from lmi.auto.control import Controlled, controlled, of_thin_sides, or_density
@@ -32,7 +32,7 @@ from lmi.auto.corrections import (
 )
 from lmi.auto.discrete import entered_once, estimate_levels, tied
 from lmi.auto.doubt import Evidence
-from lmi.auto.labels import given_information, label_information
+from lmi.auto.labels import given_information
 from lmi.auto.nulls import null_of
 from lmi.auto.numbers import number_of
 from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
@@ -235,8 +235,8 @@ class AutoEstimator:
         return or_sum_of_blocks(estimate, chosen, raw, parted, replace(self, permutations=0).estimate, context)
 
     def estimate_label(self, x: Tensor, label: Tensor, context: Context) -> Estimate:
-        """I(X; L) for x (n, dx) and a label (n,), see ``label_information``."""
-        return label_information(x, label, self.permutations, context)
+        """I(X; L) for x (n, dx) and a label (n,), see ``label_information_of_blocks``."""
+        return label_information_of_blocks(x, label, self.permutations, context)
 
     def estimate_given(self, x: Tensor, y: Tensor, z: Tensor, context: Context) -> Estimate:
         """I(X; Y | Z), see ``given_information``."""

@@ -157,13 +157,16 @@ def label_information(x: Tensor, label: Tensor, permutations: int, context: Cont
     if name == best and nats > 2 * error:
         halves = [log_shares(x, label, {best: built[best]}, FOLDS, seed, half)[best] for half in (0, 1)]
         fewer = sum(read_shares(logs, entropy, context).terms(label) for logs in halves) / len(halves)
-        rise, rise_error = float((read[best] - fewer).mean()), float((read[best] - fewer).std()) / n**0.5
+        rise = float((read[best] - fewer).mean())
         times = LABEL_RISE_OF_A_FORMULA if built[best].parametric else LABEL_RISE
-        # The upper end is that of the number and what it lacks together, and what it lacks is a noisy figure itself.
-        lacking = times * rise + Z_90 * (math.hypot(error, times * rise_error) - error)
+        lacking = lacking_of(read[best] - fewer, times, error)
         above = max(min(max(LEARNED_LABEL * entropy, lacking, unseen), entropy - nats), 0.0)
         if rise > max(RISING * nats, RISING_LEAST):
             reasons.append(f"half of the training samples find {nats - rise:.3f} nats: more would find more")
+    if name != best and nats > 2 * error:
+        fewer = neighbours_of_halves(x, label, context)
+        # Near a sharp boundary neighbours lack what lies within their distance, n^(-1/d) of it.
+        above = min(lacking_of(ross - fewer, 1 / (2 ** (1 / x.shape[1]) - 1), error), max(entropy - nats, 0.0))
     if nats < 2 * error and n < SAMPLES_A_DIMENSION * x.shape[1]:
         reasons.append(f"nothing was found, and {n} samples of {x.shape[1]} columns could hide what is not linear")
     if nats < 2 * error and nats < 0.01:
@@ -179,6 +182,32 @@ def label_information(x: Tensor, label: Tensor, permutations: int, context: Cont
         verdict=Verdict("doubtful" if reasons else "reliable", tuple(reasons)),
         choice=f"auto took {name}: {choice} nats held out",
     )
+
+
+def lacking_of(more: Tensor, times: float, error: float) -> float:
+    """Nats by which the interval of a number has to open, for what more samples would find.
+
+    The upper end is that of the number and what it lacks together, and what it lacks is a noisy figure itself.
+
+    Args:
+        more: (n,) terms of all samples less those of half of them.
+        times: how much more is lacking than half of the samples lack.
+        error: of the number.
+
+    >>> round(lacking_of(torch.full((9,), 0.1), 2.4, 0.05), 2)
+    0.24
+    """
+    rise, rise_error = float(more.mean()), float(more.std()) / more.numel() ** 0.5
+    return max(times * rise + Z_90 * (math.hypot(error, times * rise_error) - error), 0.0)
+
+
+def neighbours_of_halves(x: Tensor, label: Tensor, context: Context) -> Tensor:
+    """(n,) terms by nearest neighbours among a random half of x (n, dx) and of the label (n,), each half by itself."""
+    n = x.shape[0]
+    order, terms = torch.randperm(n, generator=context.generator("halves")), torch.empty(n, dtype=torch.float64)
+    for rows in (order[: n // 2], order[n // 2 :]):
+        terms[rows] = ross_pointwise(robust_scaled(x[rows]), label[rows], 5)
+    return terms
 
 
 def above_chance(terms: Tensor) -> bool:

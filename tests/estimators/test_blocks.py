@@ -2,16 +2,8 @@
 
 import torch
 
-from lmi.estimators.blocks import (
-    Block,
-    chance_of_groups,
-    connected,
-    independent_blocks,
-    joined,
-    linked_triples,
-    missed_by,
-    waves_of,
-)
+from lmi.estimators.blocks import Block, connected, independent_blocks, joined, missed_by
+from lmi.estimators.trust.linked import chance_of_groups, linked_triples, waves_of
 
 
 def normal(n, d, seed=0):
@@ -89,6 +81,19 @@ def test_groups_of_one_column_are_left_alone():
     assert connected(torch.zeros(2, 2, dtype=torch.bool)) == [[0], [1]]
 
 
-def test_no_more_columns_are_asked_than_triples_are_cheap():
-    x = normal(200, 40)
-    assert independent_blocks(x, x + 0.1 * normal(200, 40, 1)) is None
+def test_a_wave_and_a_product_among_a_hundred_columns():
+    x, e = normal(1500, 100), normal(1500, 2, 1)
+    y = torch.stack(((4 * x[:, 30]).cos() + 0.3 * e[:, 0], x[:, 7] * x[:, 60] + 0.5 * e[:, 1]), 1)
+    wave, product = sorted(independent_blocks(x, y).blocks, key=lambda block: block.y)
+    assert (wave.y, product.y) == ((0,), (1,))
+    assert wave.x == (30,) and {7, 60} <= set(product.x) and len(product.x) <= 4  # of 100 columns one may join by chance
+
+
+def test_blocks_that_are_nearly_all_or_too_many_are_none():
+    x, e = normal(400, 20), normal(400, 20, 1)
+    y = torch.cat((x[:, :1] + e[:, :1], 0.05 * x[:, 1:] + e[:, 1:]), 1)  # 19 columns of each go with nothing clearly
+    assert independent_blocks(x, y) is None
+    many = normal(8000, 12), normal(8000, 12, 1)
+    assert independent_blocks(many[0], many[0].square() + many[1]) is None
+    assert len(independent_blocks(many[0][:3000], (many[0].square() + many[1])[:3000]).blocks) == 12
+    assert independent_blocks(normal(300, 100), normal(300, 1, 1)) is None

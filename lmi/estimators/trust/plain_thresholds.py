@@ -32,14 +32,23 @@ PREDICTED_TOGETHER = Threshold(
 UNPREDICTED_TOGETHER = Threshold(
     0.25, "share of the number", "that predictions of several columns may lack; measured: .01 to .19 for 2 to 8 columns"
 )
-BLOCK_COLUMNS = Threshold(48, "columns of both sides", "that are asked, triple by triple, which of them go together")
+BLOCK_COLUMNS = Threshold(
+    48, "columns of both sides", "up to which all triples are asked which go together; then products"
+)
+BLOCK_MOST = Threshold(400, "columns of both sides", "that are asked which of them go together, in up to three seconds")
+BLOCK_LARGEST = Threshold(
+    0.8, "share of the columns", "that one block may have: a larger one is as hard as all of them"
+)
+BLOCK_ROWS = Threshold(
+    60_000, "rows of all blocks", "together: a block that is no line takes a second for a thousand rows"
+)
 BLOCK_LINK = Threshold(
-    0.0003, "probability by chance", "of what makes two columns one block: blocks joined by luck only cost time"
+    0.0003, "probability by chance", "of what makes columns one block: if by luck, it only costs time"
 )
 BLOCK_SURE = Threshold(
     0.001,
     "probability by chance",
-    "in any pair, triple or pair of pairs of columns, of what has a block taken out or joined by products",
+    "in any pair or triple of columns, of what has a block taken out or joined by products",
 )
 BLOCK_MISSED = Threshold(
     3, "standard deviations", "of what a line finds in all columns and not in their blocks, so that these are not taken"
