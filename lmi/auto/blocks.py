@@ -17,10 +17,10 @@ from lmi.auto.labels import label_information
 from lmi.estimators.blocks import Block, Blocks, independent_blocks
 from lmi.estimators.trust.thresholds import SURE
 from lmi.estimators.trust.uncertainty import Z_90
-from lmi.evidence import Level, Verdict
+from lmi.estimators.trust.verdict import worst
+from lmi.evidence import Verdict
 from lmi.types import Context, Estimate
 
-LEVELS: tuple[Level, ...] = ("reliable", "doubtful", "abstain")
 Measure = Callable[[Tensor, Tensor, Context], Estimate]
 
 
@@ -69,21 +69,22 @@ def or_sum_of_blocks(
     pointwise = [part.pointwise for part in parts]
     known = [p for p in pointwise if p is not None]
     words = [in_words(block) for block in parted.blocks]
-    verdicts = [part.verdict or Verdict("reliable") for part in parts]
+    verdict = worst(*(of_block(name, part.verdict) for name, part in zip(words, parts, strict=True)))
+    high = nats + Z_90 * error + above
+    if whole.nats > high and whole.interval and whole.verdict and whole.verdict.level != "abstain":
+        high = whole.interval[1]
+        verdict = worst(verdict, Verdict("doubtful", (f"all columns together say {whole.nats:.2f} nats",)))
     return replace(
         whole,
         nats=nats,
-        interval=(nats - Z_90 * error - below, nats + Z_90 * error + above),
+        interval=(nats - Z_90 * error - below, high),
         pointwise=torch.stack(known).sum(0) if len(known) == len(parts) else None,
         ceiling=math.fsum(part.ceiling for part in parts),
         warnings=tuple(f"{name}: {w}" for name, part in zip(words, parts, strict=True) for w in part.warnings),
         details=whole.details
         | {"standard_error_nats": error, "all_columns_nats": whole.nats, "ksg_correction_nats": 0.0}
         | {f"{name} nats": part.nats for name, part in zip(words, parts, strict=True)},
-        verdict=Verdict(
-            max((v.level for v in verdicts), key=LEVELS.index),
-            tuple(f"{name}: {reason}" for name, v in zip(words, verdicts, strict=True) for reason in v.reasons),
-        ),
+        verdict=verdict,
         choice="auto took the sum of blocks of columns that share nothing: "
         + "; ".join(f"{name} {part.nats:.3f} nats, {part.choice}" for name, part in zip(words, parts, strict=True)),
     )
@@ -116,6 +117,12 @@ def label_information_of_blocks(x: Tensor, label: Tensor, permutations: int, con
     )
 
 
+def of_block(name: str, verdict: Verdict | None) -> Verdict:
+    """The verdict with its reasons said of the block of this name."""
+    verdict = verdict or Verdict("reliable")
+    return Verdict(verdict.level, tuple(f"{name}: {reason}" for reason in verdict.reasons))
+
+
 def in_words(block: Block) -> str:
     """The columns of a block.
 
@@ -128,6 +135,4 @@ def in_words(block: Block) -> str:
 
 
 def _doubted(whole: Estimate, words: str) -> Estimate:
-    verdict = whole.verdict or Verdict("reliable")
-    level = "doubtful" if verdict.level == "reliable" else verdict.level
-    return replace(whole, verdict=Verdict(level, (*verdict.reasons, words)))
+    return replace(whole, verdict=worst(whole.verdict or Verdict("reliable"), Verdict("doubtful", (words,))))

@@ -2,7 +2,8 @@
 
 In the order of ``docs/auto.md``: what repeats goes to tables and labels; both sides become spaces; folds are made;
 candidates are fitted and judged by held-out lower bounds; one is chosen and gives its number; few dimensions get a KSG
-correction; the interval opens by what is known to be missing; the verdict collects what speaks against the number.
+correction; the interval opens by what is known to be missing; the verdict collects what speaks against the number. Where
+columns part into blocks that share nothing, the blocks' estimates are added up.
 """
 
 from __future__ import annotations

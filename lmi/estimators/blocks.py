@@ -11,12 +11,14 @@ import math
 from typing import NamedTuple
 
 import torch
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.linked import (
     chance_of_groups,
+    chance_of_pairs,
     farthest_by_chance,
     linked_products,
     linked_triples,
@@ -26,6 +28,7 @@ from lmi.estimators.trust.plain_thresholds import (
     BLOCK_COLUMNS,
     BLOCK_LARGEST,
     BLOCK_LINK,
+    BLOCK_LINKED,
     BLOCK_MISSED,
     BLOCK_MOST,
     BLOCK_ROWS,
@@ -33,7 +36,8 @@ from lmi.estimators.trust.plain_thresholds import (
 )
 from lmi.estimators.trust.uncertainty import Z_90
 
-MOST_ROWS = 5000
+MOST_ROWS, FEWER_ROWS = 5000, 3000  # of few columns, and of many
+NEAREST = 15  # rows that predict a column
 MOST_JOINED = 24  # columns of a group whose pairs are asked whether they go with those of another
 
 
@@ -79,24 +83,71 @@ def independent_blocks(x: Tensor, y: Tensor) -> Blocks | None:
     dx, columns = x.shape[1], x.shape[1] + y.shape[1]
     if not 3 <= columns <= min(BLOCK_MOST, x.shape[0] / 4):
         return None
-    z = torch.cat((x[:MOST_ROWS].double(), y[:MOST_ROWS].double()), 1)
+    rows = MOST_ROWS if columns <= BLOCK_COLUMNS else FEWER_ROWS
+    z = torch.cat((x[:rows].double(), y[:rows].double()), 1)
+    lines = chance_of_groups(waves_of(z, 1), [[column] for column in range(columns)])
+    if len(max(connected(lines < BLOCK_LINKED / math.comb(columns, 2)), key=len)) > BLOCK_LARGEST * columns:
+        return None
+    linked, surely = links(z, dx)
+    clear = [group for group in joined(z, connected(linked)) if surely[group][:, group].any()]
+    if not clear:
+        return None
     waves = waves_of(z)
-    chance = chance_of_groups(waves, [[column] for column in range(columns)])
-    triples = linked_triples(z) if columns <= BLOCK_COLUMNS else linked_products(z, dx)
-    surely = (chance < BLOCK_SURE / math.comb(columns, 2)) | triples
-    surely[:dx, :dx] = surely[dx:, dx:] = False
-    groups = joined(z, connected((chance < BLOCK_LINK) | triples))
-    clear = [group for group in groups if surely[group][:, group].any()]
-    rest = sorted(set(range(columns)).difference(*clear))
-    groups = [*clear, rest] if rest else clear
-    groups = merged(groups, chance_of_groups(waves, groups) < BLOCK_LINK)
+    groups = looked_at_again(z, clear, dx)
     blocks = tuple(Block(tuple(i for i in g if i < dx), tuple(i - dx for i in g if i >= dx)) for g in groups)
     blocks = tuple(block for block in blocks if block.x and block.y)
     largest = max((len(block.x) + len(block.y) for block in blocks), default=columns)
-    if not clear or largest > BLOCK_LARGEST * columns or len(blocks) * x.shape[0] > BLOCK_ROWS:
+    if largest > BLOCK_LARGEST * columns or len(blocks) * x.shape[0] > BLOCK_ROWS:
         return None
     missed = missed_by(blocks, x, y, waves)
     return None if missed is None else Blocks(blocks, missed)
+
+
+def links(z: Tensor, dx: int) -> tuple[Tensor, Tensor]:
+    """(d, d) which columns of z (n, d) are held for dependent, and which of both sides surely are.
+
+    Args:
+        z: (n, d) columns of both sides.
+        dx: how many of them are of x.
+    """
+    chance = chance_of_pairs(z)
+    triples = linked_triples(z) if z.shape[1] <= BLOCK_COLUMNS else linked_products(z, dx)
+    surely = (chance < BLOCK_SURE / math.comb(z.shape[1], 2)) | triples
+    surely[:dx, :dx] = surely[dx:, dx:] = False
+    return (chance < min(BLOCK_LINK, BLOCK_LINKED / math.comb(z.shape[1], 2))) | triples, surely
+
+
+def looked_at_again(z: Tensor, clear: list[list[int]], dx: int) -> list[list[int]]:
+    """The clear groups with what their columns go with once what they share within the group is taken off, and the rest as one.
+
+    What a column shares with its own group hides what it shares with others.
+
+    Args:
+        z: (n, d) columns of both sides.
+        clear: groups of columns.
+        dx: how many columns are of x.
+    """
+    z = z.clone()
+    for group in clear:
+        of_x, of_y = [i for i in group if i < dx], [i for i in group if i >= dx]
+        z[:, of_x], z[:, of_y] = unpredicted(z[:, of_x], z[:, of_y]), unpredicted(z[:, of_y], z[:, of_x])
+    linked, taken = links(z, dx)[0], {column for group in clear for column in group}
+    items = [*clear, *([column] for column in range(z.shape[1]) if column not in taken)]
+    member = torch.zeros(len(items), z.shape[1])
+    for i, item in enumerate(items):
+        member[i, item] = 1.0
+    groups = merged(items, member @ linked.float() @ member.T > 0)
+    joint = [group for group in groups if not taken.isdisjoint(group)]
+    rest = sorted(itertools.chain(*(group for group in groups if taken.isdisjoint(group))))
+    groups = [*joint, rest] if rest else joint
+    return merged(groups, chance_of_groups(waves_of(z), groups) < BLOCK_LINK)
+
+
+def unpredicted(target: Tensor, source: Tensor) -> Tensor:
+    """Columns of target (n, k) less the mean of theirs at the nearest rows of source (n, m), by its normal scores."""
+    rows = normal_scores(source).numpy()
+    near = NearestNeighbors(n_neighbors=NEAREST).fit(rows).kneighbors(return_distance=False)
+    return target - target[torch.from_numpy(near)].mean(1)
 
 
 def connected(linked: Tensor) -> list[list[int]]:

@@ -79,6 +79,16 @@ def test_fresh_pairs_of_all_columns_that_say_more_keep_their_estimate_with_a_dou
     assert "fresh pairs of all columns" in estimate.verdict.reasons[0]
 
 
+def test_an_estimate_of_all_columns_that_says_more_is_in_the_interval_and_a_doubt():
+    whole = measured(1.5)
+    estimate = or_sum_of_blocks(whole, candidate(0.6), *parted(), lambda *_: measured(0.3), Context())
+    assert estimate.nats == 0.6
+    assert estimate.interval[1] == whole.interval[1]
+    assert estimate.verdict == Verdict("doubtful", ("all columns together say 1.50 nats",))
+    unsure = or_sum_of_blocks(measured(2.5, "abstain"), candidate(0.6), *parted(), lambda *_: measured(0.3), Context())
+    assert unsure.verdict.level == "reliable" and unsure.interval[1] < 1.5
+
+
 def test_a_block_that_is_refused_keeps_the_whole_with_a_doubt():
     def refused(*_):
         raise ValueError("what determines each other shares infinitely many nats")

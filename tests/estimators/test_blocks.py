@@ -3,7 +3,7 @@
 import torch
 
 from lmi.estimators.blocks import Block, connected, independent_blocks, joined, missed_by
-from lmi.estimators.trust.linked import chance_of_groups, linked_triples, waves_of
+from lmi.estimators.trust.linked import chance_of_groups, chance_of_pairs, linked_triples, waves_of
 
 
 def normal(n, d, seed=0):
@@ -81,12 +81,35 @@ def test_groups_of_one_column_are_left_alone():
     assert connected(torch.zeros(2, 2, dtype=torch.bool)) == [[0], [1]]
 
 
+def test_what_a_block_hides_is_seen_once_it_is_taken_off():
+    x, e = normal(1500, 8), normal(1500, 1, 1)
+    fast = independent_blocks(x, x[:, :1] + 0.7 * (12 * x[:, 1:2]).sin() + 0.3 * e)
+    assert fast.blocks == (Block((0, 1), (0,)),)
+    faint = independent_blocks(x, x[:, :1] + 0.3 * (x[:, 1:2].abs() > 1.5) + 0.4 * e)
+    assert faint.blocks == (Block((0, 1), (0,)),)
+    of_many = x[:, :1] + 0.06 * x[:, 1:].square().sum(1, keepdim=True) + 0.5 * e
+    assert independent_blocks(x, of_many) is None  # all eight go together
+
+
+def test_pairs_are_as_rarely_linked_as_they_say_whatever_their_marginals():
+    chances = []
+    for seed, bend in enumerate(
+        (torch.exp, torch.sign, lambda z: z.round(), lambda z: (z > 2).double(), torch.relu) * 2
+    ):
+        z = torch.cat((bend(normal(500, 6, seed)), normal(500, 6, 50 + seed)), 1)
+        chances.append(chance_of_pairs(z)[torch.triu(torch.ones(12, 12), 1) > 0])
+    chances = torch.cat(chances)
+    assert float((chances < 0.01).double().mean()) < 0.02 and float(chances.min()) > 1e-5
+
+
 def test_a_wave_and_a_product_among_a_hundred_columns():
     x, e = normal(1500, 100), normal(1500, 2, 1)
     y = torch.stack(((4 * x[:, 30]).cos() + 0.3 * e[:, 0], x[:, 7] * x[:, 60] + 0.5 * e[:, 1]), 1)
     wave, product = sorted(independent_blocks(x, y).blocks, key=lambda block: block.y)
     assert (wave.y, product.y) == ((0,), (1,))
-    assert wave.x == (30,) and {7, 60} <= set(product.x) and len(product.x) <= 4  # of 100 columns one may join by chance
+    assert (
+        wave.x == (30,) and {7, 60} <= set(product.x) and len(product.x) <= 4
+    )  # of 100 columns one may join by chance
 
 
 def test_blocks_that_are_nearly_all_or_too_many_are_none():

@@ -12,13 +12,38 @@ from lmi.estimators.trust.plain_thresholds import BLOCK_SURE
 from lmi.estimators.trust.products import confirmed_triples
 
 RESOLUTIONS = (1, 2, 4, 8)  # cosines of each column's ranks that are asked together
+FINEST = 32  # cosines of one column that are asked together with one or two of the other
 
 
-def waves_of(z: Tensor) -> Tensor:
-    """(n, d, 8) cosines of the ranks of columns z (n, d), of mean 0 and variance 1."""
+def waves_of(z: Tensor, most: int = RESOLUTIONS[-1]) -> Tensor:
+    """(n, d, most) cosines of the ranks of columns z (n, d), of mean 0 and variance 1."""
     ranks = (mean_ranks(z) - 0.5) / z.shape[0]
-    waves = (torch.pi * ranks[:, :, None] * torch.arange(1, RESOLUTIONS[-1] + 1, dtype=z.dtype)).cos()
-    return (waves - waves.mean(0)) / waves.std(0, correction=0).clamp(min=1e-12)
+    waves = (torch.pi * ranks[:, :, None] * torch.arange(1, most + 1, dtype=z.dtype)).cos()
+    waves -= waves.mean(0)
+    return waves.div_(waves.square().mean(0).sqrt().clamp(min=1e-12))
+
+
+def chance_of_pairs(z: Tensor) -> Tensor:
+    """(d, d) how likely columns of z (n, d) as dependent as these would be by chance, 1 on the diagonal.
+
+    As of groups of one column each, and by one or two cosines of a column with 32 of the other, as where a size is a wave.
+    """
+    n, d = z.shape
+    most = max(min(FINEST, n // 10), RESOLUTIONS[-1])
+    fine = waves_of(z, most).float()
+    chance = chance_of_groups(fine[:, :, : RESOLUTIONS[-1]], [[column] for column in range(d)])
+    own = fine.permute(1, 2, 0) @ fine.permute(1, 0, 2) / n  # (d, most, most)
+    spread = own.square().sum((1, 2)).double()
+    flat = fine.reshape(n, d * most)
+    tests = [chance]
+    for few in (1, 2):
+        coarse = fine[:, :, :few].reshape(n, d * few)
+        sums = (coarse.T @ flat / n).square().reshape(d, few, d, most).sum((1, 3)).double()
+        size, coarse_spread = float(few * most), own[:, :few, :few].square().sum((1, 2)).double()
+        shape = size**2 / (coarse_spread[:, None] * spread) / 2
+        one_way = torch.special.gammaincc(shape, n * sums * shape / size)
+        tests.append(2 * torch.minimum(one_way, one_way.T))
+    return (len(tests) * torch.stack(tests).amin(0)).clamp(max=1.0).fill_diagonal_(1.0)
 
 
 def chance_of_groups(waves: Tensor, groups: list[list[int]]) -> Tensor:
@@ -34,17 +59,17 @@ def chance_of_groups(waves: Tensor, groups: list[list[int]]) -> Tensor:
     """
     n, d, most = waves.shape
     flat = waves.reshape(n, d * most)
-    squares = (flat.T @ flat / n).square().reshape(d, most, d, most)
-    member = torch.zeros(len(groups), d, dtype=waves.dtype)
+    squares = (flat.T @ flat / n).square().double().reshape(d, most, d, most)
+    member = torch.zeros(len(groups), d, dtype=torch.float64)
     for i, group in enumerate(groups):
         member[i, group] = 1.0
     chances = []
-    for m in RESOLUTIONS:
+    for m in (m for m in RESOLUTIONS if m <= most):
         sums = member @ squares[:, :m, :, :m].sum((1, 3)) @ member.T
         size, spread = m * member.sum(1), sums.diagonal()
         shape = (size[:, None] * size).square() / (spread[:, None] * spread) / 2
         chances.append(torch.special.gammaincc(shape, n * sums * shape / (size[:, None] * size)))
-    chance = (len(RESOLUTIONS) * torch.stack(chances).amin(0)).clamp(max=1.0)
+    chance = (len(chances) * torch.stack(chances).amin(0)).clamp(max=1.0)
     return chance.fill_diagonal_(1.0)
 
 

@@ -45,6 +45,7 @@ BLOCK_ROWS = Threshold(
 BLOCK_LINK = Threshold(
     0.0003, "probability by chance", "of what makes columns one block: if by luck, it only costs time"
 )
+BLOCK_LINKED = Threshold(0.03, "probability by chance", "the same, in any pair of a sample")
 BLOCK_SURE = Threshold(
     0.001,
     "probability by chance",
