@@ -11,11 +11,11 @@ import math
 from typing import NamedTuple
 
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components
 from lmi.estimators.gaussian.debiased import closed_form
+from lmi.estimators.neighbors.search import nearest
 from lmi.estimators.trust.linked import (
     chance_of_groups,
     chance_of_pairs,
@@ -145,9 +145,7 @@ def looked_at_again(z: Tensor, clear: list[list[int]], dx: int) -> list[list[int
 
 def unpredicted(target: Tensor, source: Tensor) -> Tensor:
     """Columns of target (n, k) less the mean of theirs at the nearest rows of source (n, m), by its normal scores."""
-    rows = normal_scores(source).numpy()
-    near = NearestNeighbors(n_neighbors=NEAREST).fit(rows).kneighbors(return_distance=False)
-    return target - target[torch.from_numpy(near)].mean(1)
+    return target - target[nearest(normal_scores(source), NEAREST)[1]].mean(1)
 
 
 def connected(linked: Tensor) -> list[list[int]]:

@@ -27,7 +27,7 @@ def test_a_source_without_a_truth_is_refused():
 
 def test_compositions_are_the_same_every_time_and_finite():
     cases, again = composed_cases(), composed_cases()
-    assert cases == again and len({case.name for case in cases}) == len(cases) == 40
+    assert cases == again and len({case.name for case in cases}) == len(cases) == 100
     for case in cases[::7]:
         pairs = case.source.sample(50, torch.Generator().manual_seed(1))
         assert pairs.x.isfinite().all() and pairs.y.isfinite().all() and pairs.truth >= 0

@@ -1,4 +1,4 @@
-"""The suite ``composed``: forty random compositions of dependences of different kinds, turned and bent.
+"""The suite ``composed``: a hundred random compositions of dependences of different kinds, turned and bent.
 
 No estimator's model is made for any of them: a wave beside a class beside a random sign, the sides rotated or pushed through
 exp. Each composition is drawn once, by its number, from the blocks below.
@@ -20,7 +20,7 @@ from lmi.sources.normal.pushforward import MapName, Pushforward
 from lmi.sources.normal.student import StudentT
 from lmi.types import Source
 
-COUNT = 40
+COUNT = 100
 SAMPLES = (800, 1500, 3000, 5000)
 MOST_BLOCKS = 5
 BLOCKS: dict[str, Source] = {
@@ -45,7 +45,7 @@ MAPS: tuple[tuple[MapName, ...], ...] = ((), (), (), ("rotation",), ("exp",), ("
 
 
 def composed_cases() -> list[Case]:
-    """All forty, those of fewest blocks first; groups are how many blocks a case has."""
+    """All of them, those of fewest blocks first; groups are how many blocks a case has."""
     return sorted((_case(number) for number in range(COUNT)), key=lambda case: case.group)
 
 

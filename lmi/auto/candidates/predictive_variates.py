@@ -28,7 +28,7 @@ from lmi.estimators.densities.predictions import (
 )
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.trust.plain_thresholds import UNPREDICTED_TOGETHER
+from lmi.estimators.trust.plain_thresholds import PREDICTED_LINE, UNPREDICTED_TOGETHER
 from lmi.estimators.trust.thresholds import CLIMB_GAIN, FULL_RANK, KSG_DIMENSIONS, PREDICTED, UNPREDICTED
 from lmi.estimators.trust.uncertainty import Z_90
 from lmi.types import Context
@@ -100,7 +100,9 @@ class PredictiveVariates(Candidate):
         critics = [self._critic(predict, model, predicts) for predict, model in zip(predictors, models, strict=True)]
         cross_fit = score_folds(self.space, folds, critics)
         # Of more than two columns it is the bound of a density, which a critic may add to.
-        traits = Traits(COMPLEXITY, exceeds_bound=True, costly=predicts.numel() <= PREDICTED, approximate=True)
+        margin = PREDICTED_LINE if self.space.columns == 2 else 0.0
+        costly = predicts.numel() <= PREDICTED
+        traits = Traits(COMPLEXITY, margin=margin, exceeds_bound=True, costly=costly, approximate=True)
         return FittedPredictiveVariates(self, self.name, traits, cross_fit, predictors, models, predicts)
 
     def _trials(

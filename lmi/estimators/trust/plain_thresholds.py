@@ -26,6 +26,11 @@ CORRELATED_SURE = Threshold(
 CORRELATED_ALONE = Threshold(
     5, "standard errors", "of a column that helps a product to predict: one of two million has as much by chance"
 )
+PREDICTED_LINE = Threshold(
+    0.05,
+    "share of the rival's bound",
+    "by which a prediction must win on a line each, where densities are nearly exact",
+)
 PREDICTED_TOGETHER = Threshold(
     20, "columns of a side", "that are predicted where a density of predictions and columns does without neighbours"
 )
