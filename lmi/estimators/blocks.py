@@ -26,11 +26,13 @@ from lmi.estimators.trust.linked import (
 )
 from lmi.estimators.trust.plain_thresholds import (
     BLOCK_COLUMNS,
+    BLOCK_FINE,
     BLOCK_LARGEST,
     BLOCK_LINK,
     BLOCK_LINKED,
     BLOCK_MISSED,
     BLOCK_MOST,
+    BLOCK_NARROW,
     BLOCK_ROWS,
     BLOCK_SURE,
 )
@@ -81,7 +83,8 @@ def independent_blocks(x: Tensor, y: Tensor) -> Blocks | None:
     True
     """
     dx, columns = x.shape[1], x.shape[1] + y.shape[1]
-    if not 3 <= columns <= min(BLOCK_MOST, x.shape[0] / 4):
+    most = BLOCK_MOST if min(dx, columns - dx) <= BLOCK_NARROW else BLOCK_FINE
+    if not 3 <= columns <= min(most, x.shape[0] / 4):
         return None
     rows = MOST_ROWS if columns <= BLOCK_COLUMNS else FEWER_ROWS
     z = torch.cat((x[:rows].double(), y[:rows].double()), 1)
@@ -92,7 +95,7 @@ def independent_blocks(x: Tensor, y: Tensor) -> Blocks | None:
     clear = [group for group in joined(z, connected(linked)) if surely[group][:, group].any()]
     if not clear:
         return None
-    waves = waves_of(z)
+    waves = waves_of(z, 2)
     groups = looked_at_again(z, clear, dx)
     blocks = tuple(Block(tuple(i for i in g if i < dx), tuple(i - dx for i in g if i >= dx)) for g in groups)
     blocks = tuple(block for block in blocks if block.x and block.y)
@@ -103,15 +106,19 @@ def independent_blocks(x: Tensor, y: Tensor) -> Blocks | None:
     return None if missed is None else Blocks(blocks, missed)
 
 
-def links(z: Tensor, dx: int) -> tuple[Tensor, Tensor]:
+def links(z: Tensor, dx: int, products: bool = True) -> tuple[Tensor, Tensor]:
     """(d, d) which columns of z (n, d) are held for dependent, and which of both sides surely are.
 
     Args:
         z: (n, d) columns of both sides.
         dx: how many of them are of x.
+        products: whether products are asked of columns that are too many for all triples.
     """
     chance = chance_of_pairs(z)
-    triples = linked_triples(z) if z.shape[1] <= BLOCK_COLUMNS else linked_products(z, dx)
+    if z.shape[1] <= BLOCK_COLUMNS:
+        triples = linked_triples(z)
+    else:
+        triples = linked_products(z, dx) if products else torch.zeros_like(chance, dtype=torch.bool)
     surely = (chance < BLOCK_SURE / math.comb(z.shape[1], 2)) | triples
     surely[:dx, :dx] = surely[dx:, dx:] = False
     return (chance < min(BLOCK_LINK, BLOCK_LINKED / math.comb(z.shape[1], 2))) | triples, surely
@@ -131,7 +138,7 @@ def looked_at_again(z: Tensor, clear: list[list[int]], dx: int) -> list[list[int
     for group in clear:
         of_x, of_y = [i for i in group if i < dx], [i for i in group if i >= dx]
         z[:, of_x], z[:, of_y] = unpredicted(z[:, of_x], z[:, of_y]), unpredicted(z[:, of_y], z[:, of_x])
-    linked, taken = links(z, dx)[0], {column for group in clear for column in group}
+    linked, taken = links(z, dx, products=False)[0], {column for group in clear for column in group}
     items = [*clear, *([column] for column in range(z.shape[1]) if column not in taken)]
     member = torch.zeros(len(items), z.shape[1])
     for i, item in enumerate(items):
@@ -200,7 +207,7 @@ def missed_by(blocks: tuple[Block, ...], x: Tensor, y: Tensor, waves: Tensor) ->
         blocks: of columns.
         x: (n, dx).
         y: (n, dy).
-        waves: (m, dx + dy, 8) of rows of both.
+        waves: (m, dx + dy, 2) of rows of both.
     """
     scores = normal_scores(x), normal_scores(y)
 
@@ -223,7 +230,7 @@ def missed_by(blocks: tuple[Block, ...], x: Tensor, y: Tensor, waves: Tensor) ->
     for block in blocks:
         apart[torch.tensor(block.x)[:, None], torch.tensor(block.y)] = 0.0
     rows = waves.shape[0]
-    squares = torch.einsum("nik,njl->ijkl", waves[:, :dx, :2], waves[:, dx:, :2]).div(rows).square().sum((2, 3))
+    squares = torch.einsum("nik,njl->ijkl", waves[:, :dx], waves[:, dx:]).div(rows).square().sum((2, 3))
     count = 4 * float(apart.sum())
     excess = (float((apart * squares).sum()) - count / rows + Z_90 * math.sqrt(2 * count) / rows) / 2
     return max(more + Z_90 * spread, excess, 0.0)

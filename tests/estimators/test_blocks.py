@@ -50,12 +50,12 @@ def test_what_blocks_may_miss_is_told_and_what_they_clearly_miss_forbids_them():
     x, e = normal(1500, 6), normal(1500, 6, 1)
     blocks = (Block((0, 1, 2), (0, 1, 2)), Block((3, 4, 5), (3, 4, 5)))
     z = torch.cat((x, x + e), 1)
-    assert 0 <= missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z)) < 0.02
+    assert 0 <= missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z, 2)) < 0.02
     sizes = x * (0.5 * normal(1500, 1, 5)).exp()
     z = torch.cat((sizes, sizes.roll(1, 1).abs() + e), 1)
-    assert missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z)) > 0.05
+    assert missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z, 2)) > 0.05
     z = torch.cat((x, x + e + 0.3 * x.roll(3, 1)), 1)
-    assert missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z)) is None
+    assert missed_by(blocks, z[:, :6], z[:, 6:], waves_of(z, 2)) is None
 
 
 def test_chances_of_independent_groups_are_even_whatever_holds_their_columns_together():

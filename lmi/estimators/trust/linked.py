@@ -8,15 +8,17 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.columns import mean_ranks, normal_scores
-from lmi.estimators.trust.plain_thresholds import BLOCK_SURE
+from lmi.estimators.trust.plain_thresholds import BLOCK_FINE, BLOCK_SURE
 from lmi.estimators.trust.products import confirmed_triples
 
 RESOLUTIONS = (1, 2, 4, 8)  # cosines of each column's ranks that are asked together
+FEWEST = 2  # of so many columns that more would take minutes
 FINEST = 32  # cosines of one column that are asked together with one or two of the other
 
 
-def waves_of(z: Tensor, most: int = RESOLUTIONS[-1]) -> Tensor:
-    """(n, d, most) cosines of the ranks of columns z (n, d), of mean 0 and variance 1."""
+def waves_of(z: Tensor, most: int = 0) -> Tensor:
+    """(n, d, most) cosines of the ranks of columns z (n, d), of mean 0 and variance 1; by default 8, or 2 of many columns."""
+    most = most or (RESOLUTIONS[-1] if z.shape[1] <= BLOCK_FINE else FEWEST)
     ranks = (mean_ranks(z) - 0.5) / z.shape[0]
     waves = (torch.pi * ranks[:, :, None] * torch.arange(1, most + 1, dtype=z.dtype)).cos()
     waves -= waves.mean(0)
@@ -29,9 +31,12 @@ def chance_of_pairs(z: Tensor) -> Tensor:
     As of groups of one column each, and by one or two cosines of a column with 32 of the other, as where a size is a wave.
     """
     n, d = z.shape
+    alone = [[column] for column in range(d)]
+    if d > BLOCK_FINE:
+        return chance_of_groups(waves_of(z).float(), alone)
     most = max(min(FINEST, n // 10), RESOLUTIONS[-1])
     fine = waves_of(z, most).float()
-    chance = chance_of_groups(fine[:, :, : RESOLUTIONS[-1]], [[column] for column in range(d)])
+    chance = chance_of_groups(fine[:, :, : RESOLUTIONS[-1]], alone)
     own = fine.permute(1, 2, 0) @ fine.permute(1, 0, 2) / n  # (d, most, most)
     spread = own.square().sum((1, 2)).double()
     flat = fine.reshape(n, d * most)

@@ -40,7 +40,13 @@ UNPREDICTED_TOGETHER = Threshold(
 BLOCK_COLUMNS = Threshold(
     48, "columns of both sides", "up to which all triples are asked which go together; then products"
 )
-BLOCK_MOST = Threshold(400, "columns of both sides", "that are asked which of them go together, in up to three seconds")
+BLOCK_FINE = Threshold(
+    400, "columns of both sides", "of which eight cosines are asked, in up to three seconds; of more two"
+)
+BLOCK_MOST = Threshold(
+    1200, "columns of both sides", "that are asked which of them go together, where one side is narrow"
+)
+BLOCK_NARROW = Threshold(24, "columns of a side", "that is narrow: products of two wide ones take too long")
 BLOCK_LARGEST = Threshold(
     0.8, "share of the columns", "that one block may have: a larger one is as hard as all of them"
 )
