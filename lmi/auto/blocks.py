@@ -47,7 +47,7 @@ def or_sum_of_blocks(
     if is_line and whole.verdict is not None and whole.verdict.level == "reliable":
         return whole
     parts = []
-    for i, block in enumerate(parted.blocks):
+    for i, block in enumerate(context.bar(parted.blocks, "blocks of columns", len(parted.blocks))):
         try:
             parts.append(measure(raw[0][:, list(block.x)], raw[1][:, list(block.y)], context.child("block", i)))
         except ValueError as refusal:

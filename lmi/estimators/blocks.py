@@ -86,8 +86,11 @@ def independent_blocks(x: Tensor, y: Tensor) -> Blocks | None:
     most = BLOCK_MOST if min(dx, columns - dx) <= BLOCK_NARROW else BLOCK_FINE
     if not 3 <= columns <= min(most, x.shape[0] / 4):
         return None
-    rows = MOST_ROWS if columns <= BLOCK_COLUMNS else FEWER_ROWS
-    z = torch.cat((x[:rows].double(), y[:rows].double()), 1)
+    count = min(MOST_ROWS if columns <= BLOCK_COLUMNS else FEWER_ROWS, x.shape[0])
+    rows = torch.linspace(
+        0, x.shape[0] - 1, count, dtype=torch.float64
+    ).long()  # of all parts of a sample that may be sorted
+    z = torch.cat((x[rows].double(), y[rows].double()), 1)
     lines = chance_of_groups(waves_of(z, 1), [[column] for column in range(columns)])
     if len(max(connected(lines < BLOCK_LINKED / math.comb(columns, 2)), key=len)) > BLOCK_LARGEST * columns:
         return None

@@ -112,6 +112,13 @@ def test_a_wave_and_a_product_among_a_hundred_columns():
     )  # of 100 columns one may join by chance
 
 
+def test_rows_that_are_sorted_are_looked_at_everywhere():
+    x = normal(20000, 3)
+    label = (x[:, 1:2] > 0).double()
+    order = label[:, 0].argsort(stable=True)  # the first 5,000 rows have one label
+    assert independent_blocks(x[order], label[order]).blocks == (Block((1,), (0,)),)
+
+
 def test_blocks_that_are_nearly_all_or_too_many_are_none():
     x, e = normal(400, 20), normal(400, 20, 1)
     y = torch.cat((x[:, :1] + e[:, :1], 0.05 * x[:, 1:] + e[:, 1:]), 1)  # 19 columns of each go with nothing clearly
