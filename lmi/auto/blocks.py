@@ -39,37 +39,37 @@ def or_sum_of_blocks(
             more than the blocks say.
         chosen: its candidate.
         raw: (n, dx), (n, dy) all columns.
-        parted: the blocks that these part into.
+        parted: the blocks that these estimate into.
         measure: estimates a block.
         context: a child for each block.
     """
     is_line = chosen.traits.linear and chosen.traits.complexity > 0
     if is_line and whole.verdict is not None and whole.verdict.level == "reliable":
         return whole
-    parts = []
+    estimates = []
     for i, block in enumerate(context.bar(parted.blocks, "blocks of columns", len(parted.blocks))):
         try:
-            parts.append(measure(raw[0][:, list(block.x)], raw[1][:, list(block.y)], context.child("block", i)))
+            estimates.append(measure(raw[0][:, list(block.x)], raw[1][:, list(block.y)], context.child("block", i)))
         except ValueError as refusal:
             return _doubted(whole, f"the columns {in_words(block)} go together without others, and alone: {refusal}")
     terms = chosen.cross_fit.terms
     terms = terms[~terms.isnan()]
-    nats = math.fsum(part.nats for part in parts)
-    errors = [part.details.get("standard_error_nats", 0.0) for part in parts]
+    nats = math.fsum(estimate.nats for estimate in estimates)
+    errors = [estimate.details.get("standard_error_nats", 0.0) for estimate in estimates]
     error = math.hypot(*errors)
     if chosen.bound - nats > SURE * math.hypot(error, float(terms.std()) / terms.numel() ** 0.5):
         return _doubted(
             whole, f"blocks of columns that share little say {nats:.2f} nats, and fresh pairs of all columns more"
         )
     below, above = 0.0, parted.missed
-    for part, own in zip(parts, errors, strict=True):
-        low, high = part.interval or (part.nats, part.nats)
-        below += max(part.nats - low - Z_90 * own, 0.0)
-        above += max(high - part.nats - Z_90 * own, 0.0)
-    pointwise = [part.pointwise for part in parts]
+    for estimate, block_error in zip(estimates, errors, strict=True):
+        low, high = estimate.interval or (estimate.nats, estimate.nats)
+        below += max(estimate.nats - low - Z_90 * block_error, 0.0)
+        above += max(high - estimate.nats - Z_90 * block_error, 0.0)
+    pointwise = [estimate.pointwise for estimate in estimates]
     known = [p for p in pointwise if p is not None]
     words = [in_words(block) for block in parted.blocks]
-    verdict = worst(*(of_block(name, part.verdict) for name, part in zip(words, parts, strict=True)))
+    verdict = worst(*(of_block(name, estimate.verdict) for name, estimate in zip(words, estimates, strict=True)))
     high = nats + Z_90 * error + above
     if whole.nats > high and whole.interval and whole.verdict and whole.verdict.level != "abstain":
         high = whole.interval[1]
@@ -78,15 +78,20 @@ def or_sum_of_blocks(
         whole,
         nats=nats,
         interval=(nats - Z_90 * error - below, high),
-        pointwise=torch.stack(known).sum(0) if len(known) == len(parts) else None,
-        ceiling=math.fsum(part.ceiling for part in parts),
-        warnings=tuple(f"{name}: {w}" for name, part in zip(words, parts, strict=True) for w in part.warnings),
+        pointwise=torch.stack(known).sum(0) if len(known) == len(estimates) else None,
+        ceiling=math.fsum(estimate.ceiling for estimate in estimates),
+        warnings=tuple(
+            f"{name}: {w}" for name, estimate in zip(words, estimates, strict=True) for w in estimate.warnings
+        ),
         details=whole.details
         | {"standard_error_nats": error, "all_columns_nats": whole.nats, "ksg_correction_nats": 0.0}
-        | {f"{name} nats": part.nats for name, part in zip(words, parts, strict=True)},
+        | {f"{name} nats": estimate.nats for name, estimate in zip(words, estimates, strict=True)},
         verdict=verdict,
         choice="auto took the sum of blocks of columns that share nothing: "
-        + "; ".join(f"{name} {part.nats:.3f} nats, {part.choice}" for name, part in zip(words, parts, strict=True)),
+        + "; ".join(
+            f"{name} {estimate.nats:.3f} nats, {estimate.choice}"
+            for name, estimate in zip(words, estimates, strict=True)
+        ),
     )
 
 

@@ -64,7 +64,9 @@ Sides = tuple[Tensor, Tensor]
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
 
 
-def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context, parts: bool = False) -> list[Candidate]:
+def called_for(
+    raw: Sides, line: Space, folds: list[Fold], context: Context, has_blocks: bool = False
+) -> list[Candidate]:
     """All of them.
 
     Args:
@@ -72,12 +74,12 @@ def called_for(raw: Sides, line: Space, folds: list[Fold], context: Context, par
         line: components of the columns or of their normal scores, whichever a linear model likes better.
         folds: what candidates will be fitted on.
         context: seeds draws, trees and shuffles.
-        parts: whether the columns part into blocks, in which pairs of columns have densities of their own.
+        has_blocks: whether the columns part into blocks, in which pairs of columns have densities of their own.
     """
     return [
         *of_levels(raw, folds, context),
         *of_tails(raw, folds, context),
-        *([] if parts else of_pairs(raw, folds, context)),
+        *([] if has_blocks else of_pairs(raw, folds, context)),
         *of_leftovers(raw, line, context),
         *of_correlated(raw, folds, context),
         *of_lines(raw, context),

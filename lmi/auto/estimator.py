@@ -186,10 +186,8 @@ class AutoEstimator:
         left, not_normal = linear_evidence(chosen, context)
         thin = of_thin_sides(number, chosen, context)
         control = Controlled(thin or number)
-        measured = (
-            chosen.base or chosen
-        ).traits.exceeds_bound  # in variates or predictions, not by a density of all columns
-        has_density = chosen.components or (chosen.cross_fit.space.name in spaces and not measured)
+        scored = chosen.base or chosen  # by variates or predictions, or by a density of all columns
+        has_density = chosen.components or (chosen.cross_fit.space.name in spaces and not scored.traits.exceeds_bound)
         if thin is None and columns <= KSG_DIMENSIONS and is_low_dimensional(spaces) and not in_time:
             if has_density:
                 control = controlled(number, chosen, candidates, not_normal > NOT_NORMAL, context)

@@ -85,7 +85,7 @@ def fit_candidates(
     critic: CriticSettings | None,
     context: Context,
     raw: tuple[Tensor, Tensor] | None = None,
-    parts: bool = False,
+    has_blocks: bool = False,
 ) -> Contest:
     """Fit all candidates that these spaces have room for, simple ones first.
 
@@ -95,7 +95,7 @@ def fit_candidates(
         critic: settings of the neural critic; ``None`` leaves it out.
         context: seeds the fits.
         raw: (n, dx), (n, dy) all columns as they came, before ties were spread.
-        parts: whether the columns part into blocks, in which pairs of columns have densities of their own.
+        has_blocks: whether the columns part into blocks, in which pairs of columns have densities of their own.
     """
     contest = Contest(folds)
     low = is_low_dimensional(spaces)
@@ -121,7 +121,7 @@ def fit_candidates(
     if raw is not None:
         lines = {name: normal.bound for name, normal in normals.items() if name in (COLUMNS, RANKS)}
         line = spaces[max(lines, key=lines.__getitem__, default=RANKS)]
-        for candidate in called_for(raw, line, folds, context, parts):
+        for candidate in called_for(raw, line, folds, context, has_blocks):
             contest.enter(candidate)
     if critic is not None and columns > NEURAL_DIMENSIONS:
         cheap = [candidate for candidate in contest.fitted if not candidate.traits.costly]

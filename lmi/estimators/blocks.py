@@ -87,9 +87,8 @@ def independent_blocks(x: Tensor, y: Tensor) -> Blocks | None:
     if not 3 <= columns <= min(most, x.shape[0] / 4):
         return None
     count = min(MOST_ROWS if columns <= BLOCK_COLUMNS else FEWER_ROWS, x.shape[0])
-    rows = torch.linspace(
-        0, x.shape[0] - 1, count, dtype=torch.float64
-    ).long()  # of all parts of a sample that may be sorted
+    # Evenly spaced, for a sample may be sorted.
+    rows = torch.linspace(0, x.shape[0] - 1, count, dtype=torch.float64).long()
     z = torch.cat((x[rows].double(), y[rows].double()), 1)
     lines = chance_of_groups(waves_of(z, 1), [[column] for column in range(columns)])
     if len(max(connected(lines < BLOCK_LINKED / math.comb(columns, 2)), key=len)) > BLOCK_LARGEST * columns:

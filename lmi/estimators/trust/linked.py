@@ -37,14 +37,14 @@ def chance_of_pairs(z: Tensor) -> Tensor:
     most = max(min(FINEST, n // 10), RESOLUTIONS[-1])
     fine = waves_of(z, most).float()
     chance = chance_of_groups(fine[:, :, : RESOLUTIONS[-1]], alone)
-    own = fine.permute(1, 2, 0) @ fine.permute(1, 0, 2) / n  # (d, most, most)
-    spread = own.square().sum((1, 2)).double()
+    within = fine.permute(1, 2, 0) @ fine.permute(1, 0, 2) / n  # (d, most, most)
+    spread = within.square().sum((1, 2)).double()
     flat = fine.reshape(n, d * most)
     tests = [chance]
     for few in (1, 2):
         coarse = fine[:, :, :few].reshape(n, d * few)
         sums = (coarse.T @ flat / n).square().reshape(d, few, d, most).sum((1, 3)).double()
-        size, coarse_spread = float(few * most), own[:, :few, :few].square().sum((1, 2)).double()
+        size, coarse_spread = float(few * most), within[:, :few, :few].square().sum((1, 2)).double()
         shape = size**2 / (coarse_spread[:, None] * spread) / 2
         one_way = torch.special.gammaincc(shape, n * sums * shape / size)
         tests.append(2 * torch.minimum(one_way, one_way.T))
@@ -59,7 +59,7 @@ def chance_of_groups(waves: Tensor, groups: list[list[int]]) -> Tensor:
     least likely of the four counts, times four.
 
     Args:
-        waves: (n, d, 8).
+        waves: (n, d, most) cosines; resolutions above ``most`` are left out.
         groups: numbers of columns.
     """
     n, d, most = waves.shape
