@@ -16,7 +16,7 @@ from lmi.estimators.columns import normal_scores
 from lmi.estimators.neighbors.control import Controlled, held_against
 from lmi.estimators.neighbors.search import nearest
 from lmi.estimators.neighbors.terms import ksg_pointwise
-from lmi.estimators.trust.unexplained import drawn_matchings
+from lmi.estimators.trust.matchings import drawn_matchings
 
 BALANCING = 50  # rounds of Sinkhorn's iteration
 NEAR = 10  # neighbours that a dimension is read off

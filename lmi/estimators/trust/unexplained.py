@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.trust.left_over import LeftOver, components, with_products
+from lmi.estimators.trust.matchings import drawn_matchings
 from lmi.estimators.trust.thresholds import UNEXPLAINED, UNEXPLAINED_LEAST, UNEXPLAINED_SHARE
 
 FEATURES = 20  # components of each side, whose squares and products are looked at
 DRAWS = 30  # of matchings
-SWEEPS = 60  # of proposed swaps, from the observed matching to the hub, and from the hub to each draw
 LEAST_REST = 0.03  # share of a feature that scores leave to chance, below which it says little
 NAMED = 2  # pairs of features that are named
 
@@ -59,7 +59,7 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
         f = f.double()
         block, others = g[row], h[row]
         seen += block.T @ others / total
-        for moments, matching in zip(drawn, drawn_matchings(f, generator), strict=True):
+        for moments, matching in zip(drawn, drawn_matchings(f, generator, DRAWS), strict=True):
             moments += block.T @ others[matching] / total
         rest += (others - f.softmax(1) @ others).square().sum(0) / total
     scale = rest.sqrt().clamp(min=LEAST_REST)
@@ -80,33 +80,6 @@ def unexplained_doubt(left: LeftOver, nats: float, error: float) -> str:
         f"on fresh pairs it leaves about {missing:.2f} nats unexplained "
         f"({left.deviations:.0f} standard deviations): {left.words}"
     )
-
-
-def drawn_matchings(f: Tensor, generator: torch.Generator, draws: int = DRAWS) -> Tensor:
-    """(draws, b) matchings p of probability proportional to exp sum_i f[i, p(i)], exchangeable with the identity.
-
-    Swaps of random pairs of rows are accepted by Metropolis' rule; from the identity to a hub, and from there to each draw.
-
-    Args:
-        f: (b, b) scores.
-        generator: draws.
-        draws: how many matchings.
-    """
-    b = f.shape[0]
-    state = torch.arange(b).repeat(draws, 1)
-    chain = torch.arange(draws)[:, None]
-    for step in range(2 * SWEEPS):
-        order = torch.rand(1 if step < SWEEPS else draws, b, generator=generator).argsort(1)
-        now = state[: order.shape[0]]
-        one, two = order[:, : b // 2], order[:, b // 2 : b // 2 * 2]
-        at = chain[: order.shape[0]]
-        p, q = now[at, one], now[at, two]
-        gain = f[one, q] + f[two, p] - f[one, p] - f[two, q]
-        swap = torch.rand(gain.shape, generator=generator, dtype=torch.float64).log() < gain
-        now[at, one], now[at, two] = torch.where(swap, q, p), torch.where(swap, p, q)
-        if step == SWEEPS - 1:
-            state = now[:1].repeat(draws, 1)
-    return state
 
 
 def _held_against(seen: Tensor, drawn: Tensor, names_g: Sequence[str], names_h: Sequence[str]) -> LeftOver:
