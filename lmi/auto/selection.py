@@ -5,30 +5,27 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from lmi.auto.called_for import called_for
-from lmi.auto.candidate import Candidate, FittedCandidate
-from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidate import FittedCandidate
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
-from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.candidates.neural_critic import NeuralCritic
 from lmi.auto.candidates.normal import FittedNormal, Normal
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
+from lmi.auto.classes import enter_classes, enter_kernel_classes
+from lmi.auto.contest import Contest
 from lmi.auto.numbers import FIT_SAMPLES
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
-    CLASS_GAIN,
     CLIMB_GAIN,
     LOW_DIMENSIONAL,
     NEURAL_DIMENSIONS,
-    SAMPLES_A_CLASS,
     SAMPLES_A_PARAMETER,
     SURE,
     T_COMPONENTS,
@@ -36,42 +33,9 @@ from lmi.estimators.trust.thresholds import (
 from lmi.neural.critic import CriticSettings
 from lmi.types import Context
 
-CLUSTERS = (2, 3, 5, 10)  # of each side
-CLASSES = (5, 10, 20, 40, 80)  # latent ones
-ALL_CLASSES = 40  # up to here every number is tried, and more only where these gained
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
 FEW_DENSITIES = (2, 4)  # of all leading components together
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
-
-
-@dataclass(eq=False)
-class Contest:
-    """Candidates that were fitted on the same folds, and those that could not be.
-
-    Args:
-        folds: what is fitted on, and what judges.
-        fitted: all candidates so far.
-        dropped: why the others are not among them, in words.
-        normals: the fitted closed forms, by space.
-    """
-
-    folds: list[Fold]
-    fitted: list[FittedCandidate] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    normals: dict[str, FittedNormal] = field(default_factory=dict)
-
-    def enter(self, candidate: Candidate) -> FittedCandidate | None:
-        """Fit a candidate; ``None`` where it cannot be fitted, or finds no finite bound."""
-        try:
-            fitted = candidate.fit(self.folds)
-        except (ValueError, RuntimeError) as error:
-            self.dropped.append(f"candidate {candidate.name} was dropped: {error}")
-            return None
-        if not math.isfinite(fitted.bound) or not math.isfinite(fitted.cross_fit.dv):
-            self.dropped.append(f"candidate {candidate.name} was dropped: its held-out bound is not finite")
-            return None
-        self.fitted.append(fitted)
-        return fitted
 
 
 def is_low_dimensional(spaces: Spaces) -> bool:
@@ -106,18 +70,16 @@ def fit_candidates(
     normals = contest.normals
     contest.fitted.insert(0, Independence(spaces[RANKS], tuple(normals.values())).fit(folds))
     tried = without_the_worse(spaces, normals)
+    groups: dict[int, float] = {}
     if not low:
-        for count in CLUSTERS:
-            for space in tried.values():
-                contest.enter(Clusters(space, count, context))
-        smallest = min(fold.fit.numel() for fold in folds)
-        _climb_classes(contest, spaces[COLUMNS], smallest, context)
+        groups = enter_classes(contest, tried, spaces[COLUMNS], context)
         _t_densities(contest, tried, normals, context)
     _climb(contest, tried, normals, low, context)
     columns = min(space.columns for space in spaces.values())
     if columns > NEURAL_DIMENSIONS:
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
+    enter_kernel_classes(contest, groups, spaces[COLUMNS], context)
     if raw is not None:
         lines = {name: normal.bound for name, normal in normals.items() if name in (COLUMNS, RANKS)}
         line = spaces[max(lines, key=lines.__getitem__, default=RANKS)]
@@ -130,24 +92,6 @@ def fit_candidates(
         space = leader.cross_fit.space if leader.traits.complexity else spaces[COLUMNS]
         contest.enter(NeuralCritic(space, base if base.traits.complexity else None, critic, context))
     return contest
-
-
-def _climb_classes(contest: Contest, space: Space, smallest: int, context: Context) -> None:
-    """More and more latent classes; from 40 on only while fresh pairs gain by them.
-
-    Args:
-        contest: takes them.
-        space: where they are fitted.
-        smallest: samples that the smallest fold is fitted to.
-        context: seeds the starts.
-    """
-    before = best = -math.inf
-    for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
-        if count > ALL_CLASSES and best < before + CLASS_GAIN * abs(before):
-            return
-        fitted = contest.enter(LatentClass(space, count, context))
-        if fitted is not None:
-            before, best = best, fitted.bound
 
 
 def without_the_worse(spaces: Spaces, normals: dict[str, FittedNormal]) -> Spaces:

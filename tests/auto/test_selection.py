@@ -9,7 +9,7 @@ import torch
 from lmi.auto.called_for import of_correlated, of_leftovers, of_lines, of_pairs, of_products
 from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
-from lmi.auto.selection import Contest, _climb_classes, fit_candidates, select, without_the_worse
+from lmi.auto.selection import fit_candidates, select, without_the_worse
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, RANKS, Space, prepared, with_independent_components, with_maps
 from lmi.estimators.folds import make_folds
 from lmi.sources.nonlinear.interactions import Interactions
@@ -81,21 +81,6 @@ def test_names_are_unique_and_ranks_or_maps_stand_beside_the_columns():
     names = fitted_names(10, 10)
     assert len(set(names)) == len(names)
     assert any(COLUMNS in name for name in names) and any(RANKS in name for name in names)
-
-
-def test_more_latent_classes_are_tried_only_where_they_gain():
-    """Sixty code words far apart call for 80 classes; five do not."""
-    g = torch.Generator().manual_seed(4)
-    for words, more in ((60, True), (5, False)):
-        label = torch.randint(words, (1500,), generator=g)
-        x, y = (
-            torch.randn(words, 20, generator=g, dtype=torch.float64)[label]
-            + 0.3 * torch.randn(1500, 20, generator=g, dtype=torch.float64)
-            for _ in range(2)
-        )
-        contest = Contest(make_folds(1500, 3, CONTEXT.generator("folds"))[:1])
-        _climb_classes(contest, Space(COLUMNS, x, y), 1000, CONTEXT)
-        assert ("80 latent classes on columns" in [c.name for c in contest.fitted]) is more
 
 
 def test_columns_that_are_collinear_do_not_call_for_predictions():

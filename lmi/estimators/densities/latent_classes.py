@@ -41,6 +41,11 @@ class LatentClasses:
         given_y = torch.log_softmax(self.log_weights + _log_normal(y, self.centres_y, self.variances_y), 1)
         return ((given_x - self.log_weights).exp() @ given_y.exp().T).clamp(min=1e-300).log()
 
+    def memberships(self, x: Tensor, y: Tensor) -> Tensor:
+        """(n, c) probability of each class given both sides x (n, dx) and y (n, dy)."""
+        logs = _log_normal(x, self.centres_x, self.variances_x) + _log_normal(y, self.centres_y, self.variances_y)
+        return torch.softmax(self.log_weights + logs, 1)
+
 
 def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentClasses:
     """Expectation maximisation from merged k-means clusters of the columns of both sides together.
@@ -76,8 +81,7 @@ def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentCla
             for z, centre, floor in zip((x, y), centres, floors, strict=True)
         ]
         fitted = LatentClasses((mass / n).log(), *centres, *variances)
-        logs = _log_normal(x, centres[0], variances[0]) + _log_normal(y, centres[1], variances[1])
-        share = torch.softmax(fitted.log_weights + logs, 1)
+        share = fitted.memberships(x, y)
     return fitted
 
 

@@ -31,6 +31,10 @@ PREDICTED_LINE = Threshold(
     "share of the rival's bound",
     "by which a prediction must win on a line each, where densities are nearly exact",
 )
+CLASSES_LEAD = Threshold(
+    0.5, "share of the best bound", "that clusters or latent classes find at least where kernels are to tell them apart"
+)
+CLASSES_LEAST = Threshold(0.03, "nats", "that they find at least: less is chance")
 PREDICTED_TOGETHER = Threshold(
     20, "columns of a side", "that are predicted where a density of predictions and columns does without neighbours"
 )

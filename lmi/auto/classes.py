@@ -1,0 +1,63 @@
+"""Clusters of each side, latent classes of both, and classes that kernels tell apart where the first two lead."""
+
+from __future__ import annotations
+
+import math
+
+from lmi.auto.candidates.clusters import Clusters
+from lmi.auto.candidates.kernel_class import KernelClass
+from lmi.auto.candidates.latent_class import LatentClass
+from lmi.auto.contest import Contest
+from lmi.auto.spaces import Space, Spaces
+from lmi.estimators.trust.plain_thresholds import CLASSES_LEAD, CLASSES_LEAST
+from lmi.estimators.trust.thresholds import CLASS_GAIN, SAMPLES_A_CLASS
+from lmi.types import Context
+
+CLUSTERS = (2, 3, 5, 10)  # of each side
+CLASSES = (5, 10, 20, 40, 80)  # latent ones
+ALL_CLASSES = 40  # up to here every number is tried, and more only where these gained
+
+
+def enter_classes(contest: Contest, tried: Spaces, columns: Space, context: Context) -> dict[int, float]:
+    """Clusters in all spaces, and more and more latent classes; from 40 on only while fresh pairs gain by them.
+
+    Args:
+        contest: takes them.
+        tried: where clusters are found.
+        columns: where latent classes are fitted.
+        context: seeds the starts.
+
+    Returns:
+        The best bound of so many clusters or classes, nats.
+    """
+    groups: dict[int, float] = {}
+    for count in CLUSTERS:
+        for space in tried.values():
+            clusters = contest.enter(Clusters(space, count, context))
+            groups[count] = max(groups.get(count, 0.0), clusters.bound if clusters else 0.0)
+    smallest = min(fold.fit.numel() for fold in contest.folds)
+    before = best = -math.inf
+    for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
+        if count > ALL_CLASSES and best < before + CLASS_GAIN * abs(before):
+            break
+        fitted = contest.enter(LatentClass(columns, count, context))
+        if fitted is not None:
+            before, best = best, fitted.bound
+            groups[count] = max(groups.get(count, 0.0), fitted.bound)
+    return groups
+
+
+def enter_kernel_classes(contest: Contest, groups: dict[int, float], columns: Space, context: Context) -> None:
+    """Classes that kernels tell apart, where clusters or latent classes find more than a line and much of what anything finds.
+
+    Args:
+        contest: takes them.
+        groups: as ``enter_classes`` gives them.
+        columns: where they are fitted.
+        context: seeds the starts.
+    """
+    count = max(groups, key=groups.__getitem__, default=0)
+    line = max((normal.bound for normal in contest.normals.values()), default=0.0)
+    least = max(CLASSES_LEAST, line, CLASSES_LEAD * max(candidate.bound for candidate in contest.fitted))
+    if count and groups[count] > least:
+        contest.enter(KernelClass(columns, count, context))

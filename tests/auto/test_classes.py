@@ -1,0 +1,81 @@
+import math
+
+import torch
+
+from lmi.auto.candidates.kernel_class import KernelClass
+from lmi.auto.candidates.latent_class import LatentClass
+from lmi.auto.classes import enter_classes, enter_kernel_classes
+from lmi.auto.contest import Contest
+from lmi.auto.spaces import COLUMNS, Space
+from lmi.estimators.folds import make_folds
+from lmi.types import Context
+
+CONTEXT = Context(0)
+
+
+def folds(n, most=3):
+    return make_folds(n, 3, CONTEXT.generator("folds"))[:most]
+
+
+def rings(n, seed):
+    """Both sides on the inner or both on the outer of two rings in three dimensions: log 2 nats, and no clusters."""
+    g = torch.Generator().manual_seed(seed)
+    outer = torch.rand(n, 1, generator=g) < 0.5
+
+    def side():
+        angle = 2 * math.pi * torch.rand(n, 1, generator=g, dtype=torch.float64)
+        ring = torch.cat((angle.cos(), angle.sin()), 1) * torch.where(outer, 3.0, 1.0)
+        return torch.cat((ring, 0 * angle), 1) + 0.1 * torch.randn(n, 3, generator=g, dtype=torch.float64)
+
+    return side(), side()
+
+
+def code_words(words, n, seed):
+    g = torch.Generator().manual_seed(seed)
+    label = torch.randint(words, (n,), generator=g)
+    x, y = (
+        torch.randn(words, 20, generator=g, dtype=torch.float64)[label]
+        + 0.3 * torch.randn(n, 20, generator=g, dtype=torch.float64)
+        for _ in range(2)
+    )
+    return Space(COLUMNS, x, y)
+
+
+def test_more_latent_classes_are_tried_only_where_they_gain():
+    """Sixty code words far apart call for 80 classes; five do not."""
+    for words, more in ((60, True), (5, False)):
+        contest = Contest(folds(1500, 1))
+        space = code_words(words, 1500, 4)
+        enter_classes(contest, {COLUMNS: space}, space, CONTEXT)
+        assert ("80 latent classes on columns" in [c.name for c in contest.fitted]) is more
+
+
+def test_kernels_tell_rings_apart_that_normal_classes_do_not():
+    x, y = rings(1200, 0)
+    space = Space(COLUMNS, x, y)
+    normal = max(LatentClass(space, count, CONTEXT).fit(folds(1200)).bound for count in (5, 10, 20))
+    number = KernelClass(space, 5, CONTEXT).fit(folds(1200)).number()
+    assert normal < 0.55
+    assert abs(number.nats - math.log(2)) < 0.03
+    shuffled = Space(COLUMNS, x, y[torch.randperm(1200, generator=torch.Generator().manual_seed(1))])
+    assert KernelClass(shuffled, 5, CONTEXT).fit(folds(1200)).bound < 0.02
+
+
+def test_the_number_of_classes_is_looked_for_upwards_and_downwards():
+    space = code_words(10, 1200, 2)
+    for guess in (3, 10, 40):
+        fitted = KernelClass(space, guess, CONTEXT).fit(folds(1200, 1))
+        assert fitted.name == "10 kernel classes of columns"
+
+
+def test_kernel_classes_are_asked_where_classes_find_more_than_a_line():
+    contest = Contest(folds(1200))
+    space = code_words(5, 1200, 0)
+    enter_kernel_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
+    assert any("kernel classes" in c.name for c in contest.fitted)
+    contest = Contest(folds(1200))
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 1200, 5, generator=g, dtype=torch.float64)
+    space = Space(COLUMNS, x, y)
+    enter_kernel_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
+    assert contest.fitted and not any("kernel classes" in c.name for c in contest.fitted)
