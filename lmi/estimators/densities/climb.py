@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from lmi.compiled import kernel
-from lmi.estimators.densities.polynomials import exponential, logarithm
+from lmi.estimators.densities.polynomials import EXACT, exponential, logarithm
 
 LEAST_DEGREES, MOST_DEGREES = 1.0, 1e3  # of freedom; at the most the density is normal to any purpose
 FACTORS = (0.5, 0.8, 0.95, 1.0, 1.05, 1.25, 2.0)  # of the degrees of freedom, among which every third step looks
@@ -112,7 +112,7 @@ def _squared(columns, centre, root, squares):  # type: ignore[no-untyped-def]
                 squares[first + i] += length[i] * length[i]
 
 
-@kernel(fastmath=REORDER, error_model="numpy")
+@kernel(fastmath=EXACT, error_model="numpy")
 def _expected(squares, volumes, weights, degrees, d, share):  # type: ignore[no-untyped-def]
     """Memberships (m, n) into ``share``; the mean log likelihood of the samples.
 
@@ -154,7 +154,9 @@ def _expected(squares, volumes, weights, degrees, d, share):  # type: ignore[no-
             for i in range(size):
                 share[c, first + i] /= whole[i]
         for i in range(size):
-            likelihood += most[i] + logarithm(whole[i])
+            whole[i] = most[i] + logarithm(whole[i])
+        for i in range(size):
+            likelihood += whole[i]
     return likelihood / n
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from numba import njit
 
-from lmi.estimators.densities.mixture import fit_mixture
+from lmi.estimators.densities.climb import MOST_DEGREES, _expected
+from lmi.estimators.densities.mixture import _t_of_square, fit_mixture
 from lmi.estimators.densities.polynomials import exponential, logarithm
 
 
@@ -22,6 +23,18 @@ def test_exponentials_and_logarithms_are_exact():
     np.testing.assert_allclose(mapped(exponential, x), np.exp(x), rtol=1e-15)
     x = np.concatenate((np.linspace(1, 4, 10_000), np.geomspace(1, 1e300, 10_000), [1.0, np.nextafter(1.0, 2.0)]))
     np.testing.assert_allclose(mapped(logarithm, x), np.log(x), rtol=1e-15, atol=1e-16)
+
+
+def test_memberships_are_those_of_the_densities():
+    """The kernel inlines its exponential: what it may do to floats must leave that exact."""
+    g = torch.Generator().manual_seed(0)
+    squares, weights = 9 * torch.rand(5, 700, generator=g, dtype=torch.float64), torch.rand(5, generator=g).double()
+    volumes, share = torch.randn(5, generator=g).double(), np.empty((5, 700))
+    for degrees in (4.0, MOST_DEGREES):
+        logs = weights.log()[:, None] + _t_of_square(squares, volumes, degrees, 3)
+        likelihood = _expected(squares.numpy(), volumes.numpy(), weights.numpy(), degrees, 3, share)
+        np.testing.assert_allclose(share, logs.softmax(0), rtol=1e-12)
+        assert likelihood == pytest.approx(float(logs.logsumexp(0).mean()), rel=1e-12)
 
 
 @pytest.mark.parametrize("n", [255, 256, 257, 1000])
