@@ -188,6 +188,11 @@ class FittedCandidate(ABC):
     def components(self) -> int:
         """How many t components its own density of the variables has; 0 for none."""
 
+    def with_twice_as_many(self, candidates: Sequence[FittedCandidate]) -> Sequence[FittedCandidate]:
+        """Those of twice as many densities of the same columns; of none where it has none."""
+        twice, space = 2 * self.components, self.cross_fit.space
+        return [c for c in candidates if twice and c.components == twice and c.cross_fit.space is space]
+
     @property
     @abstractmethod
     def stand_in(self) -> FittedCandidate:

@@ -47,8 +47,10 @@ def enter_classes(contest: Contest, tried: Spaces, columns: Space, context: Cont
     return groups
 
 
-def enter_kernel_classes(contest: Contest, groups: dict[int, float], columns: Space, context: Context) -> None:
-    """Classes that kernels tell apart, where clusters or latent classes find more than a line and much of what anything finds.
+def enter_further_classes(contest: Contest, groups: dict[int, float], columns: Space, context: Context) -> None:
+    """Where clusters or latent classes find more than a line and much of what anything finds: classes of other shapes.
+
+    Latent classes of their own variances, as many as found most and twice as many, and classes that kernels tell apart.
 
     Args:
         contest: takes them.
@@ -59,5 +61,10 @@ def enter_kernel_classes(contest: Contest, groups: dict[int, float], columns: Sp
     count = max(groups, key=groups.__getitem__, default=0)
     line = max((normal.bound for normal in contest.normals.values()), default=0.0)
     least = max(CLASSES_LEAST, line, CLASSES_LEAD * max(candidate.bound for candidate in contest.fitted))
-    if count and groups[count] > least:
-        contest.enter(KernelClass(columns, count, context))
+    if not count or groups[count] <= least:
+        return
+    smallest = min(fold.fit.numel() for fold in contest.folds)
+    for classes in (count, 2 * count):
+        if SAMPLES_A_CLASS * classes <= smallest:
+            contest.enter(LatentClass(columns, classes, context, alike=False))
+    contest.enter(KernelClass(columns, count, context))

@@ -60,20 +60,19 @@ def open_to_rivals(number: Number, chosen: FittedCandidate, candidates: Sequence
 def open_to_more_densities(
     number: Number, chosen: FittedCandidate, candidates: Sequence[FittedCandidate]
 ) -> tuple[Number, float]:
-    """The number with an interval open to what twice as many densities say more, and how much that is, nats.
+    """The number with an interval open to what twice as many densities or classes say more, and how much that is, nats.
 
     The samples may be too few for them to win on fresh pairs. The mean of what they find on seen and on fresh pairs has next
     to no bias of its own, so that of an exact mixture twice as many say the same.
 
     Args:
         number: of the chosen candidate, a mixture that neighbours do not correct.
-        chosen: asked where it is a mixture of more than six columns.
+        chosen: asked where it is a mixture, or latent classes, of more than six columns.
         candidates: all that were fitted.
     """
-    space = chosen.cross_fit.space
-    if not chosen.components or space.columns <= KSG_DIMENSIONS:
+    if chosen.cross_fit.space.columns <= KSG_DIMENSIONS:
         return number, 0.0
-    larger = [c for c in candidates if c.components == 2 * chosen.components and c.cross_fit.space is space]
+    larger = chosen.with_twice_as_many(candidates)
     more = max((c.number().nats - chosen.number().nats for c in larger), default=0.0)
     if more <= max(UNFINISHED * number.nats, 0.0):
         return number, max(more, 0.0)

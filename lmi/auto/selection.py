@@ -17,7 +17,7 @@ from lmi.auto.candidates.normal import FittedNormal, Normal
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
-from lmi.auto.classes import enter_classes, enter_kernel_classes
+from lmi.auto.classes import enter_classes, enter_further_classes
 from lmi.auto.contest import Contest
 from lmi.auto.numbers import FIT_SAMPLES
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, Space, Spaces
@@ -79,7 +79,7 @@ def fit_candidates(
     if columns > NEURAL_DIMENSIONS:
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
-    enter_kernel_classes(contest, groups, spaces[COLUMNS], context)
+    enter_further_classes(contest, groups, spaces[COLUMNS], context)
     if raw is not None:
         lines = {name: normal.bound for name, normal in normals.items() if name in (COLUMNS, RANKS)}
         line = spaces[max(lines, key=lines.__getitem__, default=RANKS)]

@@ -204,7 +204,7 @@ def unfinished(e: Evidence) -> Doubt | None:
     if e.more_densities <= max(UNFINISHED * e.nats, 0.0):
         return None
     return Doubt(
-        f"twice as many densities say {e.more_densities:.2f} nats more, and the samples are too few to choose them"
+        f"twice as many densities or classes say {e.more_densities:.2f} nats more, and the samples are too few to choose them"
     )
 
 

@@ -4,7 +4,7 @@ import torch
 
 from lmi.auto.candidates.kernel_class import KernelClass
 from lmi.auto.candidates.latent_class import LatentClass
-from lmi.auto.classes import enter_classes, enter_kernel_classes
+from lmi.auto.classes import enter_classes, enter_further_classes
 from lmi.auto.contest import Contest
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.folds import make_folds
@@ -71,11 +71,11 @@ def test_the_number_of_classes_is_looked_for_upwards_and_downwards():
 def test_kernel_classes_are_asked_where_classes_find_more_than_a_line():
     contest = Contest(folds(1200))
     space = code_words(5, 1200, 0)
-    enter_kernel_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
+    enter_further_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
     assert any("kernel classes" in c.name for c in contest.fitted)
     contest = Contest(folds(1200))
     g = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, 1200, 5, generator=g, dtype=torch.float64)
     space = Space(COLUMNS, x, y)
-    enter_kernel_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
+    enter_further_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
     assert contest.fitted and not any("kernel classes" in c.name for c in contest.fitted)

@@ -1,7 +1,8 @@
 """Latent classes: X and Y are independent given a class that nobody sees, p(x, y) = sum_c pi_c p(x | c) p(y | c).
 
-Each p(. | c) is normal with a diagonal covariance that all classes share. Fitted by expectation maximisation from clusters of
-both sides together. Lazarsfeld and Henry, Latent structure analysis (1968); Dempster, Laird and Rubin (1977).
+Each p(. | c) is normal with a diagonal covariance, which all classes share or each has of its own. Fitted by expectation
+maximisation from clusters of both sides together. Lazarsfeld and Henry, Latent structure analysis (1968); Dempster, Laird and
+Rubin (1977).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 STEPS = 40
 SPLIT = 3  # k-means clusters a class, to merge: k-means alone often gives one centre to two classes and two to one
+PRIOR = 5.0  # samples with which the variances of all classes count beside those of each
 LEAST_VARIANCE = 1e-4  # of a column within a class, as a share of all of it
 
 
@@ -25,8 +27,8 @@ class LatentClasses:
         log_weights: (c,) log pi.
         centres_x: (c, dx).
         centres_y: (c, dy).
-        variances_x: (dx,) within every class.
-        variances_y: (dy,).
+        variances_x: (1, dx) within every class, or (c, dx) of each.
+        variances_y: (1, dy) or (c, dy).
     """
 
     log_weights: Tensor
@@ -47,7 +49,7 @@ class LatentClasses:
         return torch.softmax(self.log_weights + logs, 1)
 
 
-def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentClasses:
+def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int, alike: bool = True) -> LatentClasses:
     """Expectation maximisation from merged k-means clusters of the columns of both sides together.
 
     Args:
@@ -55,6 +57,7 @@ def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentCla
         y: (n, dy).
         count: classes.
         seed: of k-means.
+        alike: whether all classes have the same variances.
 
     Raises:
         ValueError: for fewer than three samples a class.
@@ -77,9 +80,16 @@ def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int) -> LatentCla
         centres = [share.T @ z / mass[:, None] for z in (x, y)]
         # The mean square within classes is that of all rows minus that of the centres.
         variances = [
-            torch.maximum((z.square().sum(0) - (mass[:, None] * centre.square()).sum(0)) / n, floor)
+            torch.maximum((z.square().sum(0) - (mass[:, None] * centre.square()).sum(0)) / n, floor)[None]
             for z, centre, floor in zip((x, y), centres, floors, strict=True)
         ]
+        if not alike:
+            variances = [
+                (share.T @ z.square() - mass[:, None] * centre.square() + PRIOR * every).clamp(min=0)
+                / (mass[:, None] + PRIOR)
+                for z, centre, every in zip((x, y), centres, variances, strict=True)
+            ]
+            variances = [torch.maximum(own, floor) for own, floor in zip(variances, floors, strict=True)]
         fitted = LatentClasses((mass / n).log(), *centres, *variances)
         share = fitted.memberships(x, y)
     return fitted
@@ -121,6 +131,8 @@ def merged_clusters(z: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _log_normal(z: Tensor, centres: Tensor, variances: Tensor) -> Tensor:
-    """(n, c) log density of z (n, d) around centres (c, d), without what all classes have alike."""
-    scaled, around = z / variances.sqrt(), centres / variances.sqrt()
-    return scaled @ around.T - 0.5 * around.square().sum(1)
+    """(n, c) log density of z (n, d) around centres (c, d), without what all classes have alike; variances (1, d) or (c, d)."""
+    across = z @ (centres / variances).T - 0.5 * (centres.square() / variances).sum(1)
+    if variances.shape[0] == 1:
+        return across
+    return across - 0.5 * z.square() @ (1 / variances).T - 0.5 * variances.log().sum(1)

@@ -35,6 +35,9 @@ CLASSES_LEAD = Threshold(
     0.5, "share of the best bound", "that clusters or latent classes find at least where kernels are to tell them apart"
 )
 CLASSES_LEAST = Threshold(0.03, "nats", "that they find at least: less is chance")
+WITHIN_CLASSES = Threshold(
+    8, "standard deviations", "by which fresh samples may contradict latent classes; up to 7 where these were right"
+)
 PREDICTED_TOGETHER = Threshold(
     20, "columns of a side", "that are predicted where a density of predictions and columns does without neighbours"
 )
