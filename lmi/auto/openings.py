@@ -30,10 +30,8 @@ def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Nu
     """
     if not chosen.traits.approximate:
         return number
-    space = chosen.cross_fit.space
-    variates = chosen.traits.exceeds_bound and not chosen.traits.costly
-    mixed = chosen.components > EXACT_COMPONENTS or chosen.traits.learned or variates
-    uncorrected = mixed and space.columns > KSG_DIMENSIONS
+    # Predictions of few columns and lines open by shares of their own.
+    uncorrected = chosen.cross_fit.space.columns > KSG_DIMENSIONS and not (chosen.traits.costly or chosen.traits.linear)
     lacks = max((MIXED_BOUND if uncorrected else LOWER_BOUND) * number.nats, STILL_TO_RISE * rise)
     return number._replace(above=max(number.above, lacks))
 

@@ -122,7 +122,7 @@ LOWER_BOUND = Threshold(
 MIXED_BOUND = Threshold(
     0.18,
     "share of the number",
-    "the same of 4 densities or more, kernel variates, a network, in over 6 columns, where no neighbours correct: .01 to .2",
+    "the same of variates, 4 densities or more, classes, a network, in over 6 columns, where no neighbours correct: .01 to .2",
 )
 STILL_TO_RISE = Threshold(
     1.5,
