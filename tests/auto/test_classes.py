@@ -6,6 +6,7 @@ from lmi.auto.candidates.kernel_class import KernelClass
 from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.classes import enter_classes, enter_further_classes
 from lmi.auto.contest import Contest
+from lmi.auto.openings import open_to_more_densities
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.folds import make_folds
 from lmi.types import Context
@@ -79,3 +80,40 @@ def test_kernel_classes_are_asked_where_classes_find_more_than_a_line():
     space = Space(COLUMNS, x, y)
     enter_further_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
     assert contest.fitted and not any("kernel classes" in c.name for c in contest.fitted)
+
+
+def test_classes_of_other_variances_contradict_those_that_are_alike():
+    """Six groups of cells, each with scales of its own: the same centres say little, the scales much."""
+    g = torch.Generator().manual_seed(3)
+    group = torch.randint(6, (1500,), generator=g)
+    x, y = (
+        0.7 * torch.randn(6, 8, generator=g, dtype=torch.float64)[group]
+        + (0.3 + 1.2 * torch.rand(6, 8, generator=g, dtype=torch.float64))[group]
+        * torch.randn(1500, 8, generator=g, dtype=torch.float64)
+        for _ in range(2)
+    )
+    space = Space(COLUMNS, x, y)
+    alike, own = (LatentClass(space, 6, CONTEXT, alike).fit(folds(1500)) for alike in (True, False))
+    assert own.bound > alike.bound + 0.2
+    assert alike.traits.approximate and not own.traits.approximate
+    assert not LatentClass(code_words(6, 1500, 0), 6, CONTEXT).fit(folds(1500)).traits.approximate
+
+
+def test_of_a_continuum_twice_as_many_classes_say_more():
+    """Two curves of one angle, in noise: any number of classes is too few, and the interval opens to what more say."""
+    g = torch.Generator().manual_seed(0)
+    angle = 2 * math.pi * torch.rand(2000, 1, generator=g, dtype=torch.float64)
+    x, y = (
+        torch.cat([f(k * angle) for k in (1, 2) for f in (torch.sin, torch.cos)], 1)
+        + 0.2 * torch.randn(2000, 4, generator=g, dtype=torch.float64)
+        for _ in range(2)
+    )
+    space = Space(COLUMNS, x, y)
+    classes = [LatentClass(space, count, CONTEXT).fit(folds(2000)) for count in (10, 20, 40)]
+    assert classes[1].with_twice_as_many(classes) == [classes[2]]
+    number = classes[0].number()
+    opened, more = open_to_more_densities(number, classes[0], classes)
+    assert more > 0.1 * number.nats and opened.above > more
+    words = LatentClass(code_words(10, 2000, 5), 10, CONTEXT), LatentClass(code_words(10, 2000, 5), 20, CONTEXT)
+    right = [candidate.fit(folds(2000)) for candidate in words]
+    assert open_to_more_densities(right[0].number(), right[0], right)[0].above == 0.0
