@@ -221,7 +221,11 @@ def test_hidden_scores_behind_activations():
     y = 0.7 * x + math.sqrt(0.51) * torch.randn(1200, 6, generator=g, dtype=torch.float64)
     sides = [intervals(z.clamp(min=0)) for z in (x, y)]
     fitted = HiddenNormal(Space(LEVELS, *sides), CONTEXT).fit(folds(1200))
-    assert abs(fitted.number().nats - 6 * 0.22992) < 0.1 and 1.0 < fitted.bound < 6 * 0.22992 + 0.1
+    number = fitted.number()
+    assert abs(number.nats - 6 * 0.22992) < 0.1 and 1.0 < fitted.bound < 6 * 0.22992 + 0.1
+    assert number.above == pytest.approx(0.05 * number.nats)  # the end at zero may be soft
+    rounded = [intervals((4 * z).round()) for z in (x, y)]
+    assert HiddenNormal(Space(LEVELS, *rounded), CONTEXT).fit(folds(1200)).number().above == 0.0
     shuffled = Space(LEVELS, sides[0], sides[1][torch.randperm(1200, generator=g)])
     assert HiddenNormal(shuffled, CONTEXT).fit(folds(1200)).bound < 0.03
 

@@ -10,10 +10,12 @@ from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import IntervalNormal, fit_intervals
+from lmi.estimators.trust.plain_thresholds import SOFT_END
 from lmi.estimators.trust.thresholds import BLURRED, HIDDEN_NOT_NORMAL
 from lmi.types import Context
 
 COMPLEXITY = 0.5  # it is the normal model, with as many parameters, less what is known to be wrong with it
+MANY_AT_AN_END = 0.1  # share of the rows, as for zeros
 HELD_OUT = 400  # pairs of a fold: every x is held against every y with several draws each
 MEASURED = 1500  # rows of either part of a fold, of which the number is the mean
 
@@ -56,6 +58,12 @@ class FittedHiddenNormal(FittedScores):
     models: list[IntervalNormal]
 
     def number(self) -> Number:
-        """The mean log ratio, on seen and on fresh pairs."""
+        """The mean log ratio, on seen and on fresh pairs.
+
+        Where many values stand at one end of a column, such as zeros, the interval opens upwards: that end may be soft, as where
+        faint genes drop out more often than strong ones, which hidden scores with a sharp end cannot tell.
+        """
         space = self.cross_fit.space
-        return ratio_number(self.cross_fit.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
+        number = ratio_number(self.cross_fit.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
+        at_an_end = max(float(ends.isinf().double().mean(0).max()) for ends in (space.x, space.y))
+        return number._replace(above=SOFT_END * max(number.nats, 0.0)) if at_an_end > MANY_AT_AN_END else number

@@ -38,6 +38,9 @@ CLASSES_LEAST = Threshold(0.03, "nats", "that they find at least: less is chance
 WITHIN_CLASSES = Threshold(
     8, "standard deviations", "by which fresh samples may contradict latent classes; up to 7 where these were right"
 )
+SOFT_END = Threshold(
+    0.05, "share of the number", "that zeros may share more where faint values drop out softly: .04 on four draws"
+)
 PREDICTED_TOGETHER = Threshold(
     20, "columns of a side", "that are predicted where a density of predictions and columns does without neighbours"
 )
