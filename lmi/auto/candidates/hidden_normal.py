@@ -60,8 +60,8 @@ class FittedHiddenNormal(FittedScores):
     def number(self) -> Number:
         """The mean log ratio, on seen and on fresh pairs.
 
-        Where many values stand at one end of a column, such as zeros, the interval opens upwards: that end may be soft, as where
-        faint genes drop out more often than strong ones, which hidden scores with a sharp end cannot tell.
+        Where many values stand at one end of a column, such as zeros, the interval opens upwards: that end may be soft, as
+        where faint genes drop out more often than strong ones, which hidden scores with a sharp end cannot tell.
         """
         space = self.cross_fit.space
         number = ratio_number(self.cross_fit.folds, space.x, space.y, [model.ratio for model in self.models], MEASURED)
