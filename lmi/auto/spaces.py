@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lmi.estimators.columns import normal_scores, principal_components, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.monotone import jointly_normal
-from lmi.estimators.densities.turns import MOST_TURNED, independent_components, is_of_full_rank
+from lmi.estimators.densities.turns import MOST_TURNED, is_of_full_rank
+from lmi.estimators.densities.unmixing import independent_components
 from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.normality import mardia

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.unmixing import independent_components, whitening
+
 AS_THEY_ARE = "columns"
 MOST_TURNED = 12  # columns of a side, up to which independent components are sought
-STEPS, CLOSE = 200, 1e-6
 DETERMINED_BY_OTHERS = 1e-9  # share of the largest variance
 
 
@@ -64,34 +65,3 @@ def is_of_full_rank(z: Tensor) -> bool:
     """Whether no column of z (n, d) is a combination of others."""
     variances = torch.linalg.eigvalsh(z.T.cov().reshape(z.shape[1], z.shape[1]))
     return float(variances[0]) > DETERMINED_BY_OTHERS * float(variances[-1])
-
-
-def whitening(z: Tensor) -> Tensor:
-    """(d, d) that makes centred columns z (n, d) of full rank uncorrelated and of variance 1."""
-    variances, directions = torch.linalg.eigh(z.T @ z / z.shape[0])
-    return directions / variances.sqrt()
-
-
-def independent_components(z: Tensor) -> Tensor:
-    """(d, d): turns columns z (n, d) to components that are as independent as a linear turn makes them.
-
-    FastICA, all components at once, with tanh. Hyvarinen, IEEE Trans. Neural Networks 10, 626 (1999).
-
-    >>> z = torch.rand(2000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    >>> back = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64) @ independent_components(
-    ...     z @ torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64)
-    ... )
-    >>> bool((back.abs().min(0).values / back.abs().max(0).values < 0.1).all())
-    True
-    """
-    z = z - z.mean(0)
-    whiten = whitening(z)
-    white, n = z @ whiten, z.shape[0]
-    turn = torch.eye(z.shape[1], dtype=z.dtype)
-    for _ in range(STEPS):
-        bent = (white @ turn).tanh()
-        u, _, v = torch.linalg.svd(white.T @ bent / n - turn * (1 - bent.square()).mean(0), full_matrices=False)
-        before, turn = turn, u @ v
-        if float((1 - (before * turn).sum(0).abs()).max()) < CLOSE:
-            break
-    return whiten @ turn
