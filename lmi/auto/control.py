@@ -91,9 +91,8 @@ def controlled(
     rows = torch.randperm(space.num_samples, generator=context.generator("ksg samples"))[:KSG_SAMPLES]
     x, y = space.x[rows], space.y[rows]
     model = chosen.density(candidates, x, y, context)
-    # A chosen network knows more than the density that stands for it, and matchings drawn by that density would lose it.
     ratios = None
-    if model is not None and not chosen.traits.learned and is_thin(x, y, model, context.generator("dimensions")):
+    if model is not None and is_thin(x, y, model, context.generator("dimensions")):
         ratios = balanced(model.scores(x[:MATCHED_SAMPLES], y[:MATCHED_SAMPLES]).double())
     natural = None if model is None or ratios is not None else in_columns(space, rows, model, context)
     generator = context.generator("ksg draws")
@@ -102,6 +101,10 @@ def controlled(
     if held.nats > max(number.nats, limit):
         doubt = f"nearest neighbours say {held.nats:.2f} nats, more than {rows.numel()} samples resolve ({limit:.1f})"
         return Controlled(number._replace(above=max(number.above, limit - number.nats)), doubt=doubt)
+    if chosen.traits.learned and ratios is not None:
+        # A network knows more than the density that stands for it, and what matchings drawn by that lose fresh pairs confirm.
+        error = math.hypot(max(number.error, held.error), 0.5 * held.correction)
+        return Controlled(Number(max(held.nats, chosen.bound), error), held.correction, is_thin=True)
     is_exact = not chosen.components or model is None or model.centres.shape[0] <= EXACT_COMPONENTS
     is_exact = is_exact and not contradicted
     if abs(held.correction) < SIGNIFICANT * held.noise and is_exact:

@@ -39,6 +39,28 @@ def test_neighbours_on_a_circle_are_held_against_matchings_of_its_points():
     assert abs(number.nats - truth) < 0.06 < abs(drawn.nats - truth) - 0.1
 
 
+def on_a_sphere(n, g):
+    x, noise = torch.randn(2, n, 3, generator=g, dtype=torch.float64)
+    x = x / x.norm(dim=1, keepdim=True)
+    y = x + 0.4 * noise
+    return x, y / y.norm(dim=1, keepdim=True)
+
+
+def test_on_a_sphere_a_network_is_held_against_matchings_as_well():
+    """Draws from a density do not lie on the sphere, and neighbours held against them lead too high."""
+    g = torch.Generator().manual_seed(1)
+    x, y = on_a_sphere(1200, g)
+    # Of a uniform x, p(y | x) / p(y) is twice the density of the cosine between both.
+    a, b = on_a_sphere(400_000, g)
+    density = torch.histc((a * b).sum(1), 400, -1, 1) / 400_000
+    truth = math.log(2) + float(torch.special.xlogy(density, density * 200).sum())
+    fitted = mixture_of(x, y, 1)
+    learned = replace(fitted, traits=replace(fitted.traits, learned=True))
+    held = control.controlled(fitted.number(), learned, [fitted], False, CONTEXT)
+    assert held.is_thin and fitted.number().nats > truth + 0.2
+    assert abs(held.number.nats - truth) < 0.1 and held.number.nats >= fitted.bound
+
+
 def test_only_a_side_that_fills_less_than_its_columns_is_thin():
     x, y, _ = on_a_circle()
     g = CONTEXT.generator("thin")
