@@ -57,11 +57,11 @@ def test_images_through_a_channel():
 
 
 @pytest.mark.slow
-def test_kernel_variates_see_what_no_cluster_and_no_line_separates():
+def test_kernels_see_classes_that_no_cluster_and_no_line_separates():
     pairs = DigitsChannel(0.8, 4, 7).sample(1200, torch.Generator().manual_seed(3))
     estimate = lmi.estimate(pairs.x, pairs.y, "auto", neural=False, **QUICK)
-    assert "took kernel variates" in estimate.choice
-    assert abs(estimate.bits - 0.8) < 0.12
+    assert "kernel classes" in estimate.choice[:30]
+    assert abs(estimate.bits - 0.8) < 0.06
 
 
 @pytest.mark.slow
