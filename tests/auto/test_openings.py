@@ -72,6 +72,7 @@ def test_what_twice_as_many_densities_say_more_opens_the_interval_where_neighbou
         (3, "", 0.08),
         (4, "learned", 0.18),
         (3, "learned", 0.08),
+        (4, "exceeds_bound", 0.18),
         (4, "costly", 0.08),
         (4, "linear", 0.08),
     ],

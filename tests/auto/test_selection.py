@@ -169,7 +169,7 @@ def test_pairs_of_counts_get_densities():
     x, y = (torch.poisson(rate, generator=g) for _ in range(2))
     folds = make_folds(1500, 3, g)
     [candidate] = of_pairs((x, y), folds, Context(0))
-    assert candidate.names[0] == "columns"
+    assert candidate.names == ["columns", "independent components", "independent components of y"]
     number = candidate.fit(folds).number()
     assert abs(number.nats - 6 * 0.1668) < 1.64 * number.error + 0.03
     assert not of_pairs((x, y[torch.randperm(1500, generator=g)]), folds, Context(0))

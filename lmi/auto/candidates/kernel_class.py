@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from lmi.auto.candidate import HELD_OUT_SAMPLES, Candidate, Number, Traits, score_folds
@@ -14,6 +13,7 @@ from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.kernel_classes import KernelClasses, KernelRidge, fit_kernel_classes
 from lmi.estimators.folds import Fold
+from lmi.estimators.probes.labels import label_entropy
 from lmi.estimators.trust.thresholds import SAMPLES_A_CLASS
 from lmi.types import Context
 
@@ -55,7 +55,7 @@ class KernelClass(Candidate):
         x, y = self.space.x[rows], self.space.y[rows]
         ridges = KernelRidge.on(x), KernelRidge.on(y)
 
-        def of(count: int) -> KernelClasses:
+        def with_count(count: int) -> KernelClasses:
             seed = self.context.derive("kernel classes", self.space.name, count, fold) % 2**32
             return fit_kernel_classes(x, y, count, seed, ridges)
 
@@ -63,10 +63,10 @@ class KernelClass(Candidate):
         if not counts:
             raise ValueError(f"{rows.numel()} samples are too few for latent classes")
         start = min(range(len(counts)), key=lambda i: abs(math.log(counts[i] / guess)))
-        best = of(counts[start])
+        best = with_count(counts[start])
         for way in (counts[start + 1 :], counts[:start][::-1]):
             for count in way:
-                classes = of(count)
+                classes = with_count(count)
                 if classes.criterion <= best.criterion:
                     break
                 best = classes
@@ -83,30 +83,14 @@ class FittedKernelClass(FittedScores):
         """The bound, or what the likeliest classes of fresh pairs share where that is more.
 
         Both are lower bounds: a class is a function of its side. The table knows nothing of how sure a class is, the bound
-        has to know how often classes meet.
+        has to know how often classes meet. Entropies of the table are plug-in ones with Miller and Madow's correction.
         """
         number = bound_number(self.cross_fit, 0.0)
         space = self.cross_fit.space
         tables = 0.0
         for fold, classes in zip(self.cross_fit.folds, self.classes, strict=True):
             test = fold.test[:HELD_OUT_SAMPLES]
-            likeliest = classes.of_x(space.x[test]).argmax(1), classes.of_y(space.y[test]).argmax(1)
-            tables += table_information(*likeliest) / len(self.classes)
+            a, b = classes.of_x(space.x[test]).argmax(1), classes.of_y(space.y[test]).argmax(1)
+            shared = label_entropy(a) + label_entropy(b) - label_entropy(a * classes.count + b)
+            tables += shared / len(self.classes)
         return number._replace(nats=max(number.nats, tables))
-
-
-def table_information(a: Tensor, b: Tensor) -> float:
-    """I(A; B) in nats of classes a and b, (n,) each, that were seen together; Miller and Madow's correction of the plug-in.
-
-    Miller, Note on the bias of information estimates (1955), with the cells that are not empty in place of all.
-
-    >>> a = torch.randint(5, (2000,), generator=torch.Generator().manual_seed(0))
-    >>> round(table_information(a, a), 2), abs(table_information(a, a.roll(1))) < 0.01
-    (1.61, True)
-    """
-    counts = torch.bincount(a * (int(b.max()) + 1) + b).double()
-    entropies = []
-    for seen in (torch.bincount(a).double(), torch.bincount(b).double(), counts):
-        share = seen[seen > 0] / a.numel()
-        entropies.append(-float(share @ share.log()) + (share.numel() - 1) / (2 * a.numel()))
-    return entropies[0] + entropies[1] - entropies[2]

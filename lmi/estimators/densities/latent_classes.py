@@ -89,7 +89,7 @@ def fit_latent_classes(x: Tensor, y: Tensor, count: int, seed: int, alike: bool 
                 / (mass[:, None] + PRIOR)
                 for z, centre, every in zip((x, y), centres, variances, strict=True)
             ]
-            variances = [torch.maximum(own, floor) for own, floor in zip(variances, floors, strict=True)]
+            variances = [torch.maximum(of_each, floor) for of_each, floor in zip(variances, floors, strict=True)]
         fitted = LatentClasses((mass / n).log(), *centres, *variances)
         share = fitted.memberships(x, y)
     return fitted

@@ -33,7 +33,7 @@ def independent_components(z: Tensor) -> Tensor:
     whiten = whitening(z)
     white = z @ whiten
     turn = _climbed(white, torch.eye(z.shape[1], dtype=z.dtype), _tanh, STEPS)
-    return whiten @ _climbed(white, turn, own_scores, REFINED)
+    return whiten @ _climbed(white, turn, density_scores, REFINED)
 
 
 def whitening(z: Tensor) -> Tensor:
@@ -61,11 +61,11 @@ def _tanh(components: Tensor) -> tuple[Tensor, Tensor]:
     return bent, 1 - bent.square()
 
 
-def own_scores(components: Tensor) -> tuple[Tensor, Tensor]:
+def density_scores(components: Tensor) -> tuple[Tensor, Tensor]:
     """The score -p'(u) / p(u) of each column of unit variance (n, d), and its derivative, by a kernel density of the column.
 
     >>> u = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    >>> score, slope = own_scores(u)
+    >>> score, slope = density_scores(u)
     >>> bool((score - u).abs().mean() < 0.1), bool((slope.mean() - 1).abs() < 0.1)
     (True, True)
     """

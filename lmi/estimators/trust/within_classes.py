@@ -49,9 +49,8 @@ def within_classes(x: Tensor, y: Tensor, classes: LatentClasses, fitted_to: int,
         sides.append(((z - centres[drawn]) / scale[drawn])[:, kept])
     rest = torch.cat(sides, 1)
     n, d = rest.shape
-    standard = (rest - rest.mean(0)) / rest.std(0).clamp(
-        min=1e-12
-    )  # of a column that classes determine nothing is left
+    # Of a column that the classes determine nothing is left.
+    standard = (rest - rest.mean(0)) / rest.std(0).clamp(min=1e-12)
     i, j = torch.triu_indices(d, d, 1)
     correlations = n**0.5 * (standard.T @ standard / n)[i, j]
     skewness = (n / 6) ** 0.5 * standard.pow(3).mean(0)
