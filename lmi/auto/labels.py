@@ -71,7 +71,7 @@ def read_shares(logs: Tensor, entropy: float, context: Context) -> Reading:
         entropy: of the label, nats.
         context: breaks ties.
     """
-    odds = logs[:, 1:] - logs[:, :1]
+    odds = torch.round(logs[:, 1:] - logs[:, :1], decimals=4)  # where shares level off they differ in the last bits
     if odds.shape[1] > ROSS_DIMENSIONS or logs.shape[0] <= 4 * READ_NEIGHBOURS:
         return Reading(logs, entropy, None)
     reading = Reading(logs, entropy, jitter_ties(odds, context.generator("ties of odds")))
@@ -119,7 +119,7 @@ def label_information(x: Tensor, label: Tensor, permutations: int, context: Cont
     x = (x.double() - x.double().mean(0)) / x.double().std(0, correction=0).clamp(min=1e-300)
     _, label, counts = torch.unique(label, return_inverse=True, return_counts=True)
     seed = context.derive("classifier")
-    built = classifiers(x.shape[1], int(counts.min()))
+    built = classifiers(x.shape[1], int(counts.min()), n)
     shares = log_shares(x, label, built, FOLDS, seed)
     readings = {name: read_shares(logs, entropy, context) for name, logs in shares.items()}
     read = {name: reading.terms(label) for name, reading in readings.items()}

@@ -61,6 +61,30 @@ def test_a_boundary_among_labels_that_are_wrong_now_and_then():
     assert abs(estimate.nats - pairs.truth) < 0.03 and estimate.interval[0] < pairs.truth < estimate.interval[1]
 
 
+def test_log_odds_that_level_off_are_ties_whatever_their_last_bits():
+    g = torch.Generator().manual_seed(2)
+    right = torch.randint(2, (2000,), generator=g)
+    label = torch.where(torch.rand(2000, generator=g) < 0.1, 1 - right, right)
+    odds = 2.2 * (2.0 * right - 1) + 1e-15 * torch.randn(2000, generator=g, dtype=torch.float64)
+    logs = torch.stack((torch.zeros_like(odds), odds), 1).log_softmax(1)
+    reading = read_shares(logs, label_entropy(label), Context(1))
+    assert abs(float(reading.terms(label).mean()) - float(reading.bound(label).mean())) < 0.02
+
+
+def test_classes_apart_where_all_columns_vary_little():
+    # Beside massive activations: 0.00 of 1.1 nats by shrunken weights.
+    g = torch.Generator().manual_seed(4)
+    label = torch.randint(6, (1200,), generator=g)
+    z = torch.randn(1200, 60, generator=g, dtype=torch.float64)
+    z[:, :2] = 0.05 * (z[:, :2] + 2 * torch.randn(6, 2, generator=g, dtype=torch.float64)[label])
+    turned = z @ torch.linalg.qr(torch.randn(60, 60, generator=g, dtype=torch.float64)).Q
+    estimate = lmi.estimate(turned, label, y_is_label=True, permutations=0)
+    assert "took linear discriminant" in estimate.choice
+    seen = lmi.estimate(z[:, :2], label, y_is_label=True, permutations=0)
+    assert estimate.nats > 0.8 * seen.nats > 0.5
+    assert estimate.nats < seen.nats + 0.02
+
+
 def test_what_neighbours_find_too_much_among_several_classes_is_taken_off():
     generator = torch.Generator().manual_seed(3)
     logs = (2 * torch.randn(1500, 4, generator=generator, dtype=torch.float64)).log_softmax(1)
@@ -77,12 +101,14 @@ def test_a_label_of_many_weak_columns_is_learned_by_shrunken_weights():
     x = torch.randn(500, 200, generator=g, dtype=torch.float64)
     label = (x.sum(1) / 200**0.5 + 0.5 * torch.randn(500, generator=g, dtype=torch.float64) > 0).long()
     built = {
-        name: each for name, each in classifiers(200, 200).items() if "logistic regression" in name and not each.columns
+        name: each
+        for name, each in classifiers(200, 200, 500).items()
+        if "logistic regression" in name and not each.columns
     }
     shares = log_shares(x, label, built, 3, 0)
     bits = {name: float(label_entropy(label) + logs.gather(1, label[:, None]).mean()) for name, logs in shares.items()}
     assert bits["shrunken logistic regression"] > max(0.05, bits["logistic regression"] + 0.05)
-    assert not any("shrunken" in name for name in classifiers(20, 200))
+    assert not any("shrunken" in name for name in classifiers(20, 200, 500))
 
 
 @pytest.mark.parametrize("draw", range(3))

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmi.estimators.probes.recalibrated import recalibrated
+
 FEW, SOME = 3, 6  # columns that stand out, for classifiers that many useless ones would mislead
 LEAST_FOR_PERCEPTRON = 40  # samples of every class: fewer leave nothing to stop by
 MOST_TRIED = 50  # columns that a split of the trees that rank columns may choose from
@@ -32,7 +34,9 @@ class Classifier:
 
 MANY = 50  # columns, from where on weights that are hardly shrunken fit chance
 SHRUNKEN = 0.003  # of 0.3: variance that a prior leaves the weights
-STEEP = 5.0  # where wrong labels are told from right ones, slopes may be as steep as the right ones ask for
+ROWS_A_COLUMN = 4  # that a covariance of all columns takes
+CALIBRATED = 5  # classes, from which on shares are recalibrated; of fewer, neighbours read the log odds
+STEEP = 3.0  # where wrong labels are told from right ones, slopes may be as steep as the right ones ask for
 
 
 def label_entropy(label: Tensor) -> float:
@@ -42,8 +46,11 @@ def label_entropy(label: Tensor) -> float:
     return float(-(shares * shares.log()).sum()) + (counts.numel() - 1) / (2 * label.numel())
 
 
-def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
+def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
     """Name -> classifier: linear, quadratic in few dimensions, both also with a share of wrong labels, boosted trees.
+
+    Where classes differ in directions in which all columns vary little, as beside a few massive activations, shrunken weights
+    see nothing and the linear discriminant, which whitens the columns, does.
 
     Trees are given all columns, and those that stand out.
 
@@ -53,8 +60,9 @@ def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
     Args:
         dims: columns of x.
         rarest: samples of the rarest class.
+        samples: of all classes.
     """
-    from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
     from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
@@ -94,6 +102,8 @@ def classifiers(dims: int, rarest: int) -> dict[str, Classifier]:
         built["shrunken logistic regression"] = Classifier(
             lambda seed: LogisticRegression(C=SHRUNKEN, max_iter=500), parametric=True
         )
+    if FEW < dims <= samples / ROWS_A_COLUMN:
+        built["linear discriminant"] = Classifier(lambda seed: LinearDiscriminantAnalysis(), parametric=True)
     if dims <= 10 and rarest >= 4 * dims:  # a covariance of every class
         built["quadratic discriminant"] = Classifier(
             lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3), parametric=True
@@ -160,7 +170,10 @@ def log_shares(
             model.fit(values[fitted][:, columns], labels[fitted])
             shares = model.predict_proba(values[test][:, columns])
             out[name][test] = np.log(np.clip(shares, 0.5 / fitted.size, None))
-    return {name: torch.from_numpy(logs) for name, logs in out.items()}
+    read = {name: torch.from_numpy(logs) for name, logs in out.items()}
+    if classes.numel() < CALIBRATED:
+        return read
+    return {name: recalibrated(logs, label, folds, seed) for name, logs in read.items()}
 
 
 def _half(rows: np.ndarray, labels: np.ndarray, first: int) -> np.ndarray:

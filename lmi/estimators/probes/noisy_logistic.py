@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 WRONG = 0.02  # share of wrong labels to start from
 STEPS = 500
+ROWS_A_COLUMN = 20  # for which C is given
+STEEPEST = 100.0  # C, from where on slopes are as steep as the samples ask for
 
 
 class NoisyLogisticRegression(ClassifierMixin, BaseEstimator):
@@ -18,7 +20,9 @@ class NoisyLogisticRegression(ClassifierMixin, BaseEstimator):
     psychometric function (2001).
 
     Args:
-        C: inverse weight of the penalty on B, as of scikit-learn's ``LogisticRegression``, from which it starts.
+        C: inverse weight of the penalty on B, as of scikit-learn's ``LogisticRegression``, from which it starts, for 20
+            samples a column. It grows with the square of their number, to 100: a boundary that is sharp but for wrong labels
+            needs steep slopes, which few samples do not support.
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal((2000, 2))
@@ -38,7 +42,8 @@ class NoisyLogisticRegression(ClassifierMixin, BaseEstimator):
 
         self.classes_, code = np.unique(label, return_inverse=True)
         classes, dims = self.classes_.size, x.shape[1]
-        plain = LogisticRegression(C=self.C, max_iter=STEPS).fit(x, label)
+        weight = min(self.C * (code.size / (ROWS_A_COLUMN * dims)) ** 2, STEEPEST)
+        plain = LogisticRegression(C=weight, max_iter=STEPS).fit(x, label)
         slopes, offsets = plain.coef_.T, plain.intercept_
         if classes == 2:
             slopes, offsets = np.hstack((-slopes, slopes)) / 2, np.hstack((-offsets, offsets)) / 2
@@ -49,13 +54,13 @@ class NoisyLogisticRegression(ClassifierMixin, BaseEstimator):
             slopes, offsets, wrong = self._read(flat, dims)
             shares, mixed = _softmax(x @ slopes + offsets), _softmax(np.append(wrong, 0.0)[None])[0]
             by_x = mixed[-1] * shares[rows, code]
-            likely = mixed[code] + by_x
+            likely = np.maximum(mixed[code] + by_x, np.finfo(float).tiny)
             explained = by_x / likely  # chance that it is x that this label comes from
             pull = explained[:, None] * shares
             pull[rows, code] -= explained
             blamed = np.bincount(code, 1 - explained, classes)
-            value = -np.log(likely).sum() + np.square(slopes).sum() / (2 * self.C)
-            gradient = (x.T @ pull + slopes / self.C, pull.sum(0), code.size * mixed[:-1] - blamed)
+            value = -np.log(likely).sum() + np.square(slopes).sum() / (2 * weight)
+            gradient = (x.T @ pull + slopes / weight, pull.sum(0), code.size * mixed[:-1] - blamed)
             return float(value), np.concatenate([part.ravel() for part in gradient])
 
         start = np.concatenate((slopes.ravel(), offsets, wrong))

@@ -16,6 +16,7 @@ SMALLEST_DIRECTION = 0.12  # singular value of a component that is looked at, as
 SMALLEST_RESIDUAL = 0.02  # the same, of residuals
 MOST_COMPONENTS = 20
 NAMED = 2  # pairs of features that are named
+CORRELATED_RIDGE = 0.03  # of variance, added to that of directions of features
 ORDERS = 60  # of rows, against which residuals are held
 
 
@@ -24,8 +25,9 @@ class LeftOver(NamedTuple):
 
     Args:
         deviations: the sum of squared correlations, in standard deviations above that of shuffled residuals (cube roots).
-        share: the sum minus its mean under shuffling: twice the nats that are left, where few and uncorrelated features
-            carry them.
+        share: twice the nats that are left, where few directions carry them: correlations of features that are made
+            uncorrelated, in one half of the rows times in the other, summed. Squares would count the noise that a shared
+            scale adds to all of them.
         words: the pairs of features that stand out most: which residual component (``ry1``) on which of x.
     """
 
@@ -83,9 +85,10 @@ def one_way(x: Tensor, y: Tensor, orders: list[Tensor], name_x: str, name_y: str
     residuals = left[:, values > SMALLEST_RESIDUAL * values[0]] * n**0.5
     f, names_f = with_products(x, name_x)
     g, names_g = with_products(residuals, f"r{name_y}")
-    squares = (f.T @ g / n).square()
-    total = squares.sum()
-    null = torch.stack([(f.T @ g[order] / n).square().sum() for order in orders])
+    seen = moments(f, g)
+    drawn = torch.stack([moments(f, g[order]) for order in orders])
+    squares = seen.mean(0).square()
+    total, null = squares.sum(), drawn.mean(1).square().sum((1, 2))
     # A sum of squares is skewed: by Wilson and Hilferty the cube root of a gamma variable is nearly normal.
     shape = float(null.mean().square() / null.var().clamp(min=1e-300))
     deviations = 3 * shape**0.5 * (float(total / null.mean()) ** (1 / 3) - 1 + 1 / (9 * shape))
@@ -93,7 +96,31 @@ def one_way(x: Tensor, y: Tensor, orders: list[Tensor], name_x: str, name_y: str
     places = squares.flatten().topk(min(NAMED, squares.numel()))
     pairs = [divmod(int(i), g.shape[1]) for s, i in zip(places.values, places.indices) if s > 0.5 * places.values[0]]
     words = ", ".join(f"{names_g[j]} on {names_f[i]}" for i, j in pairs)
-    return LeftOver(deviations, float(total - null.mean()), words)
+    maps = uncorrelated(f.T @ f / n), uncorrelated(g.T @ g / n)
+    share = in_both_halves(seen, *maps) - float(in_both_halves(drawn, *maps).mean())
+    return LeftOver(deviations, max(float(share), 0.0), words)
+
+
+def uncorrelated(covariance: Tensor) -> Tensor:
+    """(k, k) map that makes features uncorrelated: squares of columns that share one scale count once, not a hundred times.
+
+    >>> alike = torch.ones(3, 3) + 1e-3 * torch.eye(3)
+    >>> round(float((uncorrelated(alike) @ alike @ uncorrelated(alike)).trace()))
+    1
+    """
+    variances, directions = torch.linalg.eigh(covariance)
+    return directions / (variances.clamp(min=0) + CORRELATED_RIDGE).sqrt() @ directions.T
+
+
+def moments(f: Tensor, g: Tensor) -> Tensor:
+    """(2, p, q) means of f_j g_k over either half of the rows of f (n, p) and g (n, q)."""
+    return torch.stack([f[half::2].T @ g[half::2] / len(f[half::2]) for half in (0, 1)])
+
+
+def in_both_halves(moments: Tensor, to_f: Tensor, to_g: Tensor) -> Tensor:
+    """(...) squared moments (..., 2, p, q) of features made uncorrelated, summed, without what chance adds to a square."""
+    one, other = (to_f @ moments @ to_g).unbind(-3)
+    return (one * other).sum((-2, -1))
 
 
 def with_products(z: Tensor, name: str) -> tuple[Tensor, list[str]]:

@@ -13,7 +13,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lmi.estimators.trust.left_over import LeftOver, components, with_products
+from lmi.estimators.trust.left_over import (
+    LeftOver,
+    components,
+    in_both_halves,
+    moments,
+    uncorrelated,
+    with_products,
+)
 from lmi.estimators.trust.matchings import drawn_matchings
 from lmi.estimators.trust.thresholds import UNEXPLAINED, UNEXPLAINED_LEAST, UNEXPLAINED_SHARE
 
@@ -38,8 +45,8 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
         generator: draws the matchings.
 
     Returns:
-        The clearer of two tests, with and without squares and products; ``share`` is the excess of T over its mean, in units
-        of what the scores leave of h: twice the nats that are left, where few uncorrelated features carry them.
+        The clearer of two tests, with and without squares and products; ``share`` is twice the nats that are left of
+        features g and of what the scores leave of h.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> x, e = torch.randn(2, 1000, 1, generator=g, dtype=torch.float64)
@@ -53,19 +60,24 @@ def unexplained(x: Tensor, y: Tensor, blocks: Sequence[Block], generator: torch.
     """
     (g, names_g), (h, names_h) = (with_products(components(z, FEATURES), name) for z, name in ((x, "x"), (y, "y")))
     total = sum(row.numel() for row, _ in blocks)
-    seen = torch.zeros(g.shape[1], h.shape[1], dtype=torch.float64)
-    drawn, rest = torch.zeros(DRAWS, *seen.shape, dtype=torch.float64), torch.zeros(h.shape[1], dtype=torch.float64)
+    seen = torch.zeros(2, g.shape[1], h.shape[1], dtype=torch.float64)
+    drawn = torch.zeros(DRAWS, *seen.shape, dtype=torch.float64)
+    of_g, rest = (torch.zeros(z.shape[1], z.shape[1], dtype=torch.float64) for z in (g, h))
     for row, f in blocks:
         f = f.double()
         block, others = g[row], h[row]
-        seen += block.T @ others / total
-        for moments, matching in zip(drawn, drawn_matchings(f, generator, DRAWS), strict=True):
-            moments += block.T @ others[matching] / total
-        rest += (others - f.softmax(1) @ others).square().sum(0) / total
-    scale = rest.sqrt().clamp(min=LEAST_REST)
+        share = row.numel() / total
+        seen += share * moments(block, others)
+        for of_draw, matching in zip(drawn, drawn_matchings(f, generator, DRAWS), strict=True):
+            of_draw += share * moments(block, others[matching])
+        left = others - f.softmax(1) @ others
+        of_g += block.T @ block / total
+        rest += left.T @ left / total
+    scale = rest.diagonal().sqrt().clamp(min=LEAST_REST)
+    seen, drawn, rest = seen / scale, drawn / scale, rest / scale / scale[:, None]
     line_g, line_h = (sum(" " not in name for name in names) for names in (names_g, names_h))
     tests = [
-        _held_against((seen / scale)[:a, :b], (drawn / scale)[:, :a, :b], names_g[:a], names_h[:b])
+        _held_against(seen[:, :a, :b], drawn[..., :a, :b], of_g[:a, :a], rest[:b, :b], (names_g[:a], names_h[:b]))
         for a, b in ((len(names_g), len(names_h)), (line_g, line_h))
     ]
     return max(tests, key=lambda left: left.deviations)
@@ -82,17 +94,29 @@ def unexplained_doubt(left: LeftOver, nats: float, error: float) -> str:
     )
 
 
-def _held_against(seen: Tensor, drawn: Tensor, names_g: Sequence[str], names_h: Sequence[str]) -> LeftOver:
-    """Observed moments (p, q) against those of draws (r, p, q), each held against the mean of the others."""
+def _held_against(
+    seen: Tensor, drawn: Tensor, of_g: Tensor, of_h: Tensor, names: tuple[Sequence[str], Sequence[str]]
+) -> LeftOver:
+    """Observed moments (2, p, q) against those of draws (r, 2, p, q), each held against the mean of the others.
+
+    Args:
+        seen: of the observed matching.
+        drawn: of draws.
+        of_g: (p, p) covariance of the features g.
+        of_h: (q, q) of what the scores leave of the features h.
+        names: of both.
+    """
     every = torch.cat((seen[None], drawn))
     count = every.shape[0]
-    squares = (every - (every.sum(0) - every) / (count - 1)).square()
+    apart = every - (every.sum(0) - every) / (count - 1)
+    squares = apart.mean(1).square()
     totals = squares.flatten(1).sum(1)
     chance = totals[1:]
     # A sum of squares is skewed: by Wilson and Hilferty the cube root of a gamma variable is nearly normal.
     shape = float(chance.mean().square() / chance.var().clamp(min=1e-300))
     deviations = 3 * shape**0.5 * (float(totals[0] / chance.mean()) ** (1 / 3) - 1 + 1 / (9 * shape))
-    places = squares[0].flatten().topk(min(NAMED, seen.numel()))
-    pairs = [divmod(int(i), seen.shape[1]) for s, i in zip(places.values, places.indices) if s > places.values[0] / 2]
-    words = ", ".join(f"{names_h[k]} with {names_g[j]}" for j, k in pairs)
-    return LeftOver(deviations, float(totals[0] - chance.mean()), words)
+    places = squares[0].flatten().topk(min(NAMED, squares[0].numel()))
+    pairs = [divmod(int(i), seen.shape[-1]) for s, i in zip(places.values, places.indices) if s > places.values[0] / 2]
+    words = ", ".join(f"{names[1][k]} with {names[0][j]}" for j, k in pairs)
+    share = in_both_halves(apart[0], uncorrelated(of_g), uncorrelated(of_h))
+    return LeftOver(deviations, max(float(share), 0.0), words)

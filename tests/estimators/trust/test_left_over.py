@@ -31,6 +31,15 @@ def test_nothing_is_left_where_the_closed_form_is_exact(columns, maps):
     assert max(abs(score) for z in (x, y) for score in mardia(z)) < 4
 
 
+def test_a_scale_that_twenty_columns_share_counts_once():
+    # Its square is in all 210 products of a side: their squared correlations came to 64, for a truth of .75 nats.
+    g = torch.Generator().manual_seed(0)
+    scale = (0.5 * normal(g, N, 1)).exp()
+    x, y = (normal_scores(scale * normal(g, N, 20)) for _ in range(2))
+    left = left_over(x, y, random_orders(N, 60, g))
+    assert left.deviations > 10 and 0.1 < left.share < 2
+
+
 def product(g):
     x = normal(g, N, 6)
     return x, 0.8 * x[:, :1] + 0.6 * x[:, 1:2] * x[:, 2:3] + 0.5 * normal(g, N, 1)
