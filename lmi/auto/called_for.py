@@ -29,7 +29,7 @@ from lmi.auto.spaces import (
 from lmi.estimators.columns import jitter_ties, normal_scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.paired import atom_cuts
-from lmi.estimators.densities.predictions import predicted_apart
+from lmi.estimators.densities.predictions import KERNELS, predicted_apart
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
 from lmi.estimators.densities.turns import AS_THEY_ARE
 from lmi.estimators.folds import Fold
@@ -61,6 +61,8 @@ from lmi.types import Context
 
 Sides = tuple[Tensor, Tensor]
 
+KERNELS_SEE = 12  # columns of both sides, in which kernels find what no line, square, product or single column shows
+KERNEL_ROWS = 5000  # rows that they are shown
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
 
 
@@ -147,11 +149,37 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     x, y = line.x[:LEFT_OVER_ROWS], line.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))
     along = by_column(*raw, by_ranks=line.by_ranks)
-    if left_over(x, y, orders).deviations <= LEFT_OVER and along.deviations <= BY_COLUMN:
+    plain = left_over(x, y, orders).deviations > LEFT_OVER or along.deviations > BY_COLUMN
+    if not plain and not (2 < sum(widths) <= KERNELS_SEE and seen_by_kernels(*(z[:KERNEL_ROWS] for z in (line.x, line.y))) > BY_COLUMN):
         return []
     x, y = (drawn_in(z) for z in raw)
     ways = (True, False) if widths == [1, 1] else (widths[1] <= widths[0],)
     return [PredictiveVariates(Space(COLUMNS, x, y), of_y, context) for of_y in ways]
+
+
+def seen_by_kernels(x: Tensor, y: Tensor) -> float:
+    """Correlation of what a line leaves of the narrower side with predictions by kernels of the other, in standard errors.
+
+    The sum of three angles is in no product of two columns.
+
+    Args:
+        x: (n, dx) rows in a random order, centred.
+        y: (n, dy).
+
+    >>> import torch
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x, noise = 6.28 * torch.rand(2, 2000, 3, generator=g, dtype=torch.float64)
+    >>> y = (x.sum(1, keepdim=True) + 0.1 * noise[:, :1]).cos()
+    >>> x, y = x - x.mean(0), y - y.mean(0)
+    >>> seen_by_kernels(x, y) > 10, seen_by_kernels(noise - noise.mean(0), y) < 3
+    (True, True)
+    """
+    source, target = (x, y) if y.shape[1] <= x.shape[1] else (y, x)
+    rest = target - predicted_apart(source, target, "linear", 0)
+    seen = predicted_apart(source, rest, KERNELS, 0)
+    rest, seen = rest - rest.mean(0), seen - seen.mean(0)
+    r = (rest * seen).sum(0) / (rest.norm(dim=0) * seen.norm(dim=0)).clamp(min=1e-300)
+    return float(r.max()) * rest.shape[0] ** 0.5
 
 
 def of_correlated(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:

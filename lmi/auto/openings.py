@@ -31,7 +31,8 @@ def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Nu
     if not chosen.traits.approximate:
         return number
     # Predictions of few columns and lines open by shares of their own.
-    uncorrected = chosen.cross_fit.space.columns > KSG_DIMENSIONS and not (chosen.traits.costly or chosen.traits.linear)
+    space, traits = chosen.cross_fit.space, chosen.traits
+    uncorrected = space.columns > KSG_DIMENSIONS and (space.coarse or not (traits.costly or traits.linear))
     lacks = max((MIXED_BOUND if uncorrected else LOWER_BOUND) * number.nats, STILL_TO_RISE * rise)
     return number._replace(above=max(number.above, lacks))
 

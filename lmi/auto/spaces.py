@@ -23,6 +23,7 @@ CORRELATED = "correlated columns"  # ranks of those that clearly go with one of 
 T_SCORES = "t scores"  # ranks as quantiles of a t law
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 UNMIXED = 0.5  # share of Mardia's deviations that may be left of a side's own
+COARSE = 4  # levels of a column that few have
 FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares, products and what turns a side
 FARTHEST = 1e100  # squares of what is further out are no floats
 
@@ -48,6 +49,7 @@ class Space:
     whole: tuple[Tensor, Tensor] | None = None
     effective: float = math.inf
     axes: tuple[Tensor, Tensor] | None = None
+    coarse: bool = False
 
     @property
     def num_samples(self) -> int:
@@ -84,6 +86,20 @@ def distinct(z: Tensor) -> bool:
     return bool(((ordered[1:] > ordered[:-1]).sum(0) > (1 - TIED) * z.shape[0]).all())
 
 
+def coarse(z: Tensor) -> bool:
+    """Whether most columns of z (n, d) have few levels, such as spikes that are there or not.
+
+    >>> import torch
+    >>> coarse(torch.tensor([[0.0, 0.1], [1.0, 0.2], [0.0, 0.3], [1.0, 0.4], [1.0, 0.5]]))
+    False
+    >>> coarse(torch.tensor([[0.0], [1.0], [0.0], [1.0], [1.0]]))
+    True
+    """
+    ordered = z.sort(0).values
+    levels = (ordered[1:] > ordered[:-1]).sum(0) + 1
+    return bool((levels <= COARSE).double().mean() > 0.5)
+
+
 def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
     """The columns and their normal scores, each as at most ``most`` principal components a side.
 
@@ -93,12 +109,13 @@ def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
         most: components of a side.
     """
     spaces = {}
+    few_levels = coarse(x) or coarse(y)
     for name in (COLUMNS, RANKS):
         sides = scaled(x, name), scaled(y, name)
         narrow = max(x.shape[1], y.shape[1]) <= most
         px, py = (components(z, most) for z in sides)
         axes = sides if (px.shape[1], py.shape[1]) == (x.shape[1], y.shape[1]) else None
-        spaces[name] = Space(name, px, py, whole=None if narrow else sides, axes=axes)
+        spaces[name] = Space(name, px, py, whole=None if narrow else sides, axes=axes, coarse=few_levels)
     return spaces
 
 

@@ -11,7 +11,8 @@ from lmi.auto.candidate import HELD_OUT_SAMPLES, Candidate, Number, Traits, scor
 from lmi.auto.numbers import FIT_SAMPLES, bound_number
 from lmi.auto.scores import FittedScores
 from lmi.auto.spaces import Space
-from lmi.estimators.densities.kernel_classes import KernelClasses, KernelRidge, fit_kernel_classes
+from lmi.estimators.densities.kernel_classes import BANDWIDTH, LANDMARKS, KernelClasses, fit_kernel_classes
+from lmi.estimators.densities.kernel_ridge import KernelRidge
 from lmi.estimators.folds import Fold
 from lmi.estimators.probes.labels import label_entropy
 from lmi.estimators.trust.thresholds import SAMPLES_A_CLASS
@@ -53,7 +54,7 @@ class KernelClass(Candidate):
     def _classes(self, rows: Tensor, guess: int, fold: int) -> KernelClasses:
         """The likeliest number of classes near a guess, first upwards, then downwards."""
         x, y = self.space.x[rows], self.space.y[rows]
-        ridges = KernelRidge.on(x), KernelRidge.on(y)
+        ridges = KernelRidge.on(x, BANDWIDTH, LANDMARKS), KernelRidge.on(y, BANDWIDTH, LANDMARKS)
 
         def with_count(count: int) -> KernelClasses:
             seed = self.context.derive("kernel classes", self.space.name, count, fold) % 2**32

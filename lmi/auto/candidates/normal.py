@@ -56,7 +56,8 @@ class Normal(Candidate):
             raise ValueError("x and y have a common part, to which the normal closed form gives infinitely many nats")
         name = self.name if self.low_dimensional else f"{self.name} ({rank} components)"
         loss = gaussian_bias(folds[0].fit.numel(), rank, rank)
-        traits = Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss, approximate=self.approximate)
+        approximate = self.approximate or self.space.coarse
+        traits = Traits(1, bounded=False, linear=True, rises=False, expected_loss=loss, approximate=approximate)
         return FittedNormal(self, name, traits, cross_fit, rank)
 
     def _critics(self, folds: list[Fold], rank: int) -> list[Scores]:

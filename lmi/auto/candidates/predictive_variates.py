@@ -22,8 +22,7 @@ from lmi.estimators.densities.predictions import (
     Kind,
     Predict,
     best_kind,
-    fit_predictor,
-    predicted_apart,
+    fit_regression,
     predicted_columns,
 )
 from lmi.estimators.folds import Fold
@@ -84,8 +83,8 @@ class PredictiveVariates(Candidate):
 
         def predicted(i: int) -> Known:
             x, y = source[rows[i]][:, columns], target[rows[i]]
-            predict = fit_predictor(x, y, kind, seeds[i])
-            return lambda a: predict(a[:, columns]), predicted_apart(x, y, kind, seeds[i]), y
+            fit = fit_regression(x, y, kind, seeds[i])
+            return lambda a: fit.predict(a[:, columns]), fit.apart, y
 
         def themselves(i: int) -> Known:
             return partial(torch.index_select, dim=1, index=matter), source[rows[i]][:, matter], target[rows[i]]

@@ -40,7 +40,7 @@ class TDensity(Candidate):
         """See ``Candidate``."""
         models = [self._model(fold, i) for i, fold in enumerate(folds)]
         cross_fit = score_folds(self.space, folds, [self._critic(model) for model in models])
-        traits = Traits(1 + self.count, approximate=self.count > EXACT_COMPONENTS)
+        traits = Traits(1 + self.count, approximate=self.count > EXACT_COMPONENTS or self.space.coarse)
         return FittedTDensity(self, self.name, traits, cross_fit, models)
 
     def _model(self, fold: Fold, index: int) -> Mixture:

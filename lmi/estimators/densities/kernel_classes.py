@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.kernel_ridge import KernelRidge
 from lmi.estimators.densities.latent_classes import fit_latent_classes
 
 LANDMARKS = 800  # rows that kernels are centred on, at most
@@ -24,7 +25,6 @@ SHARPNESS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)  # factors of predi
 START = 8.0  # sharpness, with which penalties are compared at first
 LEAST_STEPS, STEPS, TABLE_STEPS = 4, 12, 5
 ENOUGH = 1e-3  # nats a sample, below which a step of all ends the climb
-DIRECTIONS = 1e-8  # share of the largest eigenvalue of the landmarks' kernel, below which one is left out
 
 
 class Predicted(NamedTuple):
@@ -41,72 +41,28 @@ class Predicted(NamedTuple):
     sharpness: float
 
 
-@dataclass(frozen=True, eq=False)
-class KernelRidge:
-    """Kernel ridge regression on the rows z (n, d), of any targets, with every row's prediction from the others.
+def predicted(ridge: KernelRidge, share: Tensor, sharpness: float) -> Predicted:
+    """Memberships ``share`` (n, c) by a fit to the other rows.
 
     Args:
-        landmarks: (m, d) rows that kernels are centred on.
-        width: of the Gaussian kernel.
-        root: (m, r) from kernels to orthogonal features.
-        left: (n, r) left singular vectors of the features of z.
-        values: (r,) singular values.
-        right: (r, r) right singular vectors, one a row.
+        ridge: on the rows.
+        share: (n, c) probabilities.
+        sharpness: with which penalties are compared; the penalty's best one is looked for afterwards.
     """
 
-    landmarks: Tensor
-    width: float
-    root: Tensor
-    left: Tensor
-    values: Tensor
-    right: Tensor
+    def loss(raw: Tensor, sharpness: float) -> float:
+        return -float((share * torch.log_softmax(sharpness * raw, 1)).sum(1).mean())
 
-    @classmethod
-    def on(cls, z: Tensor) -> KernelRidge:
-        """On rows z (n, d) in a random order."""
-        landmarks = z[:LANDMARKS]
-        apart = torch.cdist(landmarks, landmarks)
-        width = BANDWIDTH * float(apart[apart > 0].median())
-        values, vectors = torch.linalg.eigh(_gaussian(apart, width))
-        kept = values > DIRECTIONS * values.max()
-        root = vectors[:, kept] / values[kept].sqrt()
-        features = _gaussian(torch.cdist(z, landmarks), width) @ root
-        return cls(landmarks, width, root, *torch.linalg.svd(features, full_matrices=False))
+    trials = {penalty: ridge.without_each(share - share.mean(0), penalty) for penalty in PENALTIES}
+    penalty = min(PENALTIES, key=lambda penalty: loss(trials[penalty], sharpness))
+    sharpness = min(SHARPNESS, key=lambda sharpness: loss(trials[penalty], sharpness))
+    return Predicted(torch.softmax(sharpness * trials[penalty], 1), penalty, sharpness)
 
-    def without_each(self, targets: Tensor) -> dict[float, Tensor]:
-        """For each penalty (n, c) predictions of ``targets`` (n, c), each row's by a fit to the others."""
-        along, squares = self.left.T @ targets, self.left.square()
-        out = {}
-        for penalty in PENALTIES:
-            kept = self.values.square() / (self.values.square() + penalty)
-            leverage = (squares @ kept)[:, None]
-            fitted = self.left @ (kept[:, None] * along)
-            out[penalty] = (fitted - leverage * targets) / (1 - leverage).clamp(min=1e-6)
-        return out
 
-    def predicted(self, share: Tensor, sharpness: float) -> Predicted:
-        """Memberships ``share`` (n, c) by a fit to the other rows.
-
-        Args:
-            share: (n, c) probabilities.
-            sharpness: with which penalties are compared; the penalty's best one is looked for afterwards.
-        """
-
-        def loss(raw: Tensor, sharpness: float) -> float:
-            return -float((share * torch.log_softmax(sharpness * raw, 1)).sum(1).mean())
-
-        trials = self.without_each(share - share.mean(0))
-        penalty = min(PENALTIES, key=lambda penalty: loss(trials[penalty], sharpness))
-        sharpness = min(SHARPNESS, key=lambda sharpness: loss(trials[penalty], sharpness))
-        return Predicted(torch.softmax(sharpness * trials[penalty], 1), penalty, sharpness)
-
-    def classifier(self, share: Tensor, like: Predicted) -> Callable[[Tensor], Tensor]:
-        """The map of rows (m, d) to probabilities (m, c), fitted to all memberships ``share`` (n, c)."""
-        along = self.left.T @ (share - share.mean(0))
-        weights = self.root @ (self.right.T @ ((self.values / (self.values.square() + like.penalty))[:, None] * along))
-        return lambda a: torch.softmax(
-            like.sharpness * (_gaussian(torch.cdist(a, self.landmarks), self.width) @ weights), 1
-        )
+def classifier(ridge: KernelRidge, share: Tensor, like: Predicted) -> Callable[[Tensor], Tensor]:
+    """The map of rows (m, d) to probabilities (m, c), fitted to all memberships ``share`` (n, c)."""
+    fitted = ridge.fitted(share - share.mean(0), like.penalty)
+    return lambda a: torch.softmax(like.sharpness * fitted(a), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +114,7 @@ def fit_kernel_classes(
     ...     angle = 6.28 * torch.rand(900, 1, generator=g, dtype=torch.float64)
     ...     return torch.cat((angle.cos(), angle.sin()), 1) * torch.where(outer, 3.0, 1.0)
     >>> x, y = on_rings(), on_rings()
-    >>> fitted = fit_kernel_classes(x, y, 5, 0, (KernelRidge.on(x), KernelRidge.on(y)))
+    >>> fitted = fit_kernel_classes(x, y, 5, 0, (KernelRidge.on(x, BANDWIDTH), KernelRidge.on(y, BANDWIDTH)))
     >>> abs(fitted.likelihood - 0.693) < 0.02
     True
     """
@@ -168,9 +124,9 @@ def fit_kernel_classes(
     joint = None
     before = -torch.inf
     for step in range(STEPS):
-        predicted = [ridge.predicted(*given) for ridge, given in zip(ridges, zip(sides, sharpness), strict=True)]
-        sharpness = [one.sharpness for one in predicted]
-        qx, qy = (one.share for one in predicted)
+        found = [predicted(ridge, *given) for ridge, given in zip(ridges, zip(sides, sharpness), strict=True)]
+        sharpness = [one.sharpness for one in found]
+        qx, qy = (one.share for one in found)
         chance = qx.mean(0)[:, None] * qy.mean(0)
         joint = qx.T @ qy / n if joint is None else joint
         for _ in range(TABLE_STEPS):
@@ -184,10 +140,6 @@ def fit_kernel_classes(
         if step >= LEAST_STEPS and likelihood < before + ENOUGH:
             break
         before = likelihood
-    of_x, of_y = (ridge.classifier(side, like) for ridge, side, like in zip(ridges, sides, predicted, strict=True))
+    of_x, of_y = (classifier(ridge, side, like) for ridge, side, like in zip(ridges, sides, found, strict=True))
     return KernelClasses(of_x, of_y, ratios, likelihood, likelihood - 0.5 * count**2 / n)
 
-
-def _gaussian(apart: Tensor, width: float) -> Tensor:
-    """Kernels of distances."""
-    return (apart.square() * (-0.5 / width**2)).exp()

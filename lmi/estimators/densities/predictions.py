@@ -1,4 +1,4 @@
-"""Predictions of some columns from others: ridge regression with or without squares and products, boosted trees, or both.
+"""Predictions of some columns from others: ridge regression, with squares and products or kernels, boosted trees, or both.
 
 What a prediction shares with what it predicts, both share with the columns that it was made of: a lower bound, by the data
 processing inequality, that is near the truth where y is a function of x and noise of one kind.
@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.densities.boosting import fit_boosted_trees
+from lmi.estimators.densities.kernel_ridge import Regression, fit_kernel_ridge
 
-Kind = Literal["linear", "quadratic", "trees", "both"]
+Kind = Literal["linear", "quadratic", "trees", "both", "kernels"]
 KINDS: tuple[Kind, ...] = ("quadratic", "trees", "both")
+KERNELS: Kind = "kernels"
 Predict = Callable[[Tensor], Tensor]
 
 PENALTIES = torch.logspace(-0.5, 4.5, 12, dtype=torch.float64)
@@ -78,6 +80,8 @@ def fit_predictor(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Predict:
     """
     if kind == "trees":
         return fit_trees(x, y, seed)
+    if kind == KERNELS:
+        return fit_kernel_ridge(x, y, _unexplained).predict
     if kind == "linear":
         return fit_ridge(x, y, lambda z: z)
     quadratic = fit_ridge(x, y)
@@ -85,6 +89,11 @@ def fit_predictor(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Predict:
         return quadratic
     trees = fit_trees(x, y - quadratic(x), seed)
     return lambda a: quadratic(a) + trees(a)
+
+
+def _unexplained(rest: Tensor) -> Tensor:
+    """Of residuals (n, k), the sum over columns of the logarithm of their mean square."""
+    return rest.square().mean(0).log().sum()
 
 
 def columns_that_matter(x: Tensor, y: Tensor, predict: Predict, seed: int) -> Tensor:
@@ -110,8 +119,8 @@ def columns_that_matter(x: Tensor, y: Tensor, predict: Predict, seed: int) -> Te
     return (losses > MATTERS * losses.max()).nonzero().flatten()
 
 
-def predicted_apart(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Tensor:
-    """(n, k) each row's prediction of y (n, k) from x (n, d) by the parts that it is not in.
+def fit_regression(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Regression:
+    """A predictor of y (n, k) from x (n, d) in a random order, and what each row is predicted by others.
 
     Args:
         x: (n, d) in a random order.
@@ -119,6 +128,22 @@ def predicted_apart(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Tensor:
         kind: of the predictor.
         seed: of the trees.
     """
+    if kind == KERNELS:
+        return fit_kernel_ridge(x, y, _unexplained)
+    return Regression(fit_predictor(x, y, kind, seed), predicted_apart(x, y, kind, seed))
+
+
+def predicted_apart(x: Tensor, y: Tensor, kind: Kind, seed: int) -> Tensor:
+    """(n, k) each row's prediction of y (n, k) from x (n, d) by the parts that it is not in, by kernels from all others.
+
+    Args:
+        x: (n, d) in a random order.
+        y: (n, k).
+        kind: of the predictor.
+        seed: of the trees.
+    """
+    if kind == KERNELS:
+        return fit_regression(x, y, kind, seed).apart
     out = torch.empty_like(y)
     for rows in torch.arange(x.shape[0]).tensor_split(INNER):
         rest = torch.ones(x.shape[0], dtype=torch.bool)
@@ -156,15 +181,16 @@ def best_kind(x: Tensor, y: Tensor, seed: int) -> tuple[Kind, Tensor, Tensor]:
     """
 
     def loss(columns: Tensor, kind: Kind) -> float:
-        return float((y - predicted_apart(x[:, columns], y, kind, seed)).square().mean(0).log().sum())
+        return float(_unexplained(y - predicted_apart(x[:, columns], y, kind, seed)))
 
     every = torch.arange(x.shape[1])
-    tried = [(loss(every, kind), kind, every) for kind in KINDS]
+    kinds = KINDS if x.shape[1] == 1 else (*KINDS, KERNELS)  # along a line trees are as good, and faster
+    tried = [(loss(every, kind), kind, every) for kind in kinds]
     fresh, *others = torch.arange(x.shape[0]).tensor_split(INNER)
     rest = torch.cat(others)
     first = fit_predictor(x[rest], y[rest], min(tried, key=lambda trial: trial[0])[1], seed)
     matter = columns_that_matter(x[fresh], y[fresh], first, seed)
     if 0 < matter.numel() < x.shape[1]:
-        tried += [(loss(matter, kind), kind, matter) for kind in KINDS]
+        tried += [(loss(matter, kind), kind, matter) for kind in kinds]
     _, kind, columns = min(tried, key=lambda trial: trial[0])
     return kind, columns, matter
