@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lmi.auto.called_for import called_for
 from lmi.auto.candidate import FittedCandidate
+from lmi.auto.candidates.encoding import EncodingModel
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
 from lmi.auto.candidates.neural_critic import NeuralCritic
@@ -24,6 +25,7 @@ from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
+    KSG_DIMENSIONS,
     LOW_DIMENSIONAL,
     NEURAL_DIMENSIONS,
     SAMPLES_A_PARAMETER,
@@ -33,6 +35,7 @@ from lmi.estimators.trust.thresholds import (
 from lmi.neural.critic import CriticSettings
 from lmi.types import Context
 
+ENCODES = 3  # columns of the narrow side: kernels fill no more
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
 FEW_DENSITIES = (2, 4)  # of all leading components together
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb
@@ -79,6 +82,9 @@ def fit_candidates(
     if columns > NEURAL_DIMENSIONS:
         for space in tried.values():
             contest.enter(KernelMixture(space, context))
+    if columns > KSG_DIMENSIONS and min(min(space.x.shape[1], space.y.shape[1]) for space in tried.values()) <= ENCODES:
+        for space in tried.values():
+            contest.enter(EncodingModel(space))
     enter_further_classes(contest, groups, spaces[COLUMNS], context)
     if raw is not None:
         lines = {name: normal.bound for name, normal in normals.items() if name in (COLUMNS, RANKS)}
