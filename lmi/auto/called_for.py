@@ -61,6 +61,7 @@ from lmi.types import Context
 
 Sides = tuple[Tensor, Tensor]
 
+CLEARLY_LESS = 0.8  # share that is left of a column beside what is left of the other
 KERNELS_SEE = 12  # columns of both sides, in which kernels find what no line, square, product or single column shows
 KERNEL_ROWS = 5000  # rows that they are shown
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
@@ -150,11 +151,33 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))
     along = by_column(*raw, by_ranks=line.by_ranks)
     plain = left_over(x, y, orders).deviations > LEFT_OVER or along.deviations > BY_COLUMN
-    if not plain and not (2 < sum(widths) <= KERNELS_SEE and seen_by_kernels(*(z[:KERNEL_ROWS] for z in (line.x, line.y))) > BY_COLUMN):
+    if not plain and not (
+        2 < sum(widths) <= KERNELS_SEE and seen_by_kernels(*(z[:KERNEL_ROWS] for z in (line.x, line.y))) > BY_COLUMN
+    ):
         return []
     x, y = (drawn_in(z) for z in raw)
-    ways = (True, False) if widths == [1, 1] else (widths[1] <= widths[0],)
+    ways = clearer_ways(x, y) if widths == [1, 1] else [widths[1] <= widths[0]]
     return [PredictiveVariates(Space(COLUMNS, x, y), of_y, context) for of_y in ways]
+
+
+def clearer_ways(x: Tensor, y: Tensor) -> list[bool]:
+    """Of one column a side, whether y is predicted from x, or x from y, or both where neither is clearly easier.
+
+    Args:
+        x: (n, 1).
+        y: (n, 1).
+
+    >>> import torch
+    >>> x, noise = torch.randn(2, 1000, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> clearer_ways(x, (3 * x).sin() + 0.2 * noise), clearer_ways(x, x + noise)
+    ([True], [True, False])
+    """
+    rest = []
+    for source, target in ((x, y), (y, x)):
+        source, target = source[:LEFT_OVER_ROWS], target[:LEFT_OVER_ROWS]
+        left = target - predicted_apart(source, target, "trees", 0)
+        rest.append(float(left.square().mean() / target.var().clamp(min=1e-300)))
+    return [way for way, share in zip((True, False), rest, strict=True) if share <= min(rest) / CLEARLY_LESS]
 
 
 def seen_by_kernels(x: Tensor, y: Tensor) -> float:

@@ -160,7 +160,7 @@ def _expected(squares, volumes, weights, degrees, d, share):  # type: ignore[no-
     return likelihood / n
 
 
-@kernel(fastmath=REORDER, error_model="numpy")
+@kernel(nogil=True, fastmath=REORDER, error_model="numpy")
 def climb(columns, share, floor, degrees, heavy, iterations, tolerance):  # type: ignore[no-untyped-def]
     """Weights (m,), centres (m, d), scales (m, d, d), degrees of freedom and mean log likelihood after climbing.
 

@@ -142,4 +142,3 @@ def fit_kernel_classes(
         before = likelihood
     of_x, of_y = (classifier(ridge, side, like) for ridge, side, like in zip(ridges, sides, found, strict=True))
     return KernelClasses(of_x, of_y, ratios, likelihood, likelihood - 0.5 * count**2 / n)
-

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lmi.estimators.densities.climb import LEAST_DEGREES, MOST_DEGREES, climb
 from lmi.estimators.densities.starts import far_clusters
+from lmi.threads import side_by_side
 
 DEGREES = (LEAST_DEGREES, MOST_DEGREES)
 SAMPLES_A_PARAMETER = 4
@@ -71,13 +72,16 @@ class Mixture:
         weights, volumes = self.weights.log().float()[:, None, None], _log_volumes(torch.linalg.cholesky(self.scales))
         out = torch.empty(x.shape[0], y.shape[0])
         height = max(1, TILE // (m * y.shape[0]))
-        for first in range(0, x.shape[0], height):
+
+        def fill(first: int) -> None:
             rows = slice(first, first + height)
             # Single precision is ample for scores, and their logarithms and exponentials are most of the work.
             square = torch.bmm(left[:, rows], right).float()
             out[rows] = torch.logsumexp(
                 _t_of_square(square, volumes, self.degrees, self.centres.shape[1]).add_(weights), 0
             )
+
+        side_by_side(fill, range(0, x.shape[0], height))
         return out - x_side[:, None].float() - y_side[None, :].float()
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -131,7 +135,8 @@ def fit_mixture(
     first = [far_clusters(z, components, generator).T.contiguous() for _ in range(STARTS if components > 1 else 1)]
     if len(first) > 1:
         # Some starts end in a poor maximum; a few steps tell.
-        first = [max((_climbed(z, start, x.shape[1], heavy, TRIAL, 0.0) for start in first), key=lambda c: c[2])[1]]
+        tried = side_by_side(lambda start: _climbed(z, start, x.shape[1], heavy, TRIAL, 0.0), first)
+        first = [max(tried, key=lambda climbed: climbed[2])[1]]
     return _climbed(z, first[0], x.shape[1], heavy, iterations, tolerance)[0]
 
 
