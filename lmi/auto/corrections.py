@@ -13,6 +13,7 @@ from lmi.auto.spaces import COLUMNS, RANKS, Spaces, faint_information
 from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.monotone import information_lost
+from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import by_pair
@@ -38,6 +39,7 @@ from lmi.estimators.trust.uncertainty import Z_90
 from lmi.estimators.trust.unexplained import unexplained
 from lmi.types import Context
 
+SHARED_MOST = 4  # canonical variates
 RANKED = 4  # draws whose ranks say what ranks lose
 EXCESS_ERROR = 0.3  # standard error, as a share of what lies above the doubtful part of the sample limit
 
@@ -101,7 +103,7 @@ def with_all_columns(
     taken = None
     chosen_space = spaces.get(chosen.cross_fit.space.name, spaces[RANKS])
     for space in {space.name: space for space in (chosen_space, spaces[COLUMNS], spaces[RANKS])}.values():
-        x, y = space.whole or (space.x, space.y)
+        x, y = sides = space.whole or (space.x, space.y)
         width = x.shape[1] + y.shape[1]
         if width <= LOW_DIMENSIONAL or width > FULL_RANK * space.counted:
             continue
@@ -117,11 +119,19 @@ def with_all_columns(
         clear = 0.0 if chosen.traits.approximate and chosen.traits.costly else CLEAR_SIGNAL * max(error, 1e-12)
         if not math.isfinite(gain) or gain <= clear or gain < FULL_RANK_LEAST:
             continue
-        if max(abs(score) for z in (x, y, faintest(x), faintest(y)) for score in mardia(z)) <= NOT_NORMAL:
+        # What is brought to unit variance has no leading components: normality is asked of the sides as they were.
+        asked = (*sides, faintest(x), faintest(y), *shared_most(x, y))
+        if max(abs(score) for z in asked for score in mardia(z)) <= NOT_NORMAL:
             above = max(number.above - gain, 0.0)
             number = number._replace(nats=full.nats, error=max(full.error, number.error), above=above)
             taken = x, y
     return number, taken
+
+
+def shared_most(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, k), (n, k) the canonical variates that share most, which the closed form rests on most, four at most."""
+    fit = canonical_fit(x, y)
+    return fit.x[:, :SHARED_MOST], fit.y[:, :SHARED_MOST]
 
 
 def of_counted_rows(number: Number, chosen: FittedCandidate) -> Number:

@@ -31,6 +31,7 @@ from lmi.auto.corrections import (
     with_all_columns,
     within_the_limit,
 )
+from lmi.auto.directions import open_to_directions
 from lmi.auto.discrete import entered_once, estimate_levels, tied
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information
@@ -205,7 +206,7 @@ class AutoEstimator:
         number, more = open_to_more_densities(number, chosen, candidates)
         number, alone = open_to_sides(as_a_lower_bound(number, chosen, rise.nats), chosen, candidates, context)
         if all_columns is None:
-            number = open_to_rivals(number, chosen, candidates)
+            number = open_to_directions(open_to_rivals(number, chosen, candidates), chosen, raw)
         number = within_the_limit(number, chosen)
         evidence = Evidence(
             number.nats, number.error, chosen, candidates, columns, control.correction,

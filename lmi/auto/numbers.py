@@ -22,11 +22,15 @@ NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
 NEIGHBOURS = 5
 UNCONFIRMED_ERROR = 0.3  # standard error, as a share of what the bound does not confirm
 FITTING_ERROR = 0.25  # standard error, as a share of what a fit finds more on its own samples than on fresh ones
+MOST_COST, LEAST_COST = 0.15, 0.05  # share of a bound, and nats, that half of what fitting cost may add to it
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 
 
 def bound_number(cross_fit: CrossFit, optimism: float, cost: float = 0.0) -> Number:
     """The number of scores that are no density: the larger held-out bound plus half of what fitting cost.
+
+    What fitting gains on its own samples fresh ones lose, where samples are many beside parameters. Where fitting cost more
+    than a share of the bound, the rest of its half only opens the interval.
 
     Near the largest value that DV can show in a fold, the mean log density ratio stands in for the bounds.
 
@@ -39,7 +43,9 @@ def bound_number(cross_fit: CrossFit, optimism: float, cost: float = 0.0) -> Num
     error = math.hypot(float(terms.std()) / terms.numel() ** 0.5, cost)
     is_low = cross_fit.dv < math.log(cross_fit.folds[0].test.numel()) - BOUND_RANGE
     fresh = max(cross_fit.bound, cross_fit.dv) if is_low else float(terms.mean())
-    return Number(fresh + 0.5 * max(optimism, 0.0), math.hypot(error, FITTING_ERROR * optimism))
+    half = 0.5 * max(optimism, 0.0)
+    added = min(half, max(MOST_COST * fresh, LEAST_COST))
+    return Number(fresh + added, math.hypot(error, FITTING_ERROR * min(optimism, 2 * added)), above=half - added)
 
 
 def density_number(cross_fit: CrossFit, models: list[Mixture]) -> Number:

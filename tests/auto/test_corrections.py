@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import math
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from lmi.auto.corrections import (
     of_counted_rows,
     with_all_columns,
 )
+from lmi.auto.directions import open_to_directions
 from lmi.auto.nulls import closed_form_null
 from lmi.auto.openings import as_a_lower_bound
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
@@ -70,6 +73,47 @@ def test_all_columns_say_nothing_where_directions_of_little_variance_are_curved(
     chosen = fitted(spaces[COLUMNS], no_scores, Traits(1, linear=True), 2000)
     only = {COLUMNS: spaces[COLUMNS], "ranks": spaces[COLUMNS]}
     assert with_all_columns(Number(0.0, 0.001), chosen, only)[1] is None
+
+
+def test_all_columns_say_nothing_where_what_they_share_is_a_circle_in_noise():
+    # Ranks of noisy pictures of one angle: brought to unit variance, any twenty directions look normal. 2.95 of 2.43 nats.
+    g = seeded(5)
+    angle = 2 * math.pi * torch.rand(2000, 1, generator=g, dtype=torch.float64)
+    circle = torch.cat((angle.cos(), angle.sin()), 1)
+    x, y = (
+        1.5 * circle @ torch.randn(2, 60, generator=g, dtype=torch.float64)
+        + torch.randn(2000, 60, generator=g, dtype=torch.float64)
+        for _ in range(2)
+    )
+    spaces = prepared(x, y, 96)
+    chosen = fitted(spaces["ranks"], no_scores, Traits(1, linear=True), 2000)
+    assert with_all_columns(Number(0.0, 0.001), chosen, spaces) == (Number(0.0, 0.001), None)
+
+
+def test_principal_directions_that_few_rows_show_open_the_interval():
+    g = seeded(6)
+    truths = torch.tensor([0.9, 0.8], dtype=torch.float64)
+    lacking = []
+    for _ in range(6):
+        z, noise = torch.randn(2, 300, 2, generator=g, dtype=torch.float64)
+        shared = z, truths * z + (1 - truths**2).sqrt() * noise
+        x, y = (
+            3 * u @ torch.linalg.qr(torch.randn(200, 2, generator=g, dtype=torch.float64)).Q.T
+            + 1.5 * torch.randn(300, 200, generator=g, dtype=torch.float64)
+            for u in shared
+        )
+        spaces = prepared(x, y, 96)
+        chosen = Normal(spaces[COLUMNS], False).fit(make_folds(300, 3, g))
+        number = chosen.number()
+        opened = open_to_directions(number, chosen, (x, y))
+        lacking.append((number.nats, opened.above))
+    truth = float(-0.5 * torch.log1p(-((0.8 * truths) ** 2)).sum())  # a fifth of what varies along either is noise
+    nats, above = torch.tensor(lacking).mean(0).tolist()
+    assert nats < truth < nats + 1.5 * above < truth + 0.5, (nats, truth, above)
+    many = torch.randn(2, 3000, 20, generator=g, dtype=torch.float64)
+    spaces = prepared(*many, 96)
+    chosen = Normal(spaces[COLUMNS], False).fit(make_folds(3000, 3, g))
+    assert open_to_directions(Number(1.0, 0.1), chosen, tuple(many)) == Number(1.0, 0.1)
 
 
 def test_rows_in_time_have_the_error_of_what_they_count_as():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lmi.auto.candidates.t_density import TDensity
-from lmi.auto.numbers import neighbours_number, ratio_number
+from lmi.auto.numbers import bound_number, neighbours_number, ratio_number
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import make_folds
@@ -32,6 +32,14 @@ def numbers(alike, draws):
         cross_fit = SimpleNamespace(folds=folds, bound=10.0)
         out.append(neighbours_number(cross_fit, variates, models, Context(0), alike))
     return out
+
+
+def test_what_fitting_cost_beyond_reason_opens_the_interval_only():
+    log_ratio = torch.linspace(1.0, 3.0, 600, dtype=torch.float64)
+    cross_fit = SimpleNamespace(bound=2.0, dv=1.9, log_ratio=log_ratio, folds=make_folds(1800, 3, torch.Generator()))
+    little, much = bound_number(cross_fit, 0.2), bound_number(cross_fit, 1.4)
+    assert (little.nats, little.above) == pytest.approx((2.1, 0.0))
+    assert (much.nats, much.above) == pytest.approx((2.3, 0.4))
 
 
 def test_the_standard_error_is_how_much_neighbours_vary():
