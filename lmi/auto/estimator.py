@@ -40,10 +40,19 @@ from lmi.auto.numbers import number_of
 from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
 from lmi.auto.rising import Rise, rising
 from lmi.auto.selection import fit_candidates, is_low_dimensional, select
-from lmi.auto.spaces import RANKS, Spaces, distinct, prepared, refuse_determined, with_independent_components, with_maps
+from lmi.auto.spaces import (
+    RANKS,
+    Spaces,
+    are_coarse,
+    distinct,
+    prepared,
+    refuse_determined,
+    with_independent_components,
+    with_maps,
+    without_ties,
+)
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.blocks import independent_blocks
-from lmi.estimators.columns import jitter_ties
 from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS
 from lmi.estimators.trust.near_copies import near_copies
@@ -54,7 +63,6 @@ from lmi.estimators.trust.thresholds import (
     GROUPED,
     IN_TIME,
     KSG_DIMENSIONS,
-    LOW_DIMENSIONAL,
     MANY_SAMPLES,
     NOT_NORMAL,
     SAMPLES_A_THREAD,
@@ -144,12 +152,8 @@ class AutoEstimator:
         if n < SMALLEST:
             raise ValueError(f"auto needs at least {int(SMALLEST)} samples; got {n} without copies")
         raw = x, y
-        if x.shape[1] + y.shape[1] <= LOW_DIMENSIONAL:
-            x, y = (
-                z if distinct(z) else jitter_ties(z, context.generator("ties", side))
-                for side, z in (("x", x), ("y", y))
-            )
-        spaces = prepared(x, y, self.components)
+        x, y = without_ties(*raw, context)
+        spaces = prepared(x, y, self.components, are_coarse(*raw))
         rows = row_order(spaces[RANKS].x, spaces[RANKS].y)
         if groups is not None:
             rows = RowOrder(0.0, min(rows.effective, GROUPED * n))

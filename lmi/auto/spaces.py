@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.estimators.columns import normal_scores, principal_components, robust_scaled, tails_drawn_in
+from lmi.estimators.columns import jitter_ties, normal_scores, principal_components, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.monotone import jointly_normal
 from lmi.estimators.densities.turns import MOST_TURNED, is_of_full_rank
 from lmi.estimators.densities.unmixing import independent_components
 from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.normality import mardia
-from lmi.estimators.trust.thresholds import DETERMINED, LOW_DIMENSIONAL, MAPPED, NOT_NORMAL, TIED
+from lmi.estimators.trust.thresholds import DETERMINED, KSG_DIMENSIONS, LOW_DIMENSIONAL, MAPPED, NOT_NORMAL, TIED
+from lmi.types import Context
 
 COLUMNS, RANKS, MAPS, INDEPENDENT = "columns", "ranks", "joint maps", "independent components"
 LEVELS, PRESENT = "levels", "values that are there"  # what single candidates make of columns that repeat values
@@ -23,7 +24,8 @@ CORRELATED = "correlated columns"  # ranks of those that clearly go with one of 
 T_SCORES = "t scores"  # ranks as quantiles of a t law
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 UNMIXED = 0.5  # share of Mardia's deviations that may be left of a side's own
-COARSE = 4  # levels of a column that few have
+COARSE = 4  # levels of a column that are few
+ATOM = 0.25  # share of rows that have one value: an atom
 FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares, products and what turns a side
 FARTHEST = 1e100  # squares of what is further out are no floats
 
@@ -86,36 +88,53 @@ def distinct(z: Tensor) -> bool:
     return bool(((ordered[1:] > ordered[:-1]).sum(0) > (1 - TIED) * z.shape[0]).all())
 
 
-def coarse(z: Tensor) -> bool:
-    """Whether most columns of z (n, d) have few levels, such as spikes that are there or not.
+def without_ties(x: Tensor, y: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+    """Both sides, of few columns with their ties spread, so that they have densities."""
+    if x.shape[1] + y.shape[1] > LOW_DIMENSIONAL:
+        return x, y
+    sides = zip("xy", (x, y), strict=True)
+    x, y = (z if distinct(z) else jitter_ties(z, context.generator("ties", side)) for side, z in sides)
+    return x, y
+
+
+def are_coarse(x: Tensor, y: Tensor) -> bool:
+    """Whether most columns of a side have few levels, or one in many rows; in few columns neighbours correct what that costs.
+
+    Args:
+        x: (n, dx) as they came.
+        y: (n, dy).
 
     >>> import torch
-    >>> coarse(torch.tensor([[0.0, 0.1], [1.0, 0.2], [0.0, 0.3], [1.0, 0.4], [1.0, 0.5]]))
-    False
-    >>> coarse(torch.tensor([[0.0], [1.0], [0.0], [1.0], [1.0]]))
-    True
+    >>> z = torch.arange(20.0)[:, None].repeat(1, 4)
+    >>> [are_coarse(z, other) for other in (z, z % 2, z.clamp(min=7), z[:, :1] % 2)]
+    [False, True, True, False]
     """
-    ordered = z.sort(0).values
-    levels = (ordered[1:] > ordered[:-1]).sum(0) + 1
-    return bool((levels <= COARSE).double().mean() > 0.5)
+
+    def is_coarse(z: Tensor) -> bool:
+        ordered = z.sort(0).values
+        step = int(ATOM * len(z))
+        few = (ordered[1:] > ordered[:-1]).sum(0) < COARSE
+        return bool((few | (ordered[step:] == ordered[: len(z) - step]).any(0)).double().mean() > 0.5)
+
+    return x.shape[1] + y.shape[1] > KSG_DIMENSIONS and (is_coarse(x) or is_coarse(y))
 
 
-def prepared(x: Tensor, y: Tensor, most: int) -> Spaces:
+def prepared(x: Tensor, y: Tensor, most: int, is_coarse: bool = False) -> Spaces:
     """The columns and their normal scores, each as at most ``most`` principal components a side.
 
     Args:
         x: (n, dx).
         y: (n, dy).
         most: components of a side.
+        is_coarse: see ``Space``; said of columns whose ties may have been spread.
     """
     spaces = {}
-    few_levels = coarse(x) or coarse(y)
     for name in (COLUMNS, RANKS):
         sides = scaled(x, name), scaled(y, name)
         narrow = max(x.shape[1], y.shape[1]) <= most
         px, py = (components(z, most) for z in sides)
         axes = sides if (px.shape[1], py.shape[1]) == (x.shape[1], y.shape[1]) else None
-        spaces[name] = Space(name, px, py, whole=None if narrow else sides, axes=axes, coarse=few_levels)
+        spaces[name] = Space(name, px, py, whole=None if narrow else sides, axes=axes, coarse=is_coarse)
     return spaces
 
 

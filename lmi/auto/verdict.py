@@ -86,7 +86,8 @@ def only_a_bound(e: Evidence) -> Doubt | None:
     if not e.chosen.traits.approximate or e.all_columns:
         return None
     # In few columns neighbours correct it, and predictions and tables are held against others.
-    wide = e.columns > LOW_DIMENSIONAL and not e.chosen.traits.costly
+    most = KSG_DIMENSIONS if e.chosen.cross_fit.space.coarse else LOW_DIMENSIONAL
+    wide = e.columns > most and not e.chosen.traits.costly
     # Where fresh pairs were too few, nothing has tested what its scores leave.
     wide = wide or (e.columns > KSG_DIMENSIONS and e.left is None)
     return Doubt(

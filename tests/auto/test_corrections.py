@@ -1,8 +1,7 @@
 """What is known to be missing from the chosen number: late components, rows in time, moments left on fresh pairs."""
 
-from dataclasses import replace
-
 import math
+from dataclasses import replace
 
 import pytest
 import torch

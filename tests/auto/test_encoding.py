@@ -8,7 +8,7 @@ import torch
 import lmi
 from lmi.auto.called_for import clearer_ways
 from lmi.auto.candidates.encoding import EncodingModel
-from lmi.auto.spaces import COLUMNS, Space
+from lmi.auto.spaces import COLUMNS, Space, are_coarse
 from lmi.estimators.folds import make_folds
 from lmi.types import Context
 
@@ -86,3 +86,18 @@ def test_a_line_of_spikes_that_are_there_or_not_is_no_exact_model():
     x, y = ((torch.rand(1500, 40, generator=g) < torch.sigmoid(3 * state)).double() for _ in range(2))
     estimate = lmi.estimate(x, y, permutations=0, neural=False)
     assert estimate.nats > 0.5 and estimate.verdict.level != "reliable"
+
+
+def test_counts_with_many_zeros_are_no_density():
+    # Kind and depth of cells, hidden: a network over a t density found half, "reliable", of square roots.
+    g = torch.Generator().manual_seed(8)
+    hidden = torch.randint(3, (900, 2), generator=g)
+    rates = 8 * torch.rand(2, 3, 6, generator=g).square()
+    x, y = (
+        torch.poisson(rates[i, hidden[:, 0]] * (0.4 + hidden[:, 1:]), generator=g)
+        * (torch.rand(900, 6, generator=g) > 0.2)
+        for i in range(2)
+    )
+    estimate = lmi.estimate(x.sqrt(), y.sqrt(), permutations=0)
+    assert estimate.verdict.level != "reliable" or "hidden behind levels" in estimate.choice
+    assert are_coarse(x, y) and not are_coarse(x[:, :3], y[:, :3])
