@@ -31,7 +31,7 @@ from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.paired import atom_cuts
 from lmi.estimators.densities.predictions import KERNELS, predicted_apart
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
-from lmi.estimators.densities.turns import AS_THEY_ARE
+from lmi.estimators.densities.turns import AS_THEY_ARE, is_of_full_rank
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
@@ -97,7 +97,11 @@ def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate
         return []
     candidates: list[Candidate] = []
     least = ROWS_A_COLUMN * columns
-    if min(fold.train.numel() // 2 for fold in folds) >= least:  # half of them are asked whether more would find more
+    # Ranks of items add up to the same in every row: scores behind them that vary freely were a tenth too high.
+    free = all(z.shape[1] == 1 or is_of_full_rank(z) for z in raw)
+    if (
+        free and min(fold.train.numel() // 2 for fold in folds) >= least
+    ):  # half of them are asked whether more would find more
         candidates.append(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
     x, y = (values_there(z) for z in raw)
     is_missing = bool(x.isnan().any() or y.isnan().any())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import lmi
-from lmi.auto.called_for import clearer_ways
+from lmi.auto.called_for import clearer_ways, of_levels
 from lmi.auto.candidates.encoding import EncodingModel
 from lmi.auto.spaces import COLUMNS, Space, are_coarse
 from lmi.estimators.folds import make_folds
@@ -101,3 +101,15 @@ def test_counts_with_many_zeros_are_no_density():
     estimate = lmi.estimate(x.sqrt(), y.sqrt(), permutations=0)
     assert estimate.verdict.level != "reliable" or "hidden behind levels" in estimate.choice
     assert are_coarse(x, y) and not are_coarse(x[:, :3], y[:, :3])
+
+
+def test_scores_behind_rankings_do_not_vary_freely():
+    # Ranks of five items add up to 15 in every row: hidden normal scores said 2.17 nats of 2.00, "reliable".
+    g = torch.Generator().manual_seed(9)
+    strength = torch.randn(600, 5, generator=g, dtype=torch.float64)
+    x, y = ((strength + 0.5 * torch.randn(600, 5, generator=g, dtype=torch.float64)).argsort(1).double() for _ in "xy")
+    folds = make_folds(600, 3, CONTEXT.generator("folds"))
+    assert of_levels((x, y), folds, CONTEXT) == []
+    assert [candidate.name for candidate in of_levels((x[:, :4], y[:, :4]), folds, CONTEXT)] == [
+        "normal scores hidden behind levels"
+    ]
