@@ -39,7 +39,7 @@ from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import beyond_normal
 from lmi.estimators.trust.correlated import correlated_columns
 from lmi.estimators.trust.left_over import ORDERS, left_over
-from lmi.estimators.trust.plain_thresholds import PREDICTED_TOGETHER
+from lmi.estimators.trust.plain_thresholds import EASIER, KERNELS_SEE, PREDICTED_TOGETHER
 from lmi.estimators.trust.products import columns_of_products
 from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
@@ -61,9 +61,7 @@ from lmi.types import Context
 
 Sides = tuple[Tensor, Tensor]
 
-CLEARLY_LESS = 0.8  # share that is left of a column beside what is left of the other
-KERNELS_SEE = 12  # columns of both sides, in which kernels find what no line, square, product or single column shows
-KERNEL_ROWS = 5000  # rows that they are shown
+KERNEL_ROWS = 5000  # rows that kernels are shown
 LEFT_OVER_ROWS = 2000  # rows that are asked whether a line leaves something
 
 
@@ -99,9 +97,8 @@ def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate
     least = ROWS_A_COLUMN * columns
     # Ranks of items add up to the same in every row: scores behind them that vary freely were a tenth too high.
     free = all(z.shape[1] == 1 or is_of_full_rank(z) for z in raw)
-    if (
-        free and min(fold.train.numel() // 2 for fold in folds) >= least
-    ):  # half of them are asked whether more would find more
+    # Half of the rows are asked whether more would find more.
+    if free and min(fold.train.numel() // 2 for fold in folds) >= least:
         candidates.append(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
     x, y = (values_there(z) for z in raw)
     is_missing = bool(x.isnan().any() or y.isnan().any())
@@ -181,7 +178,7 @@ def clearer_ways(x: Tensor, y: Tensor) -> list[bool]:
         source, target = source[:LEFT_OVER_ROWS], target[:LEFT_OVER_ROWS]
         left = target - predicted_apart(source, target, "trees", 0)
         rest.append(float(left.square().mean() / target.var().clamp(min=1e-300)))
-    return [way for way, share in zip((True, False), rest, strict=True) if share <= min(rest) / CLEARLY_LESS]
+    return [way for way, share in zip((True, False), rest, strict=True) if share <= min(rest) / EASIER]
 
 
 def seen_by_kernels(x: Tensor, y: Tensor) -> float:

@@ -9,9 +9,7 @@ from lmi.auto.candidate import FittedCandidate, Number
 from lmi.auto.candidates.normal import FittedNormal
 from lmi.auto.spaces import COLUMNS, MAPS, RANKS, scaled
 from lmi.estimators.gaussian.debiased import closed_form
-from lmi.estimators.trust.plain_thresholds import RISE_AHEAD
-
-ROWS_A_COLUMN = 8  # of more rows principal directions are known well enough
+from lmi.estimators.trust.plain_thresholds import RISE_AHEAD, TILTED
 
 
 def open_to_directions(number: Number, chosen: FittedCandidate, raw: tuple[Tensor, Tensor]) -> Number:
@@ -28,7 +26,7 @@ def open_to_directions(number: Number, chosen: FittedCandidate, raw: tuple[Tenso
     widest = max(z.shape[1] for z in raw)
     if not isinstance(chosen, FittedNormal) or space.name not in (COLUMNS, RANKS, MAPS) or space.in_time:
         return number
-    if chosen.rank >= widest or ROWS_A_COLUMN * widest < space.num_samples:
+    if chosen.rank >= widest or TILTED * widest < space.num_samples:
         return number
     x, y = (scaled(z, COLUMNS if space.name == COLUMNS else RANKS) for z in raw)  # a wide side has no maps
     halves = torch.arange(0, len(x), 2), torch.arange(1, len(x), 2)

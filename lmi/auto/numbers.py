@@ -15,6 +15,7 @@ from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.control import held_against
 from lmi.estimators.neighbors.terms import ksg_pointwise
+from lmi.estimators.trust.plain_thresholds import LEAST_COST, MOST_COST
 from lmi.estimators.trust.thresholds import BOUND_RANGE, CONFIRMED, KSG_DIMENSIONS, PARTITION, RIVAL_ERRORS
 from lmi.types import Context
 
@@ -22,7 +23,6 @@ NUMBER_SAMPLES = 4000  # fresh pairs of a fold that neighbours look at
 NEIGHBOURS = 5
 UNCONFIRMED_ERROR = 0.3  # standard error, as a share of what the bound does not confirm
 FITTING_ERROR = 0.25  # standard error, as a share of what a fit finds more on its own samples than on fresh ones
-MOST_COST, LEAST_COST = 0.15, 0.05  # share of a bound, and nats, that half of what fitting cost may add to it
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 
 

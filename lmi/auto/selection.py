@@ -23,6 +23,7 @@ from lmi.auto.contest import Contest
 from lmi.auto.numbers import FIT_SAMPLES
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.plain_thresholds import ENCODES
 from lmi.estimators.trust.thresholds import (
     CLIMB_GAIN,
     KSG_DIMENSIONS,
@@ -35,7 +36,6 @@ from lmi.estimators.trust.thresholds import (
 from lmi.neural.critic import CriticSettings
 from lmi.types import Context
 
-ENCODES = 3  # columns of the narrow side: kernels fill no more
 COMPONENTS = (1, 2, 4, 8, 16)  # of mixtures
 FEW_DENSITIES = (2, 4)  # of all leading components together
 CLIMB_FROM = 4  # components, from which on a mixture that gains nothing ends the climb

@@ -14,6 +14,7 @@ from lmi.estimators.densities.unmixing import independent_components
 from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.trust.normality import mardia
+from lmi.estimators.trust.plain_thresholds import ATOM, FEW_LEVELS
 from lmi.estimators.trust.thresholds import DETERMINED, KSG_DIMENSIONS, LOW_DIMENSIONAL, MAPPED, NOT_NORMAL, TIED
 from lmi.types import Context
 
@@ -24,8 +25,6 @@ CORRELATED = "correlated columns"  # ranks of those that clearly go with one of 
 T_SCORES = "t scores"  # ranks as quantiles of a t law
 DETERMINED_ROWS = 5000  # rows are enough to see that one side determines a direction of the other
 UNMIXED = 0.5  # share of Mardia's deviations that may be left of a side's own
-COARSE = 4  # levels of a column that are few
-ATOM = 0.25  # share of rows that have one value: an atom
 FARTHEST_OUT = 8.0  # interquartile ranges over 1.35: farther values would rule squares, products and what turns a side
 FARTHEST = 1e100  # squares of what is further out are no floats
 
@@ -113,7 +112,7 @@ def are_coarse(x: Tensor, y: Tensor) -> bool:
     def is_coarse(z: Tensor) -> bool:
         ordered = z.sort(0).values
         step = int(ATOM * len(z))
-        few = (ordered[1:] > ordered[:-1]).sum(0) < COARSE
+        few = (ordered[1:] > ordered[:-1]).sum(0) < FEW_LEVELS
         return bool((few | (ordered[step:] == ordered[: len(z) - step]).any(0)).double().mean() > 0.5)
 
     return x.shape[1] + y.shape[1] > KSG_DIMENSIONS and (is_coarse(x) or is_coarse(y))

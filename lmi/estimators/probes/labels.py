@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lmi.estimators.probes.recalibrated import recalibrated
+from lmi.estimators.trust.plain_thresholds import CALIBRATED
 
 FEW, SOME = 3, 6  # columns that stand out, for classifiers that many useless ones would mislead
 LEAST_FOR_PERCEPTRON = 40  # samples of every class: fewer leave nothing to stop by
@@ -35,7 +36,6 @@ class Classifier:
 MANY = 50  # columns, from where on weights that are hardly shrunken fit chance
 SHRUNKEN = 0.003  # of 0.3: variance that a prior leaves the weights
 ROWS_A_COLUMN = 4  # that a covariance of all columns takes
-CALIBRATED = 5  # classes, from which on shares are recalibrated; of fewer, neighbours read the log odds
 STEEP = 3.0  # where wrong labels are told from right ones, slopes may be as steep as the right ones ask for
 
 

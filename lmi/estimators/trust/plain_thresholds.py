@@ -75,3 +75,22 @@ BLOCK_SURE = Threshold(
 BLOCK_MISSED = Threshold(
     3, "standard deviations", "of what a line finds in all columns and not in their blocks, so that these are not taken"
 )
+FEW_LEVELS = Threshold(4, "levels", "of a column that are few: no line and no density of such columns is exact")
+ATOM = Threshold(
+    0.25, "share of rows", "that have one value of a column, from where on that is an atom, as zeros of counts are"
+)
+MOST_COST = Threshold(
+    0.15, "share of a bound", "that half of what fitting cost may add to it; up to .09 where classes are exact"
+)
+LEAST_COST = Threshold(0.05, "nats", "the same, for small bounds")
+ENCODES = Threshold(3, "columns of the narrow side", "that the wide one is a function of: kernels fill no more")
+KERNELS_SEE = Threshold(
+    12, "columns of both sides", "in which kernels may find what no line, square, product or single column shows"
+)
+EASIER = Threshold(
+    0.8, "share of what is left of the other column", "from where on a column is clearly easier to predict"
+)
+TILTED = Threshold(8, "rows a column", "up to which principal directions are asked how much of them is chance")
+CALIBRATED = Threshold(
+    5, "classes", "from which on a classifier's shares are recalibrated; of fewer, neighbours read the log odds"
+)
