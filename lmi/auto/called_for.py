@@ -151,8 +151,8 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     x, y = line.x[:LEFT_OVER_ROWS], line.y[:LEFT_OVER_ROWS]
     orders = random_orders(x.shape[0], ORDERS // 2, context.generator("left over of a line"))
     along = by_column(*raw, by_ranks=line.by_ranks)
-    plain = left_over(x, y, orders).deviations > LEFT_OVER or along.deviations > BY_COLUMN
-    if not plain and not (
+    is_left = left_over(x, y, orders).deviations > LEFT_OVER or along.deviations > BY_COLUMN
+    if not is_left and not (
         2 < sum(widths) <= KERNELS_SEE and seen_by_kernels(*(z[:KERNEL_ROWS] for z in (line.x, line.y))) > BY_COLUMN
     ):
         return []

@@ -124,9 +124,9 @@ def fit_kernel_classes(
     joint = None
     before = -torch.inf
     for step in range(STEPS):
-        found = [predicted(ridge, *given) for ridge, given in zip(ridges, zip(sides, sharpness), strict=True)]
-        sharpness = [one.sharpness for one in found]
-        qx, qy = (one.share for one in found)
+        members = [predicted(ridge, *given) for ridge, given in zip(ridges, zip(sides, sharpness), strict=True)]
+        sharpness = [one.sharpness for one in members]
+        qx, qy = (one.share for one in members)
         chance = qx.mean(0)[:, None] * qy.mean(0)
         joint = qx.T @ qy / n if joint is None else joint
         for _ in range(TABLE_STEPS):
@@ -140,5 +140,5 @@ def fit_kernel_classes(
         if step >= LEAST_STEPS and likelihood < before + ENOUGH:
             break
         before = likelihood
-    of_x, of_y = (classifier(ridge, side, like) for ridge, side, like in zip(ridges, sides, found, strict=True))
+    of_x, of_y = (classifier(ridge, side, like) for ridge, side, like in zip(ridges, sides, members, strict=True))
     return KernelClasses(of_x, of_y, ratios, likelihood, likelihood - 0.5 * count**2 / n)

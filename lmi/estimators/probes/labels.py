@@ -170,10 +170,10 @@ def log_shares(
             model.fit(values[fitted][:, columns], labels[fitted])
             shares = model.predict_proba(values[test][:, columns])
             out[name][test] = np.log(np.clip(shares, 0.5 / fitted.size, None))
-    read = {name: torch.from_numpy(logs) for name, logs in out.items()}
+    fresh = {name: torch.from_numpy(logs) for name, logs in out.items()}
     if classes.numel() < CALIBRATED:
-        return read
-    return {name: recalibrated(logs, label, folds, seed) for name, logs in read.items()}
+        return fresh
+    return {name: recalibrated(logs, label, folds, seed) for name, logs in fresh.items()}
 
 
 def _half(rows: np.ndarray, labels: np.ndarray, first: int) -> np.ndarray:
