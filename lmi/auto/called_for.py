@@ -29,9 +29,9 @@ from lmi.auto.spaces import (
 from lmi.estimators.columns import jitter_ties, normal_scores
 from lmi.estimators.densities.mixture import SAMPLES_A_PARAMETER
 from lmi.estimators.densities.paired import atom_cuts
-from lmi.estimators.densities.predictions import KERNELS, predicted_apart
+from lmi.estimators.densities.predictions import clearer_ways, predicted_apart, seen_by_kernels
 from lmi.estimators.densities.t_copula import t_copula_degrees, t_scores
-from lmi.estimators.densities.turns import AS_THEY_ARE, is_of_full_rank
+from lmi.estimators.densities.turns import AS_THEY_ARE, BENT, is_of_full_rank
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import intervals
 from lmi.estimators.gaussian.missing import ROWS_A_COLUMN, seen_together, values_there
@@ -39,7 +39,7 @@ from lmi.estimators.trust.by_column import by_column
 from lmi.estimators.trust.by_pair import beyond_normal
 from lmi.estimators.trust.correlated import correlated_columns
 from lmi.estimators.trust.left_over import ORDERS, left_over
-from lmi.estimators.trust.plain_thresholds import EASIER, KERNELS_SEE, PREDICTED_TOGETHER
+from lmi.estimators.trust.plain_thresholds import KERNELS_SEE, PREDICTED_TOGETHER
 from lmi.estimators.trust.products import columns_of_products
 from lmi.estimators.trust.row_order import random_orders
 from lmi.estimators.trust.thresholds import (
@@ -80,7 +80,7 @@ def called_for(
     return [
         *of_levels(raw, folds, context),
         *of_tails(raw, folds, context),
-        *([] if has_blocks else of_pairs(raw, folds, context)),
+        *of_pairs(raw, folds, context, has_blocks),
         *of_leftovers(raw, line, context),
         *of_correlated(raw, folds, context),
         *of_lines(raw, context),
@@ -123,8 +123,11 @@ def of_tails(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     return [TMixture(space, 1, context) if low else TDensity(space, max(widths), context)]
 
 
-def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:
-    """A density of each pair of columns, where pairs share more than their correlations say."""
+def of_pairs(raw: Sides, folds: list[Fold], context: Context, has_blocks: bool = False) -> list[Candidate]:
+    """A density of each pair of columns, where pairs share more than their correlations say.
+
+    Where columns part into blocks, pairs of columns have densities of their own there, and only bent directions are asked.
+    """
     widths = [z.shape[1] for z in raw]
     if min(widths) < 2 or max(widths) > PAIRED:
         return []
@@ -136,6 +139,8 @@ def of_pairs(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]
     space = Space(COLUMNS_BY_PAIRS, x, y)
     # Of levels no line is exact; of few columns densities are cheap, and what pairs share beyond a line is hard to see.
     names = turns_to_pairs(space, folds[0], context, levels or sum(widths) <= KSG_DIMENSIONS)
+    if has_blocks:
+        names = [name for name in names if name.startswith(BENT)]
     if levels and AS_THEY_ARE in names:
         cuts = atom_cuts(raw[0]), atom_cuts(raw[1])
         if any(column.numel() for side in cuts for column in side):
@@ -157,53 +162,8 @@ def of_leftovers(raw: Sides, line: Space, context: Context) -> list[Candidate]:
     ):
         return []
     x, y = (drawn_in(z) for z in raw)
-    ways = clearer_ways(x, y) if widths == [1, 1] else [widths[1] <= widths[0]]
+    ways = clearer_ways(x[:LEFT_OVER_ROWS], y[:LEFT_OVER_ROWS]) if widths == [1, 1] else [widths[1] <= widths[0]]
     return [PredictiveVariates(Space(COLUMNS, x, y), of_y, context) for of_y in ways]
-
-
-def clearer_ways(x: Tensor, y: Tensor) -> list[bool]:
-    """Of one column a side, whether y is predicted from x, or x from y, or both where neither is clearly easier.
-
-    Args:
-        x: (n, 1).
-        y: (n, 1).
-
-    >>> import torch
-    >>> x, noise = torch.randn(2, 1000, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    >>> clearer_ways(x, (3 * x).sin() + 0.2 * noise), clearer_ways(x, x + noise)
-    ([True], [True, False])
-    """
-    rest = []
-    for source, target in ((x, y), (y, x)):
-        source, target = source[:LEFT_OVER_ROWS], target[:LEFT_OVER_ROWS]
-        left = target - predicted_apart(source, target, "trees", 0)
-        rest.append(float(left.square().mean() / target.var().clamp(min=1e-300)))
-    return [way for way, share in zip((True, False), rest, strict=True) if share <= min(rest) / EASIER]
-
-
-def seen_by_kernels(x: Tensor, y: Tensor) -> float:
-    """Correlation of what a line leaves of the narrower side with predictions by kernels of the other, in standard errors.
-
-    The sum of three angles is in no product of two columns.
-
-    Args:
-        x: (n, dx) rows in a random order, centred.
-        y: (n, dy).
-
-    >>> import torch
-    >>> g = torch.Generator().manual_seed(0)
-    >>> x, noise = 6.28 * torch.rand(2, 2000, 3, generator=g, dtype=torch.float64)
-    >>> y = (x.sum(1, keepdim=True) + 0.1 * noise[:, :1]).cos()
-    >>> x, y = x - x.mean(0), y - y.mean(0)
-    >>> seen_by_kernels(x, y) > 10, seen_by_kernels(noise - noise.mean(0), y) < 3
-    (True, True)
-    """
-    source, target = (x, y) if y.shape[1] <= x.shape[1] else (y, x)
-    rest = target - predicted_apart(source, target, "linear", 0)
-    seen = predicted_apart(source, rest, KERNELS, 0)
-    rest, seen = rest - rest.mean(0), seen - seen.mean(0)
-    r = (rest * seen).sum(0) / (rest.norm(dim=0) * seen.norm(dim=0)).clamp(min=1e-300)
-    return float(r.max()) * rest.shape[0] ** 0.5
 
 
 def of_correlated(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate]:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lmi.auto.blocks import label_information_of_blocks
-from lmi.estimators.columns import jitter_ties
 from lmi.estimators.modules.quantized import grassberger_entropy, table_error
 from lmi.estimators.neighbors.terms import repeats
 from lmi.estimators.trust.thresholds import LEFTOVER, MOST_COPIES, MOST_LEVELS, RARE, ROWS_A_CELL, ROWS_A_LEVEL, TIED
@@ -73,7 +72,6 @@ def estimate_levels(x: Tensor, y: Tensor, permutations: int, context: Context) -
     for side, other in ((x, y), (y, x)):
         label = few_levels(side) if tied(side) else None
         if label is not None:
-            other = jitter_ties(other, context.generator("ties")) if tied(other) else other
             return label_information_of_blocks(other, label, permutations, context)
     return None
 

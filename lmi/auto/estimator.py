@@ -2,8 +2,7 @@
 
 In the order of ``docs/auto.md``: what repeats goes to tables and labels; both sides become spaces; folds are made;
 candidates are fitted and judged by held-out lower bounds; one is chosen and gives its number; few dimensions get a KSG
-correction; the interval opens by what is known to be missing; the verdict collects what speaks against the number. Where
-columns part into blocks that share nothing, the blocks' estimates are added up.
+correction; the interval opens by what is known to be missing; doubts make the verdict; blocks of columns are added up.
 """
 
 from __future__ import annotations
@@ -53,6 +52,7 @@ from lmi.auto.spaces import (
 )
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.blocks import independent_blocks
+from lmi.estimators.compositions import freed
 from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS
 from lmi.estimators.trust.near_copies import near_copies
@@ -151,7 +151,7 @@ class AutoEstimator:
         n = x.shape[0]
         if n < SMALLEST:
             raise ValueError(f"auto needs at least {int(SMALLEST)} samples; got {n} without copies")
-        raw = x, y
+        raw = freed(x), freed(y)
         x, y = without_ties(*raw, context)
         spaces = prepared(x, y, self.components, are_coarse(*raw))
         rows = row_order(spaces[RANKS].x, spaces[RANKS].y)

@@ -67,7 +67,8 @@ def fit_candidates(
     contest = Contest(folds)
     low = is_low_dimensional(spaces)
     for name, space in spaces.items():
-        normal = contest.enter(Normal(space, low))
+        # Independent components vary alike: none comes before another.
+        normal = contest.enter(Normal(space, low or name == INDEPENDENT))
         if isinstance(normal, FittedNormal):
             contest.normals[name] = normal
     normals = contest.normals

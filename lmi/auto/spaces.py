@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lmi.estimators.columns import jitter_ties, normal_scores, principal_components, robust_scaled, tails_drawn_in
 from lmi.estimators.densities.monotone import jointly_normal
-from lmi.estimators.densities.turns import MOST_TURNED, is_of_full_rank
+from lmi.estimators.densities.turns import can_be_unmixed, is_of_full_rank
 from lmi.estimators.densities.unmixing import independent_components
 from lmi.estimators.gaussian.canonical import canonical_fit
 from lmi.estimators.gaussian.debiased import closed_form
@@ -200,7 +200,7 @@ def with_independent_components(spaces: Spaces, x: Tensor, y: Tensor, most: int)
         y: (n, dy).
         most: components of a side: one of more columns has no such space.
     """
-    unmixed = [_unmixed(z) if 1 < z.shape[1] <= min(MOST_TURNED, most) and distinct(z) else None for z in (x, y)]
+    unmixed = [_unmixed(z) if 1 < z.shape[1] <= most and can_be_unmixed(z) and distinct(z) else None for z in (x, y)]
     if all(z is None for z in unmixed):
         return spaces
     ranks = spaces[RANKS]

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import lmi
-from lmi.auto.called_for import clearer_ways
 from lmi.auto.candidates.encoding import EncodingModel
 from lmi.auto.spaces import COLUMNS, Space
+from lmi.estimators.densities.predictions import clearer_ways
 from lmi.estimators.folds import make_folds
 from lmi.types import Context
 

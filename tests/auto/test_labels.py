@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import lmi
-from lmi.auto.labels import label_information, read_shares
+from lmi.auto.labels import label_information
 from lmi.estimators.probes.labels import classifiers, label_entropy, leading_columns, log_shares
+from lmi.estimators.probes.readings import read_shares
 from lmi.sources.nonlinear.labels import LabelsAndTables
 from lmi.types import Context
 
@@ -134,3 +135,30 @@ def test_a_label_of_columns_that_go_together_keeps_them_all():
     x = torch.randn(600, 6, generator=g, dtype=torch.float64) + torch.randn(600, 1, generator=g, dtype=torch.float64)
     estimate = lmi.estimate(x, (x[:, 0] > 0).long(), y_is_label=True, permutations=0)
     assert "alone go with" not in estimate.choice
+
+
+def test_classes_at_both_ends_of_a_direction_are_told_apart():
+    # Their means are equal, and no single column shows them: .96 of 1.16 before.
+    g = torch.Generator().manual_seed(3)
+    label = torch.randint(4, (1200,), generator=g)
+    ends = 2 * torch.randint(2, (1200, 1), generator=g) - 1
+    towards = 3 * torch.linalg.qr(torch.randn(12, 12, generator=g, dtype=torch.float64)).Q[:4]
+    x = ends * towards[label] + torch.randn(1200, 12, generator=g, dtype=torch.float64)
+    shares = torch.logaddexp(x @ towards.T, -x @ towards.T).log_softmax(1)
+    truth = math.log(4) + float(shares[torch.arange(1200), label].mean())
+    estimate = label_information(x, label, 0, Context())
+    assert estimate.nats == pytest.approx(truth, abs=0.08)
+    assert estimate.interval[0] < truth < estimate.interval[1]
+
+
+def test_columns_of_levels_are_not_spread_before_classifiers_see_them():
+    # Spikes that are there or not, spread over stretches, were 1.05 of 1.10 nats.
+    g = torch.Generator().manual_seed(4)
+    label = torch.randint(4, (2000,), generator=g)
+    rates = torch.rand(4, 10, generator=g, dtype=torch.float64)
+    x = (torch.rand(2000, 10, generator=g, dtype=torch.float64) < rates[label]).double()
+    logs = x @ rates.log().T + (1 - x) @ (1 - rates).log().T
+    truth = math.log(4) + float(logs.log_softmax(1)[torch.arange(2000), label].mean())
+    estimate = lmi.estimate(x, label, permutations=0, seed=0)
+    assert estimate.nats == pytest.approx(truth, abs=0.04)
+    assert estimate.interval[0] < truth < estimate.interval[1]

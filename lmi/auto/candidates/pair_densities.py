@@ -93,7 +93,10 @@ class PairDensities(Candidate):
 
     def _model(self, fold: Fold, name: str, index: int) -> Paired:
         rows = fold.train[:FIT_SAMPLES]
-        turn = dict(turns(self.space.x[rows].double(), self.space.y[rows].double()))[name]
+        tried = turns(self.space.x[rows].double(), self.space.y[rows].double())
+        turn = next((turn for tried_name, turn in tried if tried_name == name), None)
+        if turn is None:
+            raise ValueError(f"{name} is no turn of these samples")
         generator = self.context.generator("pairs", name, index)
         return fit_paired(self.space.x, self.space.y, Fold(rows, fold.stop, fold.test), turn, generator, self.cuts)
 

@@ -3,7 +3,8 @@
 What two sides share through any smooth map becomes, as far as so many samples show it, a correlation of few numbers:
 kernel canonical correlation analysis (Bach and Jordan, JMLR 3, 2002) on random landmarks (Nystrom features). Bumps around
 landmarks cannot fill eight columns; what turns or grows with the distance from the centre, as a spiral does, is linear in the
-columns times polynomials of that distance.
+columns times polynomials of that distance. What squares and products show, as an absolute value of a hidden direction among
+twenty columns, is linear in the products of principal components.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.predictions import with_products
+
 LANDMARKS = 150
 WIDTHS = (0.25, 0.5, 1.0, 2.0)  # of the Gaussian bumps, in median distances between landmarks
 RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2)  # as shares of the features' total variance
 FIT_SHARE = 0.6
 POLYNOMIALS = (3, 5, 8)  # of the distance from the centre, the constant among them
+PRODUCTS_OF = (8, 20)  # principal components at most, whose products are features
+FURTHEST = 4.0  # standard deviations of a component; what is farther out counts as that
 FEATURES_A_ROW = 0.25
 
 Features = Callable[[Tensor], Tensor]
@@ -45,8 +50,8 @@ class ByDistance:
     def of(cls, z: Tensor, count: int) -> ByDistance:
         """Centre, scales and distances of z (n, d)."""
         centre = z.mean(0)
-        variances, directions = _axes(z - centre)
-        whiten = _ridge_whitening(variances, directions, RIDGES[0])
+        variances, directions = principal_axes(z - centre)
+        whiten = ridge_whitening(variances, directions, RIDGES[0])
         return cls(centre, whiten, ((z - centre) @ whiten).norm(dim=1).sort().values, count)
 
     def __call__(self, z: Tensor) -> Tensor:
@@ -57,6 +62,30 @@ class ByDistance:
         for i in range(1, self.count - 1):
             powers.append(((2 * i + 1) * t * powers[i] - i * powers[i - 1]) / (i + 1))
         return (z[:, :, None] * torch.stack(powers, 1)[:, None]).flatten(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Whitened principal components, their squares and their products.
+
+    Args:
+        centre: (d,).
+        whiten: (d, k).
+    """
+
+    centre: Tensor
+    whiten: Tensor
+
+    @classmethod
+    def of(cls, z: Tensor, most: int) -> Products:
+        """Up to ``most`` leading components of z (n, d)."""
+        centre = z.mean(0)
+        variances, directions = principal_axes(z - centre)
+        return cls(centre, ridge_whitening(variances, directions, RIDGES[0]).flip(1)[:, :most])
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """(n, d) -> (n, k + k (k + 1) / 2)."""
+        return with_products(((z - self.centre) @ self.whiten).clamp(-FURTHEST, FURTHEST))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +175,18 @@ def fit_kernel_variates(x: Tensor, y: Tensor, fit: Tensor, most: int, generator:
         for count in POLYNOMIALS
         if min(x.shape[1], y.shape[1]) > 1 and count * widest <= FEATURES_A_ROW * cut
     ]
+    ways += [
+        (Products.of(x[fitted_rows], most), Products.of(y[fitted_rows], most))
+        for fewer, most in zip((0, *PRODUCTS_OF), PRODUCTS_OF, strict=False)
+        if fewer < widest and (kept := min(most, widest)) * (kept + 3) / 2 <= FEATURES_A_ROW * cut
+    ]
     for of_x, of_y in ways:
         own_x, rest_x, own_y, rest_y = (f(z[part]) for f, z in ((of_x, x), (of_y, y)) for part in (fitted_rows, rest))
         mean_x, mean_y = own_x.mean(0), own_y.mean(0)
-        axes_x, axes_y = _axes(own_x - mean_x), _axes(own_y - mean_y)
+        axes_x, axes_y = principal_axes(own_x - mean_x), principal_axes(own_y - mean_y)
         across = (own_x - mean_x).T @ (own_y - mean_y) / cut
         for ridge in RIDGES:
-            white_x, white_y = _ridge_whitening(*axes_x, ridge), _ridge_whitening(*axes_y, ridge)
+            white_x, white_y = ridge_whitening(*axes_x, ridge), ridge_whitening(*axes_y, ridge)
             left, _, right = torch.linalg.svd(white_x.T @ across @ white_y, full_matrices=False)
             to_u, to_v = white_x @ left[:, :most], white_y @ right[:most].T
             u, v = (rest_x - mean_x) @ to_u, (rest_y - mean_y) @ to_v
@@ -181,11 +215,11 @@ def _median_distance(z: Tensor) -> float:
     return float(apart.median()) or float(apart.mean()) or 1.0
 
 
-def _axes(features: Tensor) -> tuple[Tensor, Tensor]:
+def principal_axes(features: Tensor) -> tuple[Tensor, Tensor]:
     """Variances (m,) along the principal directions (m, m) of centred features."""
     variances, directions = torch.linalg.eigh(features.T @ features / features.shape[0])
     return variances.clamp(min=0), directions
 
 
-def _ridge_whitening(variances: Tensor, directions: Tensor, ridge: float) -> Tensor:
+def ridge_whitening(variances: Tensor, directions: Tensor, ridge: float) -> Tensor:
     return directions / (variances + ridge * variances.sum() + 1e-300).sqrt()

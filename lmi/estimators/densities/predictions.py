@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lmi.estimators.densities.boosting import fit_boosted_trees
 from lmi.estimators.densities.kernel_ridge import Regression, fit_kernel_ridge
+from lmi.estimators.trust.plain_thresholds import EASIER
 
 Kind = Literal["linear", "quadratic", "trees", "both", "kernels"]
 KINDS: tuple[Kind, ...] = ("quadratic", "trees", "both")
@@ -194,3 +195,47 @@ def best_kind(x: Tensor, y: Tensor, seed: int) -> tuple[Kind, Tensor, Tensor]:
         tried += [(loss(matter, kind), kind, matter) for kind in kinds]
     _, kind, columns = min(tried, key=lambda trial: trial[0])
     return kind, columns, matter
+
+
+def clearer_ways(x: Tensor, y: Tensor) -> list[bool]:
+    """Of one column a side, whether y is predicted from x, or x from y, or both where neither is clearly easier.
+
+    Args:
+        x: (n, 1).
+        y: (n, 1).
+
+    >>> import torch
+    >>> x, noise = torch.randn(2, 1000, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> clearer_ways(x, (3 * x).sin() + 0.2 * noise), clearer_ways(x, x + noise)
+    ([True], [True, False])
+    """
+    rest = []
+    for source, target in ((x, y), (y, x)):
+        left = target - predicted_apart(source, target, "trees", 0)
+        rest.append(float(left.square().mean() / target.var().clamp(min=1e-300)))
+    return [way for way, share in zip((True, False), rest, strict=True) if share <= min(rest) / EASIER]
+
+
+def seen_by_kernels(x: Tensor, y: Tensor) -> float:
+    """Correlation of what a line leaves of the narrower side with predictions by kernels of the other, in standard errors.
+
+    The sum of three angles is in no product of two columns.
+
+    Args:
+        x: (n, dx) rows in a random order, centred.
+        y: (n, dy).
+
+    >>> import torch
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x, noise = 6.28 * torch.rand(2, 2000, 3, generator=g, dtype=torch.float64)
+    >>> y = (x.sum(1, keepdim=True) + 0.1 * noise[:, :1]).cos()
+    >>> x, y = x - x.mean(0), y - y.mean(0)
+    >>> seen_by_kernels(x, y) > 10, seen_by_kernels(noise - noise.mean(0), y) < 3
+    (True, True)
+    """
+    source, target = (x, y) if y.shape[1] <= x.shape[1] else (y, x)
+    rest = target - predicted_apart(source, target, "linear", 0)
+    seen = predicted_apart(source, rest, KERNELS, 0)
+    rest, seen = rest - rest.mean(0), seen - seen.mean(0)
+    r = (rest * seen).sum(0) / (rest.norm(dim=0) * seen.norm(dim=0)).clamp(min=1e-300)
+    return float(r.max()) * rest.shape[0] ** 0.5

@@ -11,10 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmi.estimators.densities.bent_directions import bent_directions
 from lmi.estimators.densities.unmixing import independent_components, whitening
+from lmi.estimators.trust.plain_thresholds import UNMIXED_ROWS
 
-AS_THEY_ARE = "columns"
-MOST_TURNED = 12  # columns of a side, up to which independent components are sought
+AS_THEY_ARE, BENT = "columns", "bent directions"
+MOST_TURNED = 24  # columns of a side, up to which independent components are sought
 DETERMINED_BY_OTHERS = 1e-9  # share of the largest variance
 
 
@@ -36,14 +38,28 @@ def turns(x: Tensor, y: Tensor) -> Iterator[tuple[str, Turn]]:
     yield AS_THEY_ARE, Turn(*plain)
     sides = [(AS_THEY_ARE, plain)]
     solid = [is_of_full_rank(z) for z in (x, y)]
-    if all(solid) and max(x.shape[1], y.shape[1]) <= MOST_TURNED:
+    if all(solid) and all(can_be_unmixed(z) for z in (x, y)):
         sides.append(("independent components", [independent_components(z) for z in (x, y)]))
         yield sides[1][0], Turn(*sides[1][1])
+    if all(solid):
+        if (bent := bent_directions(x, y)) is not None:
+            yield f"{BENT} of x", Turn(*bent)
+        if (bent := bent_directions(y, x)) is not None:
+            yield f"{BENT} of y", Turn(*bent[::-1])
     for name, (of_x, of_y) in sides:
         if x.shape[1] <= y.shape[1] and solid[1]:
             yield f"{name} of x", Turn(of_x, predicting(y, x @ of_x))
         if y.shape[1] <= x.shape[1] and solid[0]:
             yield f"{name} of y", Turn(predicting(x, y @ of_y), of_y)
+
+
+def can_be_unmixed(z: Tensor) -> bool:
+    """Whether independent components of z (n, d) are sought: of 24 columns at most, with rows enough.
+
+    >>> can_be_unmixed(torch.zeros(1000, 20)), can_be_unmixed(torch.zeros(500, 20))
+    (True, False)
+    """
+    return z.shape[1] <= MOST_TURNED and z.shape[0] >= UNMIXED_ROWS * z.shape[1] ** 2
 
 
 def predicting(source: Tensor, target: Tensor) -> Tensor:

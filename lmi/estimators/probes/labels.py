@@ -36,6 +36,7 @@ class Classifier:
 MANY = 50  # columns, from where on weights that are hardly shrunken fit chance
 SHRUNKEN = 0.003  # of 0.3: variance that a prior leaves the weights
 ROWS_A_COLUMN = 4  # that a covariance of all columns takes
+PRODUCTS_OF, BUMPS = 20, 300  # principal components whose products are asked, and samples that bumps stand around
 STEEP = 3.0  # where wrong labels are told from right ones, slopes may be as steep as the right ones ask for
 
 
@@ -52,7 +53,8 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
     Where classes differ in directions in which all columns vary little, as beside a few massive activations, shrunken weights
     see nothing and the linear discriminant, which whitens the columns, does.
 
-    Trees are given all columns, and those that stand out.
+    Trees are given all columns, and those that stand out. Classes whose means are equal, such as those that lie at both
+    ends of a direction, are told apart by products of all leading components, and by bumps around samples (Nystrom features).
 
     Trees split greedily: a label that depends on two columns together and on neither alone is found late among many
     columns. Trees with random splits rank the columns, and others learn from the first few of them.
@@ -62,8 +64,10 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
         rarest: samples of the rarest class.
         samples: of all classes.
     """
+    from sklearn.decomposition import PCA
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
     from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+    from sklearn.kernel_approximation import Nystroem
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
@@ -78,6 +82,16 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
 
     def quadratic(of: Callable[[], Any]) -> Callable[[int], Any]:
         return lambda seed: make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler(), of())
+
+    def of_all_products(seed: int) -> Any:
+        return make_pipeline(
+            PCA(min(dims, PRODUCTS_OF), random_state=seed),
+            quadratic(lambda: LogisticRegression(C=0.01, max_iter=500))(seed),
+        )
+
+    def of_kernels(seed: int) -> Any:
+        bumps = Nystroem(gamma=0.5 / dims, n_components=min(BUMPS, samples // 4), random_state=seed)
+        return make_pipeline(bumps, LogisticRegression(C=30.0, max_iter=500))
 
     def plain() -> Any:
         return LogisticRegression(C=0.3, max_iter=500)
@@ -112,6 +126,8 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
         name = f"quadratic logistic regression of {min(dims, SOME)} columns"
         built[name] = Classifier(quadratic(plain), SOME, parametric=True)
         built[f"{name} with wrong labels"] = Classifier(quadratic(noisy), SOME, parametric=True)
+        built["quadratic logistic regression"] = Classifier(of_all_products, parametric=True)
+        built["kernel logistic regression"] = Classifier(of_kernels)
         built[f"boosted trees of {FEW} columns"] = Classifier(boosted, FEW)
     if dims > FEW and rarest >= LEAST_FOR_PERCEPTRON:
         built[f"trees and a perceptron of {min(dims, SOME)} columns"] = Classifier(with_perceptron, SOME)

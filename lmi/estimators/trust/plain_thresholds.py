@@ -94,3 +94,13 @@ TILTED = Threshold(8, "rows a column", "up to which principal directions are ask
 CALIBRATED = Threshold(
     5, "classes", "from which on a classifier's shares are recalibrated; of fewer, neighbours read the log odds"
 )
+UNMIXED_ROWS = Threshold(
+    2, "times the square of the columns", "that a side has rows at least, where independent components are sought"
+)
+BENT = Threshold(
+    4, "standard errors", "of the correlation of fresh variates of products, from which on they show a bent direction"
+)
+BENT_SIZE = Threshold(2, "times what noise gives", "that a bent direction weighs at least in the matrices of products")
+ON_A_LINE = Threshold(
+    1.3, "of the largest canonical correlation by chance", "from which on columns beside bent directions are paired"
+)
