@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.kernel_class import KernelClass
@@ -44,7 +45,27 @@ def enter_classes(contest: Contest, tried: Spaces, columns: Space, context: Cont
         if fitted is not None:
             before, best = best, fitted.bound
             groups[count] = max(groups.get(count, 0.0), fitted.bound)
+    _enter_classes_of_own_variances(contest, columns, smallest, context)
     return groups
+
+
+def _enter_classes_of_own_variances(contest: Contest, columns: Space, smallest: int, context: Context) -> None:
+    """Few latent classes of their own variances, and more where they find more than a line and gain by it.
+
+    Classes that differ in what varies, and not in means, leave no clusters.
+    """
+    columns = unturned(columns)
+    before = max((normal.bound for normal in contest.normals.values()), default=0.0)
+    for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
+        fitted = contest.enter(LatentClass(columns, count, context, alike=False))
+        if fitted is None or fitted.bound < before + CLASS_GAIN * abs(before):
+            break
+        before = fitted.bound
+
+
+def unturned(space: Space) -> Space:
+    """The same with its columns in place of their principal components, along which variances are mixed."""
+    return space if space.axes is None else replace(space, x=space.axes[0], y=space.axes[1])
 
 
 def enter_further_classes(contest: Contest, groups: dict[int, float], columns: Space, context: Context) -> None:
@@ -64,7 +85,9 @@ def enter_further_classes(contest: Contest, groups: dict[int, float], columns: S
     if not count or groups[count] <= least:
         return
     smallest = min(fold.fit.numel() for fold in contest.folds)
+    names = [fitted.name for fitted in contest.fitted]
     for classes in (count, 2 * count):
-        if SAMPLES_A_CLASS * classes <= smallest:
-            contest.enter(LatentClass(columns, classes, context, alike=False))
+        further = LatentClass(unturned(columns), classes, context, alike=False)
+        if SAMPLES_A_CLASS * classes <= smallest and further.name not in names:
+            contest.enter(further)
     contest.enter(KernelClass(columns, count, context))

@@ -85,9 +85,10 @@ def only_a_bound(e: Evidence) -> Doubt | None:
     """The candidate sees the variables through something that may lose information."""
     if not e.chosen.traits.approximate or e.all_columns:
         return None
-    # In few columns neighbours correct it, and predictions and tables are held against others.
-    most = KSG_DIMENSIONS if e.chosen.cross_fit.space.coarse else LOW_DIMENSIONAL
-    wide = e.columns > most and not e.chosen.traits.costly
+    # In few columns neighbours correct it, and predictions and tables are held against others; kernels fill no more.
+    traits = e.chosen.traits
+    most = KSG_DIMENSIONS if e.chosen.cross_fit.space.coarse or traits.exceeds_bound else LOW_DIMENSIONAL
+    wide = e.columns > most and not traits.costly
     # Where fresh pairs were too few, nothing has tested what its scores leave.
     wide = wide or (e.columns > KSG_DIMENSIONS and e.left is None)
     return Doubt(

@@ -2,8 +2,10 @@ import math
 
 import torch
 
+import lmi
 from lmi.auto.candidates.kernel_class import KernelClass
 from lmi.auto.candidates.latent_class import LatentClass
+from lmi.auto.candidates.normal import Normal
 from lmi.auto.classes import enter_classes, enter_further_classes
 from lmi.auto.contest import Contest
 from lmi.auto.openings import open_to_more_densities
@@ -117,3 +119,39 @@ def test_of_a_continuum_twice_as_many_classes_say_more():
     words = LatentClass(code_words(10, 2000, 5), 10, CONTEXT), LatentClass(code_words(10, 2000, 5), 20, CONTEXT)
     right = [candidate.fit(folds(2000)) for candidate in words]
     assert open_to_more_densities(right[0].number(), right[0], right)[0].above == 0.0
+
+
+def varying_columns(n, seed):
+    """Which two of eight columns of x, and which two of y, vary most is what a hidden class of four says; and the truth, nats."""
+    g = torch.Generator().manual_seed(seed)
+    scales = [1 + (size - 1) * torch.eye(4, dtype=torch.float64).repeat_interleave(2, 1) for size in (5.0, 0.2)]
+    label = torch.randint(4, (n,), generator=g)
+    x, y = (scale[label] * torch.randn(n, 8, generator=g, dtype=torch.float64) for scale in scales)
+    given = [
+        -0.5 * z.square() @ scale.square().reciprocal().T - scale.log().sum(1)
+        for z, scale in zip((x, y), scales, strict=True)
+    ]
+    joint, alone = (sum(given).logsumexp(1), sum(logs.logsumexp(1) for logs in given))
+    return x, y, float((joint - alone).mean()) + math.log(4)
+
+
+def test_classes_that_differ_in_what_varies_and_not_in_means():
+    # .72 of 1.1, doubtful, before.
+    x, y, truth = varying_columns(1500, 3)
+    estimate = lmi.estimate(x, y, permutations=0, seed=0)
+    assert "of their own variances" in estimate.choice.split(":")[0]
+    assert abs(estimate.nats - truth) < 0.05 and estimate.interval[0] < truth < estimate.interval[1]
+
+
+def test_few_classes_of_own_variances_are_asked_and_more_where_they_beat_a_line():
+    g = torch.Generator().manual_seed(1)
+    x, e = torch.randn(2, 1500, 20, generator=g, dtype=torch.float64)
+    for y, more in ((0.8 * x + 0.6 * e, False), (None, True)):
+        contest = Contest(folds(1500, 1))
+        sides = (x, y) if y is not None else varying_columns(1500, 2)[:2]
+        space = Space(COLUMNS, *sides)
+        contest.enter(Normal(space, low_dimensional=True))
+        contest.normals[COLUMNS] = contest.fitted[0]
+        enter_classes(contest, {COLUMNS: space}, space, CONTEXT)
+        counts = [f"{count} latent classes of their own variances on columns" for count in (5, 10)]
+        assert [name in [c.name for c in contest.fitted] for name in counts] == [True, more]
