@@ -37,6 +37,7 @@ MANY = 50  # columns, from where on weights that are hardly shrunken fit chance
 SHRUNKEN = 0.003  # of 0.3: variance that a prior leaves the weights
 ROWS_A_COLUMN = 4  # that a covariance of all columns takes
 PRODUCTS_OF, BUMPS = 20, 300  # principal components whose products are asked, and samples that bumps stand around
+BUMP = 0.25  # of 1 / (2 s^2) times the columns, for bumps of width s
 STEEP = 3.0  # where wrong labels are told from right ones, slopes may be as steep as the right ones ask for
 
 
@@ -51,7 +52,8 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
     """Name -> classifier: linear, quadratic in few dimensions, both also with a share of wrong labels, boosted trees.
 
     Where classes differ in directions in which all columns vary little, as beside a few massive activations, shrunken weights
-    see nothing and the linear discriminant, which whitens the columns, does.
+    see nothing and the linear discriminant, which whitens the columns, does; it also comes with a covariance that is
+    shrunken as Ledoit and Wolf do.
 
     Trees are given all columns, and those that stand out. Classes whose means are equal, such as those that lie at both
     ends of a direction, are told apart by products of all leading components, and by bumps around samples (Nystrom features).
@@ -90,7 +92,7 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
         )
 
     def of_kernels(seed: int) -> Any:
-        bumps = Nystroem(gamma=0.5 / dims, n_components=min(BUMPS, samples // 4), random_state=seed)
+        bumps = Nystroem(gamma=BUMP / dims, n_components=min(BUMPS, samples // 4), random_state=seed)
         return make_pipeline(bumps, LogisticRegression(C=30.0, max_iter=500))
 
     def plain() -> Any:
@@ -118,6 +120,9 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
         )
     if FEW < dims <= samples / ROWS_A_COLUMN:
         built["linear discriminant"] = Classifier(lambda seed: LinearDiscriminantAnalysis(), parametric=True)
+        built["shrunken linear discriminant"] = Classifier(
+            lambda seed: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"), parametric=True
+        )
     if dims <= 10 and rarest >= 4 * dims:  # a covariance of every class
         built["quadratic discriminant"] = Classifier(
             lambda seed: QuadraticDiscriminantAnalysis(reg_param=1e-3), parametric=True
