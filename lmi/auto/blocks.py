@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import FittedCandidate
 from lmi.auto.labels import label_information
+from lmi.auto.protocol.candidate import FittedCandidate
 from lmi.estimators.blocks import Block, Blocks, independent_blocks
 from lmi.estimators.trust.thresholds import SURE
 from lmi.estimators.trust.uncertainty import Z_90

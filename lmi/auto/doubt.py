@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lmi.auto.candidate import FittedCandidate
+from lmi.auto.protocol.candidate import FittedCandidate
 from lmi.estimators.trust.left_over import LeftOver
 from lmi.estimators.trust.sides_alone import SidesAlone
 from lmi.estimators.trust.thresholds import BOUND_RANGE, UNCONFIRMED, UNCONFIRMED_ERRORS, UNCONFIRMED_LEAST

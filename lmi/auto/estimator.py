@@ -16,10 +16,11 @@ from pydantic import Field
 from torch import Tensor
 
 from lmi.auto.blocks import label_information_of_blocks, or_sum_of_blocks
-from lmi.auto.candidate import HELD_OUT_SAMPLES
-from lmi.auto.certified import or_certified
-from lmi.auto.control import Controlled, controlled, of_thin_sides, or_density
-from lmi.auto.corrections import (
+from lmi.auto.choice.selection import fit_candidates, is_low_dimensional, select
+from lmi.auto.corrections.certified import or_certified
+from lmi.auto.corrections.control import Controlled, controlled, of_thin_sides, or_density
+from lmi.auto.corrections.directions import open_to_directions
+from lmi.auto.corrections.missing import (
     left_in_columns,
     left_on_fresh_pairs,
     linear_evidence,
@@ -30,15 +31,14 @@ from lmi.auto.corrections import (
     with_all_columns,
     within_the_limit,
 )
-from lmi.auto.directions import open_to_directions
+from lmi.auto.corrections.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
+from lmi.auto.corrections.rising import Rise, rising
 from lmi.auto.discrete import entered_once, estimate_levels, tied
 from lmi.auto.doubt import Evidence
 from lmi.auto.labels import given_information
 from lmi.auto.nulls import null_of
-from lmi.auto.numbers import number_of
-from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
-from lmi.auto.rising import Rise, rising
-from lmi.auto.selection import fit_candidates, is_low_dimensional, select
+from lmi.auto.protocol.candidate import HELD_OUT_SAMPLES
+from lmi.auto.protocol.numbers import number_of
 from lmi.auto.spaces import (
     RANKS,
     Spaces,

@@ -1,4 +1,4 @@
-"""What an estimate says of shuffled pairs: by the scores of a candidate, or by a closed form."""
+"""What an estimate says of shuffled pairs: by the chosen candidate, or by the closed form that took its place."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import CrossFit, FittedCandidate
 from lmi.auto.candidates.normal import FittedNormal
-from lmi.estimators.bounds.heldout import held_out_blocks, shuffled_bounds
+from lmi.auto.protocol.candidate import FittedCandidate
 from lmi.estimators.gaussian.debiased import closed_form
 from lmi.estimators.significance.document_nulls import paired_documents
 from lmi.estimators.trust.row_order import random_orders, shifted_orders
@@ -49,28 +48,6 @@ def null_of(
     if all_columns is not None:
         return closed_form_null(*all_columns, orders, space.counted)
     return list(normals.values())[-1].null_of(orders) if normals else None
-
-
-def bound_null(cross_fit: CrossFit, permutations: int, generator: torch.Generator) -> Null:
-    """The held-out InfoNCE bound of the fitted scores under shuffled pairs, 0 at least.
-
-    Scores that are sure of their pairs are as sure of wrong ones, and their bound of shuffled pairs lies far below 0. That says
-    how strong the dependence is, and not what independence looks like: scores of 0, whose bound is 0, are granted to every
-    shuffle.
-
-    Args:
-        cross_fit: the scores on fresh pairs.
-        permutations: how many shuffles of each block of test pairs.
-        generator: draws them.
-    """
-    tests = [fold.test[: cross_fit.most] for fold in cross_fit.folds]
-    values = torch.zeros(permutations, dtype=torch.float64)
-    for scores, test in zip(cross_fit.critics, tests, strict=True):
-        for block, f in held_out_blocks(scores, cross_fit.space.x[test], cross_fit.space.y[test]):
-            orders = [torch.randperm(block.numel(), generator=generator) for _ in range(permutations)]
-            values += block.numel() * shuffled_bounds(f, "infonce", (1.0,), orders)[0]
-    values = (values / sum(test.numel() for test in tests)).clamp(min=0.0)
-    return Null(values, cross_fit.bound)
 
 
 def closed_form_null(x: Tensor, y: Tensor, orders: Sequence[Tensor], counted: float) -> Null:

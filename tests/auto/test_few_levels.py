@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import lmi
-from lmi.auto.called_for import of_levels
+from lmi.auto.choice.called_for import of_levels
 from lmi.auto.spaces import are_coarse
 from lmi.estimators.folds import make_folds
 from lmi.types import Context

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.doubt import Evidence
+from lmi.auto.protocol.candidate import CrossFit, Traits
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.auto.verdict import DOUBTS, verdict_of
 from lmi.estimators.folds import Fold

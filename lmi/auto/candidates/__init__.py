@@ -1,1 +1,1 @@
-"""The candidates of ``auto``, one a file, behind the protocol of ``lmi.auto.candidate``."""
+"""The candidates of ``auto``, one a file, behind the protocol of ``lmi.auto.protocol.candidate``."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Number, Traits, score_folds
-from lmi.auto.numbers import FIT_SAMPLES, bound_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import Candidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import FIT_SAMPLES, bound_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.folds import Fold

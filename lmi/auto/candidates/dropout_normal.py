@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, Number, Traits, score_folds
-from lmi.auto.numbers import ratio_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import Candidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import ratio_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.patterns import CLASSES, Patterns, fit_patterns
 from lmi.estimators.folds import Fold

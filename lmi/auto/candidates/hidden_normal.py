@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import Candidate, Number, Traits, score_folds
-from lmi.auto.numbers import ratio_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import Candidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import ratio_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.folds import Fold
 from lmi.estimators.gaussian.intervals import IntervalNormal, fit_intervals

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, CrossFit, FittedCandidate, Number, Traits
 from lmi.auto.candidates.normal import FittedNormal
+from lmi.auto.protocol.candidate import Candidate, CrossFit, FittedCandidate, Number, Traits
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import HeldOut
 from lmi.estimators.folds import Fold

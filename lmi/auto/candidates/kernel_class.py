@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import HELD_OUT_SAMPLES, Candidate, Number, Traits, score_folds
-from lmi.auto.numbers import FIT_SAMPLES, bound_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import HELD_OUT_SAMPLES, Candidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import FIT_SAMPLES, bound_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.kernel_classes import BANDWIDTH, LANDMARKS, KernelClasses, fit_kernel_classes
 from lmi.estimators.densities.kernel_ridge import KernelRidge

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmi.auto.candidate import HELD_OUT_SAMPLES, Candidate, FittedCandidate, Number, Traits, score_folds
-from lmi.auto.numbers import FIT_SAMPLES, bound_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import HELD_OUT_SAMPLES, Candidate, FittedCandidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import FIT_SAMPLES, bound_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.latent_classes import LatentClasses, fit_latent_classes
 from lmi.estimators.folds import Fold

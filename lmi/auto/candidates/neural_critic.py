@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmi.auto.candidate import HELD_OUT_SAMPLES, Candidate, FittedCandidate, Number, Traits, score_folds
-from lmi.auto.numbers import bound_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import HELD_OUT_SAMPLES, Candidate, FittedCandidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import bound_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores, held_out
 from lmi.estimators.folds import Fold

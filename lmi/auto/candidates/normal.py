@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
+from lmi.auto.protocol.candidate import Candidate, FittedCandidate, Number, Traits, score_folds
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from lmi.auto.candidate import EXACT_COMPONENTS, Candidate, Number, Traits, score_folds
-from lmi.auto.numbers import FIT_SAMPLES, FITTING_ERROR
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import EXACT_COMPONENTS, Candidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import FIT_SAMPLES, FITTING_ERROR
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.paired import Cuts, Paired, beside_pairs, fit_paired, matched

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmi.auto.candidate import EXACT_COMPONENTS, Candidate, Number, Traits, score_folds
 from lmi.auto.candidates.t_mixture import shape_name
-from lmi.auto.numbers import FIT_SAMPLES, density_number
-from lmi.auto.scores import FittedScores
+from lmi.auto.protocol.candidate import EXACT_COMPONENTS, Candidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import FIT_SAMPLES, density_number
+from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture

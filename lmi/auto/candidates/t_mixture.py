@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import EXACT_COMPONENTS, Candidate, FittedCandidate, Number, Traits, score_folds
-from lmi.auto.nulls import bound_null
-from lmi.auto.numbers import FIT_SAMPLES, density_number, refit_density
+from lmi.auto.protocol.candidate import EXACT_COMPONENTS, Candidate, FittedCandidate, Number, Traits, score_folds
+from lmi.auto.protocol.numbers import FIT_SAMPLES, density_number, refit_density
+from lmi.auto.protocol.scores import bound_null
 from lmi.auto.spaces import Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.folds import Fold

@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from lmi.auto.called_for import of_tails
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.choice.called_for import of_tails
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.t_copula import t_copula_degrees
 from lmi.estimators.folds import make_folds

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
-from lmi.auto.numbers import FIT_SAMPLES
+from lmi.auto.protocol.candidate import EXACT_COMPONENTS, FittedCandidate, Number
+from lmi.auto.protocol.numbers import FIT_SAMPLES
 from lmi.estimators.trust.sides_alone import SidesAlone, sides_alone
 from lmi.estimators.trust.thresholds import (
     KSG_DIMENSIONS,

@@ -6,9 +6,9 @@ import lmi
 from lmi.auto.candidates.kernel_class import KernelClass
 from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.candidates.normal import Normal
-from lmi.auto.classes import enter_classes, enter_further_classes
-from lmi.auto.contest import Contest
-from lmi.auto.openings import open_to_more_densities
+from lmi.auto.choice.classes import enter_classes, enter_further_classes
+from lmi.auto.choice.contest import Contest
+from lmi.auto.corrections.openings import open_to_more_densities
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.folds import make_folds
 from lmi.types import Context

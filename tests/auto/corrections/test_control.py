@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import lmi
-import lmi.auto.control as control
-from lmi.auto.candidate import Number, Traits
+import lmi.auto.corrections.control as control
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
+from lmi.auto.protocol.candidate import Number, Traits
 from lmi.auto.spaces import COLUMNS, Space, prepared
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import make_folds

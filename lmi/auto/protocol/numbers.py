@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import CrossFit, FittedCandidate, Number
+from lmi.auto.protocol.candidate import CrossFit, FittedCandidate, Number
 from lmi.estimators.bounds.heldout import bound_influence, bound_terms, held_out_blocks
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.mixture import Mixture, fit_mixture

@@ -2,7 +2,7 @@ import torch
 
 import lmi
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.rising import rising
+from lmi.auto.corrections.rising import rising
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.folds import make_folds
 from lmi.types import Context

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from lmi.auto.candidate import FittedCandidate, Number
 from lmi.auto.doubt import sample_limit
+from lmi.auto.protocol.candidate import FittedCandidate, Number
 from lmi.auto.spaces import COLUMNS, RANKS, Spaces, faint_information
 from lmi.estimators.bounds.heldout import held_out_blocks
 from lmi.estimators.columns import normal_scores

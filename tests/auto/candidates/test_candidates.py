@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import lmi
-from lmi.auto.called_for import of_pairs
 from lmi.auto.candidates import neural_critic
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.dropout_normal import DropoutNormal
@@ -22,6 +21,7 @@ from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VariateMixture
+from lmi.auto.choice.called_for import of_pairs
 from lmi.auto.spaces import COLUMNS, LEVELS, PRESENT, Space
 from lmi.estimators.folds import make_folds
 from lmi.estimators.gaussian.intervals import intervals

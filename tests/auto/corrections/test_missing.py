@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.candidate import Number, Traits, score_folds
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.normal import Normal
-from lmi.auto.certified import or_certified
-from lmi.auto.corrections import (
+from lmi.auto.corrections.certified import or_certified
+from lmi.auto.corrections.directions import open_to_directions
+from lmi.auto.corrections.missing import (
     left_on_fresh_pairs,
     of_counted_rows,
     with_all_columns,
 )
-from lmi.auto.directions import open_to_directions
+from lmi.auto.corrections.openings import as_a_lower_bound
 from lmi.auto.nulls import closed_form_null
-from lmi.auto.openings import as_a_lower_bound
+from lmi.auto.protocol.candidate import Number, Traits, score_folds
 from lmi.auto.spaces import COLUMNS, Space, prepared, refuse_determined
 from lmi.estimators.folds import make_folds
 from lmi.estimators.trust.row_order import random_orders

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import EXACT_COMPONENTS, FittedCandidate, Number
-from lmi.auto.numbers import bound_number
+from lmi.auto.protocol.candidate import EXACT_COMPONENTS, FittedCandidate, Number
+from lmi.auto.protocol.numbers import bound_number
 from lmi.auto.spaces import RANKS, Space
 from lmi.estimators.densities.mixture import Mixture, fit_mixture
 from lmi.estimators.neighbors import control

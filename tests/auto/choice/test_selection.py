@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lmi.auto.called_for import of_correlated, of_leftovers, of_lines, of_pairs, of_products
-from lmi.auto.candidate import CrossFit, Traits
 from lmi.auto.candidates.independence import Independence
-from lmi.auto.selection import fit_candidates, select, without_the_worse
+from lmi.auto.choice.called_for import of_correlated, of_leftovers, of_lines, of_pairs, of_products
+from lmi.auto.choice.selection import fit_candidates, select, without_the_worse
+from lmi.auto.protocol.candidate import CrossFit, Traits
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, RANKS, Space, prepared, with_independent_components, with_maps
 from lmi.estimators.folds import make_folds
 from lmi.sources.nonlinear.interactions import Interactions

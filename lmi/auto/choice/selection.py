@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from lmi.auto.called_for import called_for
-from lmi.auto.candidate import FittedCandidate
 from lmi.auto.candidates.encoding import EncodingModel
 from lmi.auto.candidates.independence import Independence
 from lmi.auto.candidates.kernel_variates import KernelMixture
@@ -18,9 +16,11 @@ from lmi.auto.candidates.normal import FittedNormal, Normal
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
 from lmi.auto.candidates.variate_mixture import VARIATES, VariateMixture
-from lmi.auto.classes import enter_classes, enter_further_classes
-from lmi.auto.contest import Contest
-from lmi.auto.numbers import FIT_SAMPLES
+from lmi.auto.choice.called_for import called_for
+from lmi.auto.choice.classes import enter_classes, enter_further_classes
+from lmi.auto.choice.contest import Contest
+from lmi.auto.protocol.candidate import FittedCandidate
+from lmi.auto.protocol.numbers import FIT_SAMPLES
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, Space, Spaces
 from lmi.estimators.folds import Fold
 from lmi.estimators.trust.plain_thresholds import ENCODES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from lmi.auto.candidate import Candidate, FittedCandidate
 from lmi.auto.candidates.normal import FittedNormal
+from lmi.auto.protocol.candidate import Candidate, FittedCandidate
 from lmi.estimators.folds import Fold
 
 

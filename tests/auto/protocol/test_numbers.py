@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lmi.auto.candidates.t_density import TDensity
-from lmi.auto.numbers import bound_number, neighbours_number, ratio_number
+from lmi.auto.protocol.numbers import bound_number, neighbours_number, ratio_number
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.densities.mixture import fit_mixture
 from lmi.estimators.folds import make_folds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import Candidate
 from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.normal import Normal
@@ -13,7 +12,8 @@ from lmi.auto.candidates.pair_densities import PairDensities, turns_to_pairs
 from lmi.auto.candidates.predictive_variates import PredictiveVariates
 from lmi.auto.candidates.t_density import TDensity
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.numbers import FIT_SAMPLES
+from lmi.auto.protocol.candidate import Candidate
+from lmi.auto.protocol.numbers import FIT_SAMPLES
 from lmi.auto.spaces import (
     COLUMNS,
     COLUMNS_BY_PAIRS,

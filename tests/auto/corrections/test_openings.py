@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lmi.auto.candidate import Number, Traits
 from lmi.auto.candidates.normal import Normal
 from lmi.auto.candidates.t_mixture import TMixture
-from lmi.auto.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
+from lmi.auto.corrections.openings import as_a_lower_bound, open_to_more_densities, open_to_rivals, open_to_sides
+from lmi.auto.protocol.candidate import Number, Traits
 from lmi.auto.spaces import COLUMNS, Space
 from lmi.estimators.columns import robust_scaled
 from lmi.estimators.folds import make_folds

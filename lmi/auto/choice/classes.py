@@ -8,7 +8,7 @@ from dataclasses import replace
 from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.kernel_class import KernelClass
 from lmi.auto.candidates.latent_class import LatentClass
-from lmi.auto.contest import Contest
+from lmi.auto.choice.contest import Contest
 from lmi.auto.spaces import Space, Spaces
 from lmi.estimators.trust.plain_thresholds import CLASSES_LEAD, CLASSES_LEAST
 from lmi.estimators.trust.thresholds import CLASS_GAIN, SAMPLES_A_CLASS

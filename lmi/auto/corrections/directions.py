@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lmi.auto.candidate import FittedCandidate, Number
 from lmi.auto.candidates.normal import FittedNormal
+from lmi.auto.protocol.candidate import FittedCandidate, Number
 from lmi.auto.spaces import COLUMNS, INDEPENDENT, MAPS, RANKS, drawn_in, scaled
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.turns import can_be_unmixed, is_of_full_rank

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lmi.auto.candidate import FittedCandidate, Number
-from lmi.auto.corrections import linear_evidence
+from lmi.auto.corrections.missing import linear_evidence
+from lmi.auto.protocol.candidate import FittedCandidate, Number
 from lmi.estimators.trust.thresholds import LEFT_OVER, NOT_NORMAL
 from lmi.types import Context
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lmi.auto.candidate import FittedCandidate
+from lmi.auto.protocol.candidate import FittedCandidate
 from lmi.estimators.folds import Fold
 
 
