@@ -13,7 +13,7 @@ from lmi.auto.protocol.scores import FittedScores
 from lmi.auto.spaces import Space
 from lmi.estimators.columns import normal_scores
 from lmi.estimators.densities.paired import Cuts, Paired, beside_pairs, fit_paired, matched
-from lmi.estimators.densities.turns import turns
+from lmi.estimators.densities.turns import AS_THEY_ARE, turns
 from lmi.estimators.folds import Fold
 from lmi.estimators.neighbors.residuals import redrawn, residual_ksg
 from lmi.estimators.trust.by_pair import beyond_normal
@@ -88,7 +88,8 @@ class PairDensities(Candidate):
         name = max(bounds, key=bounds.__getitem__)
         chosen = [models[name]] + [self._model(fold, name, i) for i, fold in enumerate(folds[1:], start=1)]
         cross_fit = score_folds(self.space, folds, [model.scores for model in chosen])
-        traits = Traits(COMPLEXITY, rises=False, exceeds_bound=True)
+        # Turns are learned: from half of the samples they mix what belongs apart.
+        traits = Traits(COMPLEXITY, rises=name != AS_THEY_ARE, exceeds_bound=True)
         return FittedPairDensities(self, f"{self.name} of {name}", traits, cross_fit, chosen, self.context)
 
     def _model(self, fold: Fold, name: str, index: int) -> Paired:

@@ -25,13 +25,14 @@ def as_a_lower_bound(number: Number, chosen: FittedCandidate, rise: float) -> Nu
 
     Args:
         number: of the chosen candidate.
-        chosen: whether it sees the variables through something that loses information.
+        chosen: asked where it sees the variables through something that loses information, or that is learned.
         rise: what half of its training samples find less, nats.
     """
-    if not chosen.traits.approximate:
-        return number
-    # Predictions of few columns and lines open by shares of their own.
     space, traits = chosen.cross_fit.space, chosen.traits
+    if not traits.approximate:
+        # Densities of pairs are exact where the turn of both sides is, which is learned.
+        return number._replace(above=max(number.above, STILL_TO_RISE * rise)) if traits.exceeds_bound else number
+    # Predictions of few columns and lines open by shares of their own.
     uncorrected = space.columns > KSG_DIMENSIONS and (space.coarse or not (traits.costly or traits.linear))
     lacks = max((MIXED_BOUND if uncorrected else LOWER_BOUND) * number.nats, STILL_TO_RISE * rise)
     return number._replace(above=max(number.above, lacks))
