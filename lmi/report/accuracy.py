@@ -18,6 +18,8 @@ from lmi.report.style import DIVERGING, INK, PALETTE, dress, grid, new_figure
 from lmi.results import Result
 
 Row = Mapping[str, Any]
+CASES_A_TRUTH = 2  # of every truth, from which on means of them are a curve
+LEAST_SPAN = 0.1  # bits that an axis of truths shows at least, where all of them are 0
 SUMMARY = {
     "suite": "suite", "group": "group", "estimator": "estimator", "records": "runs",
     "mean_abs_error_bits": "mean abs. error (bits)", "mean_error_bits": "mean error (bits)", "spread_bits": "spread (bits)",
@@ -145,27 +147,39 @@ def error_map(rows: Sequence[Row]) -> Figure:
 
 
 def truth_curves(rows: Sequence[Row]) -> Figure:
-    """Mean estimate against truth in bits, a panel a group; cases of the same truth are averaged, their range shaded."""
+    """Estimate against truth in bits, a panel a group.
+
+    Where every truth is that of several cases their means are joined by a line, and their range is shaded; others are points.
+    """
     groups = list(dict.fromkeys(row["group"] for row in rows))
     estimators = list(dict.fromkeys(row["estimator"] for row in rows))
 
     def draw(axes: Any, index: int) -> None:
         dress(axes, groups[index], "truth (bits)", "estimate (bits)")
         mine = [row for row in rows if row["group"] == groups[index]]
-        most = max(float(row["truth_bits"]) for row in mine)
+        most = max(LEAST_SPAN, *(float(row["truth_bits"]) for row in mine))
         axes.plot([0, most], [0, most], color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
         for i, estimator in enumerate(estimators):
-            rows_of = [row for row in mine if row["estimator"] == estimator]
-            truths = sorted({round(float(row["truth_bits"]), 3) for row in rows_of})
-            values = [
-                [row["estimate_bits"] for row in rows_of if round(float(row["truth_bits"]), 3) == t] for t in truths
+            points = [
+                (round(float(row["truth_bits"]), 3), float(row["estimate_bits"]))
+                for row in mine
+                if row["estimator"] == estimator
             ]
+            if not points:
+                continue
+            by_truth: dict[float, list[float]] = {}
+            for truth, estimate in sorted(points):
+                by_truth.setdefault(truth, []).append(estimate)
+            # Open rings of growing size, so that estimators that agree are all seen.
             color = PALETTE[i % len(PALETTE)]
-            means = [float(np.mean(v)) for v in values]
-            axes.plot(truths, means, "o-", color=color, markersize=3.5, linewidth=1.3, label=estimator)
-            axes.fill_between(
-                truths, [min(v) for v in values], [max(v) for v in values], color=color, alpha=0.15, linewidth=0
-            )
+            mark = {"color": color, "markersize": 3.5 + 2 * i, "markerfacecolor": color if i == 0 else "none"}
+            if min(map(len, by_truth.values())) < CASES_A_TRUTH or len(by_truth) == 1:
+                axes.plot(*zip(*points, strict=True), "o", label=estimator, **mark)
+                continue
+            means = [float(np.mean(values)) for values in by_truth.values()]
+            axes.plot(list(by_truth), means, "o-", linewidth=1.3, label=estimator, **mark)
+            ends = [[end(values) for values in by_truth.values()] for end in (min, max)]
+            axes.fill_between(list(by_truth), *ends, color=color, alpha=0.15, linewidth=0)
         if index == 0:
             axes.legend(fontsize=7, frameon=False)
 
