@@ -14,6 +14,7 @@ from lmi.estimators.probes.recalibrated import recalibrated
 from lmi.estimators.trust.plain_thresholds import CALIBRATED
 
 FEW, SOME = 3, 6  # columns that stand out, for classifiers that many useless ones would mislead
+PERCEIVED = 128  # columns that a perceptron is given at most
 LEAST_FOR_PERCEPTRON = 40  # samples of every class: fewer leave nothing to stop by
 MOST_TRIED = 50  # columns that a split of the trees that rank columns may choose from
 
@@ -55,8 +56,9 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
     see nothing and the linear discriminant, which whitens the columns, does; it also comes with a covariance that is
     shrunken as Ledoit and Wolf do.
 
-    Trees are given all columns, and those that stand out. Classes whose means are equal, such as those that lie at both
-    ends of a direction, are told apart by products of all leading components, and by bumps around samples (Nystrom features).
+    Trees and perceptrons are given all columns, and those that stand out. Classes whose means are equal, such as those that
+    lie at both ends of a direction, are told apart by products of all leading components, by bumps around samples (Nystrom
+    features), and by perceptrons.
 
     Trees split greedily: a label that depends on two columns together and on neither alone is found late among many
     columns. Trees with random splits rank the columns, and others learn from the first few of them.
@@ -101,12 +103,14 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
     def noisy() -> Any:
         return NoisyLogisticRegression(C=STEEP)
 
-    def with_perceptron(seed: int) -> Any:
-        perceptron = MLPClassifier(
-            (64, 64), alpha=1e-2, learning_rate_init=2e-3, early_stopping=True, validation_fraction=0.15,
+    def perceptron(seed: int, alpha: float) -> Any:
+        return MLPClassifier(
+            (64, 64), alpha=alpha, learning_rate_init=2e-3, early_stopping=True, validation_fraction=0.15,
             n_iter_no_change=15, max_iter=200, random_state=seed,
         )  # fmt: skip
-        return VotingClassifier([("trees", boosted(seed, 200)), ("perceptron", perceptron)], voting="soft")
+
+    def with_perceptron(seed: int) -> Any:
+        return VotingClassifier([("trees", boosted(seed, 200)), ("perceptron", perceptron(seed, 0.01))], voting="soft")
 
     built = {
         "logistic regression": Classifier(lambda seed: plain(), parametric=True),
@@ -136,6 +140,8 @@ def classifiers(dims: int, rarest: int, samples: int) -> dict[str, Classifier]:
         built[f"boosted trees of {FEW} columns"] = Classifier(boosted, FEW)
     if dims > FEW and rarest >= LEAST_FOR_PERCEPTRON:
         built[f"trees and a perceptron of {min(dims, SOME)} columns"] = Classifier(with_perceptron, SOME)
+        if dims <= PERCEIVED:
+            built["perceptron"] = Classifier(lambda seed: perceptron(seed, 1.0))
     return built
 
 
