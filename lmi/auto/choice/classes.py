@@ -1,34 +1,41 @@
-"""Latent classes of both sides, and classes that kernels tell apart where these lead."""
+"""Clusters of each side, latent classes of both, and classes that kernels tell apart where the first two lead."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
+from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.kernel_class import KernelClass
 from lmi.auto.candidates.latent_class import LatentClass
 from lmi.auto.choice.contest import Contest
-from lmi.auto.spaces import Space
+from lmi.auto.spaces import Space, Spaces
 from lmi.estimators.trust.plain_thresholds import CLASSES_LEAD, CLASSES_LEAST
 from lmi.estimators.trust.thresholds import CLASS_GAIN, SAMPLES_A_CLASS
 from lmi.types import Context
 
-CLASSES = (5, 10, 20, 40, 80)
+CLUSTERS = (2, 3, 5, 10)  # of each side
+CLASSES = (5, 10, 20, 40, 80)  # latent ones
 ALL_CLASSES = 40  # up to here every number is tried, and more only where these gained
 
 
-def enter_classes(contest: Contest, columns: Space, context: Context) -> dict[int, float]:
-    """More and more latent classes, from 40 on only while fresh pairs gain by them, and such of their own variances.
+def enter_classes(contest: Contest, tried: Spaces, columns: Space, context: Context) -> dict[int, float]:
+    """Clusters in all spaces, and more and more latent classes; from 40 on only while fresh pairs gain by them.
 
     Args:
         contest: takes them.
-        columns: where they are fitted.
+        tried: where clusters are found.
+        columns: where latent classes are fitted.
         context: seeds the starts.
 
     Returns:
-        The bound of so many classes, nats.
+        The best bound of so many clusters or classes, nats.
     """
     groups: dict[int, float] = {}
+    for count in CLUSTERS:
+        for space in tried.values():
+            clusters = contest.enter(Clusters(space, count, context))
+            groups[count] = max(groups.get(count, 0.0), clusters.bound if clusters else 0.0)
     smallest = min(fold.fit.numel() for fold in contest.folds)
     before = best = -math.inf
     for count in (count for count in CLASSES if SAMPLES_A_CLASS * count <= smallest):
@@ -37,7 +44,7 @@ def enter_classes(contest: Contest, columns: Space, context: Context) -> dict[in
         fitted = contest.enter(LatentClass(columns, count, context))
         if fitted is not None:
             before, best = best, fitted.bound
-            groups[count] = fitted.bound
+            groups[count] = max(groups.get(count, 0.0), fitted.bound)
     _enter_classes_of_own_variances(contest, columns, smallest, context)
     return groups
 
@@ -62,7 +69,7 @@ def unturned(space: Space) -> Space:
 
 
 def enter_further_classes(contest: Contest, groups: dict[int, float], columns: Space, context: Context) -> None:
-    """Where latent classes find more than a line and much of what anything finds: classes of other shapes.
+    """Where clusters or latent classes find more than a line and much of what anything finds: classes of other shapes.
 
     Latent classes of their own variances, as many as found most and twice as many, and classes that kernels tell apart.
 

@@ -76,7 +76,7 @@ def fit_candidates(
     tried = without_the_worse(spaces, normals)
     groups: dict[int, float] = {}
     if not low:
-        groups = enter_classes(contest, spaces[COLUMNS], context)
+        groups = enter_classes(contest, tried, spaces[COLUMNS], context)
         _t_densities(contest, tried, normals, context)
     _climb(contest, tried, normals, low, context)
     columns = min(space.columns for space in spaces.values())

@@ -26,7 +26,7 @@ FITTING_ERROR = 0.25  # standard error, as a share of what a fit finds more on i
 FIT_SAMPLES = 4000  # rows that a density is fitted to: more change its parameters by less than the estimate's error
 
 
-def bound_number(cross_fit: CrossFit, optimism: float) -> Number:
+def bound_number(cross_fit: CrossFit, optimism: float, cost: float = 0.0) -> Number:
     """The number of scores that are no density: the larger held-out bound plus half of what fitting cost.
 
     What fitting gains on its own samples fresh ones lose, where samples are many beside parameters. Where fitting cost more
@@ -37,9 +37,10 @@ def bound_number(cross_fit: CrossFit, optimism: float) -> Number:
     Args:
         cross_fit: the scores on fresh pairs.
         optimism: bound on the training part minus bound on fresh pairs, nats.
+        cost: nats that fitting costs beyond what terms and optimism show.
     """
     terms = cross_fit.log_ratio
-    error = float(terms.std()) / terms.numel() ** 0.5
+    error = math.hypot(float(terms.std()) / terms.numel() ** 0.5, cost)
     is_low = cross_fit.dv < math.log(cross_fit.folds[0].test.numel()) - BOUND_RANGE
     fresh = max(cross_fit.bound, cross_fit.dv) if is_low else float(terms.mean())
     half = 0.5 * max(optimism, 0.0)

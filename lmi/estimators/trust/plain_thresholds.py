@@ -32,7 +32,7 @@ PREDICTED_LINE = Threshold(
     "by which a prediction must win on a line each, where densities are nearly exact",
 )
 CLASSES_LEAD = Threshold(
-    0.5, "share of the best bound", "that latent classes find at least where kernels are to tell them apart"
+    0.5, "share of the best bound", "that clusters or latent classes find at least where kernels are to tell them apart"
 )
 CLASSES_LEAST = Threshold(0.03, "nats", "that they find at least: less is chance")
 WITHIN_CLASSES = Threshold(

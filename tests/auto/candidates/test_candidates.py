@@ -8,6 +8,7 @@ import torch
 
 import lmi
 from lmi.auto.candidates import neural_critic
+from lmi.auto.candidates.clusters import Clusters
 from lmi.auto.candidates.dropout_normal import DropoutNormal
 from lmi.auto.candidates.hidden_normal import HiddenNormal
 from lmi.auto.candidates.independence import Independence
@@ -66,7 +67,7 @@ def fits(space):
         "t mixture": TMixture(space, 1, CONTEXT).fit(folds(space.num_samples)),
         "t density": TDensity(space, 2, CONTEXT).fit(folds(space.num_samples)),
         "variates": VariateMixture(space, 1, normal.rank, CONTEXT).fit(folds(space.num_samples)),
-        "classes": LatentClass(space, 5, CONTEXT).fit(folds(space.num_samples)),
+        "clusters": Clusters(space, 3, CONTEXT).fit(folds(space.num_samples)),
         "kernel": KernelMixture(space, CONTEXT).fit(folds(space.num_samples)),
     }
 
@@ -98,12 +99,12 @@ def test_null_stands_apart_from_dependence_and_covers_independence(dependent, in
     assert -0.15 < null.observed - null.mean < 0.05
 
 
-@pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "classes", "kernel"])
+@pytest.mark.parametrize("name", ["normal", "t mixture", "t density", "variates", "clusters", "kernel"])
 def test_independence_finds_no_bound(independent, name):
     assert independent[name].bound < 0.03
 
 
-@pytest.mark.parametrize("name", ["normal", "t mixture", "classes"])
+@pytest.mark.parametrize("name", ["normal", "t mixture", "clusters"])
 def test_fit_to_other_folds_is_another_fit_of_the_same(dependent, name):
     fitted = dependent[name]
     others = make_folds(N, 3, CONTEXT.generator("others"))
@@ -112,9 +113,9 @@ def test_fit_to_other_folds_is_another_fit_of_the_same(dependent, name):
     assert abs(again.bound - fitted.bound) < 0.1
 
 
-def test_clusters_that_meet_by_a_table_are_latent_classes():
+def test_clusters_are_measured_by_their_table():
     space, truth = cluster_space()
-    fitted = LatentClass(space, 10, CONTEXT).fit(folds())
+    fitted = Clusters(space, 3, CONTEXT).fit(folds())
     number = fitted.number()
     assert abs(number.nats - truth) < 3 * number.error + 0.03
     assert fitted.components == 0 and fitted.stand_in is fitted

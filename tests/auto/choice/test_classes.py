@@ -49,7 +49,7 @@ def test_more_latent_classes_are_tried_only_where_they_gain():
     for words, more in ((60, True), (5, False)):
         contest = Contest(folds(1500, 1))
         space = code_words(words, 1500, 4)
-        enter_classes(contest, space, CONTEXT)
+        enter_classes(contest, {COLUMNS: space}, space, CONTEXT)
         assert ("80 latent classes on columns" in [c.name for c in contest.fitted]) is more
 
 
@@ -74,13 +74,13 @@ def test_the_number_of_classes_is_looked_for_upwards_and_downwards():
 def test_kernel_classes_are_asked_where_classes_find_more_than_a_line():
     contest = Contest(folds(1200))
     space = code_words(5, 1200, 0)
-    enter_further_classes(contest, enter_classes(contest, space, CONTEXT), space, CONTEXT)
+    enter_further_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
     assert any("kernel classes" in c.name for c in contest.fitted)
     contest = Contest(folds(1200))
     g = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, 1200, 5, generator=g, dtype=torch.float64)
     space = Space(COLUMNS, x, y)
-    enter_further_classes(contest, enter_classes(contest, space, CONTEXT), space, CONTEXT)
+    enter_further_classes(contest, enter_classes(contest, {COLUMNS: space}, space, CONTEXT), space, CONTEXT)
     assert contest.fitted and not any("kernel classes" in c.name for c in contest.fitted)
 
 
@@ -152,6 +152,6 @@ def test_few_classes_of_own_variances_are_asked_and_more_where_they_beat_a_line(
         space = Space(COLUMNS, *sides)
         contest.enter(Normal(space, low_dimensional=True))
         contest.normals[COLUMNS] = contest.fitted[0]
-        enter_classes(contest, space, CONTEXT)
+        enter_classes(contest, {COLUMNS: space}, space, CONTEXT)
         counts = [f"{count} latent classes of their own variances on columns" for count in (5, 10)]
         assert [name in [c.name for c in contest.fitted] for name in counts] == [True, more]

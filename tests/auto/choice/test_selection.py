@@ -70,9 +70,9 @@ def test_few_columns_get_mixtures_of_the_variables_and_nothing_for_many():
 
 
 @pytest.mark.slow
-def test_many_columns_get_classes_variates_and_kernels():
+def test_many_columns_get_clusters_variates_and_kernels():
     names = " ".join(fitted_names(10, 10))
-    for words in ("5 latent classes", "t density of", "canonical variates", "kernel variates"):
+    for words in ("3 clusters", "t density of", "canonical variates", "kernel variates"):
         assert words in names
 
 
