@@ -15,6 +15,8 @@ from lmi.estimators.bounds.heldout import Scores
 from lmi.estimators.folds import Fold
 from lmi.types import Context
 
+COMPLEXITY = 7  # above latent classes and mixtures of all columns, which say the same better
+
 
 @dataclass(frozen=True, eq=False)
 class Clusters(Candidate):
@@ -40,7 +42,7 @@ class Clusters(Candidate):
         centres = self._centres(self.space.x, "x"), self._centres(self.space.y, "y")
         critics = [self._critic(fold, *centres) for fold in folds]
         return FittedClusters(
-            self, self.name, Traits(2, approximate=True), score_folds(self.space, folds, critics), self.count
+            self, self.name, Traits(COMPLEXITY, approximate=True), score_folds(self.space, folds, critics), self.count
         )
 
     def _centres(self, z: Tensor, side: str) -> Tensor:
