@@ -52,7 +52,7 @@ from lmi.auto.spaces import (
 )
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.blocks import independent_blocks
-from lmi.estimators.compositions import freed
+from lmi.estimators.compositions import freed, said_of
 from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS
 from lmi.estimators.trust.near_copies import near_copies
@@ -68,7 +68,6 @@ from lmi.estimators.trust.thresholds import (
     SAMPLES_A_THREAD,
     SMALLEST,
 )
-from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Permutations
 from lmi.neural.critic import CriticSettings
 from lmi.threads import at_most
@@ -151,7 +150,7 @@ class AutoEstimator:
         n = x.shape[0]
         if n < SMALLEST:
             raise ValueError(f"auto needs at least {int(SMALLEST)} samples; got {n} without copies")
-        raw = freed(x), freed(y)
+        sides, raw = (x, y), (freed(x), freed(y))
         x, y = without_ties(*raw, context)
         spaces = prepared(x, y, self.components, are_coarse(*raw))
         rows = row_order(spaces[RANKS].x, spaces[RANKS].y)
@@ -164,7 +163,8 @@ class AutoEstimator:
             if distinct(x) and distinct(y):
                 refuse_determined(spaces)
             spaces = with_independent_components(with_maps(spaces, x, y, self.components), x, y, self.components)
-            return self._estimate_in(spaces, raw, copies, rows, groups, context)
+            estimate = self._estimate_in(spaces, raw, copies, rows, groups, context)
+        return replace(estimate, warnings=(*estimate.warnings, *said_of(sides, raw)))
 
     def _estimate_in(
         self,
@@ -226,10 +226,7 @@ class AutoEstimator:
             estimator="auto",
             num_samples=n,
             pointwise=None if terms.isnan().any() else terms - terms.mean() + number.nats,
-            interval=(
-                number.nats - Z_90 * number.error - number.below,
-                number.nats + Z_90 * number.error + number.above,
-            ),
+            interval=number.interval,
             null=null_of(chosen, contest.normals, all_columns, self.permutations, groups, context),
             ceiling=math.log(min(n, HELD_OUT_SAMPLES) / 2) if chosen.traits.bounded else math.inf,
             warnings=tuple(contest.dropped),

@@ -50,6 +50,20 @@ def freed(z: Tensor) -> Tensor:
     return ratios if _far_from_normal(ratios) < _far_from_normal(z) else z
 
 
+def said_of(sides: tuple[Tensor, Tensor], measured: tuple[Tensor, Tensor]) -> tuple[str, ...]:
+    """A warning for each side (n, d) that is not measured as it came.
+
+    >>> shares = torch.rand(9, 4).softmax(1)
+    >>> said_of((shares, shares), (log_ratios(shares), shares))
+    ('the rows of x add up to the same: it is measured by 3 log ratios of its 4 shares',)
+    """
+    return tuple(
+        f"the rows of {name} add up to the same: it is measured by {new.shape[1]} log ratios of its {old.shape[1]} shares"
+        for name, old, new in zip("xy", sides, measured, strict=True)
+        if new is not old
+    )
+
+
 def _far_from_normal(z: Tensor) -> float:
     """Mardia's larger score of the normal scores of z (n, d)."""
     return max(abs(score) for score in mardia(normal_scores(z)))

@@ -21,6 +21,7 @@ def test_weights_that_add_up_to_one_are_measured_by_their_log_ratios():
     estimate = lmi.estimate(x, y, permutations=0, seed=0)
     assert estimate.nats == pytest.approx(truth, abs=0.1)
     assert estimate.interval[0] < truth < estimate.interval[1] and estimate.verdict.level == "reliable"
+    assert any("rows of x add up to the same" in words for words in estimate.warnings)
 
 
 def test_what_is_no_composition_stays_as_it_is():

@@ -18,6 +18,7 @@ from lmi.auto.spaces import Space
 from lmi.estimators.bounds.heldout import HeldOut, Scores, held_out
 from lmi.estimators.densities.mixture import Mixture
 from lmi.estimators.folds import Fold
+from lmi.estimators.trust.uncertainty import Z_90
 from lmi.evidence import Null
 from lmi.types import Context
 
@@ -42,6 +43,11 @@ class Number(NamedTuple):
     sampling: float = 0.0
     above: float = 0.0
     below: float = 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """90%: 1.645 standard errors a side, and what may be missing or too much."""
+        return self.nats - Z_90 * self.error - self.below, self.nats + Z_90 * self.error + self.above
 
 
 @dataclass(frozen=True)
