@@ -52,7 +52,7 @@ from lmi.auto.spaces import (
 )
 from lmi.auto.verdict import verdict_of
 from lmi.estimators.blocks import independent_blocks
-from lmi.estimators.compositions import freed, said_of
+from lmi.estimators.compositions import composition_warnings, or_log_ratios
 from lmi.estimators.folds import make_folds
 from lmi.estimators.significance.document_nulls import FEWEST_DOCUMENTS
 from lmi.estimators.trust.near_copies import near_copies
@@ -150,7 +150,7 @@ class AutoEstimator:
         n = x.shape[0]
         if n < SMALLEST:
             raise ValueError(f"auto needs at least {int(SMALLEST)} samples; got {n} without copies")
-        sides, raw = (x, y), (freed(x), freed(y))
+        sides, raw = (x, y), (or_log_ratios(x), or_log_ratios(y))
         x, y = without_ties(*raw, context)
         spaces = prepared(x, y, self.components, are_coarse(*raw))
         rows = row_order(spaces[RANKS].x, spaces[RANKS].y)
@@ -164,7 +164,7 @@ class AutoEstimator:
                 refuse_determined(spaces)
             spaces = with_independent_components(with_maps(spaces, x, y, self.components), x, y, self.components)
             estimate = self._estimate_in(spaces, raw, copies, rows, groups, context)
-        return replace(estimate, warnings=(*estimate.warnings, *said_of(sides, raw)))
+        return replace(estimate, warnings=(*estimate.warnings, *composition_warnings(sides, raw)))
 
     def _estimate_in(
         self,

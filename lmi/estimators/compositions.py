@@ -38,7 +38,7 @@ def log_ratios(z: Tensor) -> Tensor:
     return z.double().log() @ basis
 
 
-def freed(z: Tensor) -> Tensor:
+def or_log_ratios(z: Tensor) -> Tensor:
     """The log ratios of z (n, d) where it is a composition and these are nearer to jointly normal than the shares, otherwise z.
 
     Args:
@@ -50,11 +50,11 @@ def freed(z: Tensor) -> Tensor:
     return ratios if _far_from_normal(ratios) < _far_from_normal(z) else z
 
 
-def said_of(sides: tuple[Tensor, Tensor], measured: tuple[Tensor, Tensor]) -> tuple[str, ...]:
+def composition_warnings(sides: tuple[Tensor, Tensor], measured: tuple[Tensor, Tensor]) -> tuple[str, ...]:
     """A warning for each side (n, d) that is not measured as it came.
 
     >>> shares = torch.rand(9, 4).softmax(1)
-    >>> said_of((shares, shares), (log_ratios(shares), shares))
+    >>> composition_warnings((shares, shares), (log_ratios(shares), shares))
     ('the rows of x add up to the same: it is measured by 3 log ratios of its 4 shares',)
     """
     return tuple(

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 import lmi
-from lmi.estimators.compositions import freed, is_composition
+from lmi.estimators.compositions import is_composition, or_log_ratios
 
 
 def attention(n, seed):
@@ -28,16 +28,16 @@ def test_what_is_no_composition_stays_as_it_is():
     x = torch.rand(100, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with_zeros = torch.eye(3, dtype=torch.float64)[torch.arange(100) % 3]
     assert not is_composition(x) and not is_composition(with_zeros) and not is_composition(x[:, :2].softmax(1))
-    assert freed(x) is x and freed(with_zeros) is with_zeros
+    assert or_log_ratios(x) is x and or_log_ratios(with_zeros) is with_zeros
 
 
 def test_shares_that_are_nearer_to_normal_than_their_ratios_stay_as_they_are():
     g = torch.Generator().manual_seed(1)
     z = torch.randn(1000, 3, generator=g, dtype=torch.float64)
     near_a_third = 1 / 3 + 0.05 * (z - z.mean(1, keepdim=True))
-    assert freed(near_a_third) is near_a_third
+    assert or_log_ratios(near_a_third) is near_a_third
     x = attention(1000, 5)[0]
-    assert freed(x).shape == (1000, 5)
+    assert or_log_ratios(x).shape == (1000, 5)
 
 
 def test_float32_weights_are_a_composition():

@@ -96,9 +96,9 @@ def of_levels(raw: Sides, folds: list[Fold], context: Context) -> list[Candidate
     candidates: list[Candidate] = []
     least = ROWS_A_COLUMN * columns
     # Ranks of items add up to the same in every row: scores behind them that vary freely were a tenth too high.
-    free = all(z.shape[1] == 1 or is_of_full_rank(z) for z in raw)
+    are_free = all(z.shape[1] == 1 or is_of_full_rank(z) for z in raw)
     # Half of the rows are asked whether more would find more.
-    if free and min(fold.train.numel() // 2 for fold in folds) >= least:
+    if are_free and min(fold.train.numel() // 2 for fold in folds) >= least:
         candidates.append(HiddenNormal(Space(LEVELS, intervals(raw[0]), intervals(raw[1])), context))
     x, y = (values_there(z) for z in raw)
     is_missing = bool(x.isnan().any() or y.isnan().any())

@@ -21,7 +21,7 @@ from lmi.estimators.densities.unmixing import whitening
 from lmi.estimators.trust.plain_thresholds import BENT, BENT_SIZE, ON_A_LINE
 
 SWEEPS = 50
-FEATURES_A_ROW = 0.4  # of half of the rows at most; the others confirm what they show
+FEATURES_A_FITTED_ROW = 0.4  # of half of the rows at most; the others confirm what they show
 STILL = 1e-4  # angle that is no longer turned by
 RIDGE = 0.001  # share of the features' total variance
 
@@ -79,7 +79,7 @@ def bent_directions(source: Tensor, target: Tensor, most: int = 8) -> tuple[Tens
     a_features, b_features = (with_products(z.clamp(-FURTHEST, FURTHEST)) for z in (a, b))
     a_features, b_features = a_features - a_features.mean(0), b_features - b_features.mean(0)
     n = a.shape[0]
-    if max(a_features.shape[1], b_features.shape[1]) > FEATURES_A_ROW * n / 2:
+    if max(a_features.shape[1], b_features.shape[1]) > FEATURES_A_FITTED_ROW * n / 2:
         return None
     halves = torch.arange(n).split((n + 1) // 2)
     x_half, y_half, _ = _canonical(a_features[halves[0]], b_features[halves[0]], most)

@@ -3,8 +3,8 @@
 What two sides share through any smooth map becomes, as far as so many samples show it, a correlation of few numbers:
 kernel canonical correlation analysis (Bach and Jordan, JMLR 3, 2002) on random landmarks (Nystrom features). Bumps around
 landmarks cannot fill eight columns; what turns or grows with the distance from the centre, as a spiral does, is linear in the
-columns times polynomials of that distance. What squares and products show, as an absolute value of a hidden direction among
-twenty columns, is linear in the products of principal components.
+columns times polynomials of that distance. An absolute value of a hidden direction
+among twenty columns is nearly linear in products of principal components.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ class ByDistance:
     @classmethod
     def of(cls, z: Tensor, count: int) -> ByDistance:
         """Centre, scales and distances of z (n, d)."""
-        centre = z.mean(0)
-        variances, directions = principal_axes(z - centre)
-        whiten = ridge_whitening(variances, directions, RIDGES[0])
+        centre, whiten = _whitened(z)
         return cls(centre, whiten, ((z - centre) @ whiten).norm(dim=1).sort().values, count)
 
     def __call__(self, z: Tensor) -> Tensor:
@@ -79,9 +77,8 @@ class Products:
     @classmethod
     def of(cls, z: Tensor, most: int) -> Products:
         """Up to ``most`` leading components of z (n, d)."""
-        centre = z.mean(0)
-        variances, directions = principal_axes(z - centre)
-        return cls(centre, ridge_whitening(variances, directions, RIDGES[0]).flip(1)[:, :most])
+        centre, whiten = _whitened(z)
+        return cls(centre, whiten.flip(1)[:, :most])
 
     def __call__(self, z: Tensor) -> Tensor:
         """(n, d) -> (n, k + k (k + 1) / 2)."""
@@ -213,6 +210,12 @@ def _bumps(z: Tensor, landmarks: Tensor, width: float) -> Tensor:
 def _median_distance(z: Tensor) -> float:
     apart = torch.pdist(z)
     return float(apart.median()) or float(apart.mean()) or 1.0
+
+
+def _whitened(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre (d,) and whitening (d, d) of z (n, d), the direction of least variance first."""
+    centre = z.mean(0)
+    return centre, ridge_whitening(*principal_axes(z - centre), RIDGES[0])
 
 
 def principal_axes(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -327,6 +327,8 @@ def test_pairs_that_are_not_normal_are_measured_one_by_one():
     truth = 2 * (0.5 * width - math.log(width))  # a trapezoid for x + width e
     number = fitted.number()
     assert fitted.name == "densities of pairs of columns of x"
+    as_they_are = PairDensities(Space(COLUMNS, x, y), ["columns"], CONTEXT).fit(fitted.cross_fit.folds)
+    assert fitted.traits.rises and not as_they_are.traits.rises  # a turn is learned
     assert number.nats - 2 * number.error < truth < number.nats + number.above + 2 * number.error
 
 

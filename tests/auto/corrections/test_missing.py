@@ -183,6 +183,9 @@ def test_the_interval_of_a_lower_bound_opens_upwards():
     assert as_a_lower_bound(Number(1.0, 0.02), exact, 0.1) == Number(1.0, 0.02)
     assert as_a_lower_bound(Number(1.0, 0.02), bound, 0.0).above == pytest.approx(0.08)
     assert as_a_lower_bound(Number(1.0, 0.02), bound, 0.1).above == pytest.approx(0.15)
+    # Pairs of turned columns: three of 20 + 20 were 1.10 [1.06, 1.24] of 1.29, reliable.
+    turned = replace(exact, traits=Traits(30, exceeds_bound=True))
+    assert as_a_lower_bound(Number(1.0, 0.02), turned, 0.1).above == pytest.approx(0.15)
 
 
 def test_the_null_of_all_columns_is_that_of_the_number():

@@ -69,12 +69,3 @@ def test_folded_directions_among_mixed_columns_are_measured():
     pairs = [lmi.estimate(of_x[:, i : i + 1], of_y[:, i : i + 1], permutations=0, seed=0).nats for i in (0, 1)]
     assert whole.nats == pytest.approx(sum(pairs), abs=0.12)
     assert whole.interval[0] < sum(pairs) < whole.interval[1]
-
-
-@pytest.mark.slow
-def test_directions_that_few_rows_show_are_doubted():
-    # 1.10 [1.06, 1.24] of 1.29, reliable, without the question what half of the rows find.
-    x, y, of_x, of_y = folded(1500, 14, 14, 7)
-    whole = lmi.estimate(x, y, permutations=0, seed=0)
-    pairs = sum(lmi.estimate(of_x[:, i : i + 1], of_y[:, i : i + 1], permutations=0, seed=0).nats for i in (0, 1))
-    assert whole.interval[0] < pairs < whole.interval[1] or whole.verdict.level != "reliable"
